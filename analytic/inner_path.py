@@ -1,0 +1,70 @@
+r"""Distance between the stochastic and the exact inner path (Proposition 2 of arXiv 2002.07836).
+
+Let :math:`e_j = w_j - \tilde w_j` for one task and one starting point, with :math:`q = 1 + \alpha L`.
+
+Proof of the ``sharp`` forms
+----------------------------
+Write :math:`e_{j+1} = [e_j - \alpha(\nabla l(w_j) - \nabla l(\tilde w_j))] - \alpha\xi_j`, where the batch noise
+:math:`\xi_j` has mean zero given :math:`w_j` and :math:`E\|\xi_j\|^2 \le \sigma_g^2/S`.
+
+*Second moment.* The bracket has norm at most :math:`q\|e_j\|` and is uncorrelated with the noise, so
+:math:`E\|e_{j+1}\|^2 \le q^2 E\|e_j\|^2 + \alpha^2\sigma_g^2/S`. With :math:`e_0 = 0` the recursion sums to
+:math:`s_j^2 = (\alpha^2\sigma_g^2/S)(1 + q^2 + \dots + q^{2(j-1)})`.
+
+*First moment.* Jensen: :math:`E\|e_j\| \le (E\|e_j\|^2)^{1/2} \le s_j`.
+
+*Mean.* Taylor with a :math:`\rho`-Lipschitz Hessian:
+:math:`\|\nabla l(w_j) - \nabla l(\tilde w_j) - \nabla^2 l(\tilde w_j)e_j\| \le (\rho/2)\|e_j\|^2`. Take expectations; the noise drops
+out, and :math:`\|I - \alpha\nabla^2 l\| \le q`, so :math:`\|E e_{j+1}\| \le q\|E e_j\| + (\alpha\rho/2)s_j^2`. The recursion
+:math:`m_{j+1} = q m_j + (\alpha\rho/2)s_j^2`, :math:`m_0 = 0`, has the solution
+
+.. math:: m_j = \frac{\alpha\rho}{2}\,\frac{\alpha^2\sigma_g^2}{S}\,\frac{(q^j - 1)(q^{j-1} - 1)}{(q-1)(q^2-1)}.
+
+*Tightness.* The concave quadratic :math:`l = -(L/2)\|w\|^2` with additive noise of variance :math:`\sigma_g^2` attains
+:math:`s_j^2` for every j and d: there the bracket equals :math:`q e_j`.
+"""
+
+import sympy as sp
+
+from analytic.abbreviations import GROWTH, PATH_DRIFT, PATH_ERROR, L, S, alpha, m, q, s, sigma_g
+from analytic.bound import statement
+from analytic.symbols import Geometric, symbols
+
+(N,) = symbols("steps")
+
+STATEMENTS = (
+    statement(
+        "prop2-first",
+        title="Distance of the stochastic from the exact inner path, first moment",
+        quantity="E ||w_N - w~_N||, for one task",
+        quantity_latex=r"E\|w_N - \tilde w_N\|",
+        source="Proposition 2, first inequality",
+        paper={
+            "formula": alpha * sigma_g / sp.sqrt(S) * Geometric(q, N),
+            "where": (GROWTH,),
+            "proof": "arXiv 2002.07836, Appendix",
+        },
+        sharp={"formula": s(N), "where": (GROWTH, PATH_ERROR), "proof": "docstring of analytic.inner_path"},
+    ),
+    statement(
+        "prop2-second",
+        title="Distance of the stochastic from the exact inner path, second moment",
+        quantity="E ||w_N - w~_N||^2, for one task",
+        quantity_latex=r"E\|w_N - \tilde w_N\|^2",
+        source="Proposition 2, second inequality",
+        paper={
+            "formula": 2 * alpha**2 * sigma_g**2 / S * Geometric(1 + 2 * alpha * L + 2 * (alpha * L) ** 2, N),
+            "proof": "arXiv 2002.07836, Appendix",
+        },
+        sharp={"formula": s(N) ** 2, "where": (GROWTH, PATH_ERROR), "proof": "docstring of analytic.inner_path"},
+    ),
+    statement(
+        "prop2-mean",
+        title="Drift of the mean of the stochastic inner path",
+        quantity="||E w_N - w~_N||, for one task",
+        quantity_latex=r"\|E w_N - \tilde w_N\|",
+        source="new; the paper bounds it by the first moment",
+        remarks="Of order 1/S, and 0 on quadratics.",
+        sharp={"formula": m(N), "where": (GROWTH, PATH_DRIFT), "proof": "docstring of analytic.inner_path"},
+    ),
+)
