@@ -1,0 +1,36 @@
+"""What the bench asks of a problem. Anything with these attributes can be measured."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from analytic.regularity import Regularity
+
+
+class Sample(Protocol):
+    """Data drawn for a batch of points. It may be evaluated at other points of a broadcastable shape.
+
+    ``-sample`` is its mirror image: drawn with the same probability, with the opposite error where the error is odd.
+    """
+
+    def __neg__(self) -> "Sample": ...
+
+
+@runtime_checkable
+class Tasks(Protocol):
+    """An array of tasks. Points are arrays ``(..., d)`` whose leading axes broadcast, from the right, with ``batch_shape``.
+
+    ``sample=None`` asks for the population value. ``regularity`` is certified: it holds for every task, wherever the
+    certificate says it does.
+    """
+
+    dim: int
+    batch_shape: tuple[int, ...]
+    regularity: Regularity
+
+    def loss(self, w: np.ndarray, sample: Sample | None = None) -> np.ndarray: ...
+    def grad(self, w: np.ndarray, sample: Sample | None = None) -> np.ndarray: ...
+    def hvp(self, w: np.ndarray, v: np.ndarray, sample: Sample | None = None) -> np.ndarray: ...
+    def hess(self, w: np.ndarray, sample: Sample | None = None) -> np.ndarray: ...
+    def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> Sample | None: ...
+    def __getitem__(self, index) -> "Tasks": ...

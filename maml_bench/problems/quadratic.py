@@ -1,0 +1,98 @@
+"""Quadratic tasks."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array, common_shape, last_axis, natural, nonnegative, symmetric
+from maml_bench.linalg import matvec, random_orthogonal
+from maml_bench.problems.indexing import take
+from maml_bench.problems.sampling import NoisyTasks
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """``l(w) = w.Aw/2 - b.w``; A may be indefinite or concave.
+
+    Parameters
+    ----------
+    A : array (..., d, d)
+        Symmetric. Leading axes are task axes; without any, all tasks share A.
+    b : array (..., d)
+
+    Notes
+    -----
+    Certificate: ``L`` is the largest spectral norm of the tasks, ``rho = tau = 0``. With a shared A the gradients differ
+    by ``b_i - b_mean`` at every w, so ``sigma^2`` is the variance of the b_i; otherwise no sigma holds for all w.
+
+    Raises
+    ------
+    ValueError
+        If A is not symmetric, an entry is not finite, or shapes do not match.
+    """
+
+    A: np.ndarray
+    b: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "A", symmetric("A", self.A))
+        object.__setattr__(self, "b", array("b", self.b, 1))
+        last_axis("b", self.b, self.A.shape[-1], like="A")
+        common_shape(A=self.A.shape[:-2], b=self.b.shape[:-1])
+
+    @classmethod
+    def random(cls, dim: int, tasks: int, rng, low: float = -1.0, high: float = 1.0) -> "Quadratic":
+        """Tasks that share a random A with eigenvalues in [low, high], both attained if dim >= 2."""
+        natural("dim", dim), natural("tasks", tasks)
+        if not low <= high:
+            raise ValueError(f"low = {low}: must be at most high = {high}")
+        rng = np.random.default_rng(rng)
+        eigenvalues = rng.uniform(low, high, dim)
+        eigenvalues[:2] = (low, high)[:dim]
+        basis = random_orthogonal(rng, (), dim)
+        return cls((basis * eigenvalues) @ basis.T, rng.standard_normal((tasks, dim)))
+
+    @classmethod
+    def concave(cls, dim: int, curvature: float = 1.0) -> "Quadratic":
+        """One task ``-(curvature/2)||w||^2``, which attains several bounds with equality."""
+        return cls(-nonnegative("curvature", curvature) * np.eye(natural("dim", dim)), np.zeros((1, dim)))
+
+    @property
+    def dim(self) -> int:
+        return self.A.shape[-1]
+
+    @cached_property
+    def batch_shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(self.A.shape[:-2], self.b.shape[:-1])
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        curvature = np.linalg.norm(self.A, ord=2, axis=(-2, -1))
+        shared = np.all(self.A == self.A.reshape(-1, self.dim, self.dim)[0])
+        spread = np.broadcast_to(self.b, (*self.batch_shape, self.dim)).reshape(-1, self.dim)
+        sigma = np.sqrt(((spread - spread.mean(0)) ** 2).sum(-1).mean()) if shared else np.inf
+        return Regularity(L=curvature.max(), rho=0.0, tau=0.0, sigma=sigma)
+
+    def with_noise(self, noise) -> NoisyTasks:
+        return NoisyTasks(self, noise)
+
+    def __getitem__(self, index) -> "Quadratic":
+        return Quadratic(*take(index, self.batch_shape, (self.A, 2), (self.b, 1)))
+
+    def sample(self, rng, w, size) -> None:
+        """Without a sampling model every batch is exact."""
+
+    def loss(self, w, sample=None):
+        return np.vecdot(w, matvec(self.A, w)) / 2 - np.vecdot(self.b, w)
+
+    def grad(self, w, sample=None):
+        return matvec(self.A, w) - self.b
+
+    def hvp(self, w, v, sample=None):
+        return np.broadcast_to(matvec(self.A, v), np.broadcast_shapes(w.shape, v.shape, (*self.batch_shape, self.dim)))
+
+    def hess(self, w, sample=None):
+        shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
+        return np.broadcast_to(self.A, (*shape, self.dim, self.dim))

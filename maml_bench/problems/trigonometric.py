@@ -1,0 +1,154 @@
+"""Trigonometric tasks: smooth, non-convex, with every derivative bounded."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array, common_shape, last_axis, natural, symmetric
+from maml_bench.linalg import matvec, random_orthogonal, transposed_matvec
+from maml_bench.problems.indexing import take
+from maml_bench.problems.sampling import NoisyTasks
+
+
+@dataclass(frozen=True, eq=False)
+class Trigonometric:
+    """``l(w) = w.Aw/2 - b.w + sum_k a_k cos(v_k.w + phi_k)`` with a shared positive semidefinite A and orthogonal v_k.
+
+    Parameters
+    ----------
+    A : array (d, d)
+        Symmetric positive semidefinite, shared by all tasks.
+    b : array (..., d)
+    amplitude, phase : array (..., K)
+        a_k and phi_k.
+    frequency : array (..., K, d)
+        Rows v_k, orthogonal within a task.
+
+    Notes
+    -----
+    Certificate. In the orthogonal directions ``v_k/||v_k||`` the cosines act on separate coordinates, so the spectral
+    norm of their n-th derivative is at most ``max_k |a_k| ||v_k||^n``. Hence ``L = ||A|| + max |a_k| ||v_k||^2``,
+    ``rho = max |a_k| ||v_k||^3`` and ``tau = max |a_k| ||v_k||^4``. The cosines' gradient of task i has norm at most
+    ``G_i = (sum_k a_k^2 ||v_k||^2)^(1/2)``, so by Minkowski ``sigma <= sd(b_i) + (mean G_i^2)^(1/2)``; where all tasks share
+    the cosines the second term drops.
+
+    Raises
+    ------
+    ValueError
+        If A is not symmetric positive semidefinite, rows of ``frequency`` are not orthogonal, an entry is not finite,
+        or shapes do not match.
+    """
+
+    A: np.ndarray
+    b: np.ndarray
+    amplitude: np.ndarray
+    frequency: np.ndarray
+    phase: np.ndarray
+
+    def __post_init__(self):
+        matrix = symmetric("A", self.A)
+        if matrix.ndim != 2:
+            raise ValueError(f"A has shape {matrix.shape}: must be one (d, d) matrix, shared by all tasks")
+        smallest = np.linalg.eigvalsh(matrix)[0]
+        if smallest < -1e-12 * np.abs(matrix).max():
+            raise ValueError(f"A has the eigenvalue {smallest:g}: must be positive semidefinite")
+        fields = {
+            "A": matrix,
+            "b": array("b", self.b, 1),
+            "amplitude": array("amplitude", self.amplitude, 1),
+            "frequency": array("frequency", self.frequency, 2),
+            "phase": array("phase", self.phase, 1),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        last_axis("b", self.b, self.dim, like="A")
+        last_axis("frequency", self.frequency, self.dim, like="A")
+        count = self.frequency.shape[-2]
+        last_axis("amplitude", self.amplitude, count, like="the rows of frequency")
+        last_axis("phase", self.phase, count, like="the rows of frequency")
+        common_shape(**{name: value.shape[:-core] for name, (value, core) in self._fields.items()})
+        products = self.frequency @ self.frequency.swapaxes(-1, -2)
+        squares = np.diagonal(products, axis1=-2, axis2=-1)
+        overlap = np.abs(products - squares[..., None] * np.eye(count)).max()
+        if overlap > 1e-10 * squares.max():
+            raise ValueError(f"frequency: rows must be orthogonal; two have the inner product {overlap:g}")
+
+    @classmethod
+    def random(cls, dim: int, tasks: int, rng) -> "Trigonometric":
+        """Tasks with d cosines each: ``||v_k||`` in [1, 2], ``|a_k| ||v_k||^2`` in [0.2, 1], and ``||A|| = 1/2``."""
+        natural("dim", dim), natural("tasks", tasks)
+        rng = np.random.default_rng(rng)
+        basis = random_orthogonal(rng, (), dim)
+        A = (basis * (0.5 * np.append(rng.uniform(0, 1, dim - 1), 1.0))) @ basis.T
+        length = rng.uniform(1, 2, (tasks, dim))
+        return cls(
+            A,
+            b=rng.standard_normal((tasks, dim)) / np.sqrt(dim),
+            amplitude=rng.uniform(0.2, 1, (tasks, dim)) / length**2,
+            frequency=length[..., None] * random_orthogonal(rng, (tasks,), dim),
+            phase=rng.uniform(0, 2 * np.pi, (tasks, dim)),
+        )
+
+    @property
+    def _fields(self):
+        """Fields that may carry task axes, with the number of axes that describe one task."""
+        return {
+            "b": (self.b, 1),
+            "amplitude": (self.amplitude, 1),
+            "frequency": (self.frequency, 2),
+            "phase": (self.phase, 1),
+        }
+
+    @property
+    def dim(self) -> int:
+        return self.A.shape[-1]
+
+    @cached_property
+    def batch_shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(*(value.shape[:-core] for value, core in self._fields.values()))
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        length = np.linalg.norm(self.frequency, axis=-1)
+        size = np.abs(self.amplitude)
+        slopes = np.broadcast_to(self.b, (*self.batch_shape, self.dim)).reshape(-1, self.dim)
+        spread = np.sqrt(((slopes - slopes.mean(0)) ** 2).sum(-1).mean())
+        own_cosines = any(value.ndim > core for value, core in list(self._fields.values())[1:])
+        several = len(slopes) > 1
+        waves = np.sqrt(np.mean(np.sum((size * length) ** 2, axis=-1))) if own_cosines and several else 0.0
+        return Regularity(
+            L=np.linalg.norm(self.A, ord=2) + (size * length**2).max(),
+            rho=(size * length**3).max(),
+            tau=(size * length**4).max(),
+            sigma=spread + waves,
+        )
+
+    def with_noise(self, noise) -> NoisyTasks:
+        return NoisyTasks(self, noise)
+
+    def __getitem__(self, index) -> "Trigonometric":
+        return Trigonometric(self.A, *take(index, self.batch_shape, *self._fields.values()))
+
+    def sample(self, rng, w, size) -> None:
+        """Without a sampling model every batch is exact."""
+
+    def _angle(self, w):
+        return matvec(self.frequency, w) + self.phase
+
+    def loss(self, w, sample=None):
+        smooth = np.vecdot(w, w @ self.A) / 2 - np.vecdot(self.b, w)
+        return smooth + np.vecdot(self.amplitude, np.cos(self._angle(w)))
+
+    def grad(self, w, sample=None):
+        waves = transposed_matvec(self.frequency, self.amplitude * np.sin(self._angle(w)))
+        return w @ self.A - self.b - waves
+
+    def hvp(self, w, v, sample=None):
+        curvature = self.amplitude * np.cos(self._angle(w))
+        return v @ self.A - transposed_matvec(self.frequency, curvature * matvec(self.frequency, v))
+
+    def hess(self, w, sample=None):
+        curvature = self.amplitude * np.cos(self._angle(w))
+        return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
