@@ -17,6 +17,13 @@ def natural(name: str, value) -> int:
     return number
 
 
+def seed(value) -> int:
+    """``value`` as an integer >= 0."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"seed = {value!r}: must be an integer >= 0")
+    return int(value)
+
+
 def positive(name: str, value) -> float:
     """``value`` as a finite float > 0."""
     number = _number(name, value, "a finite number > 0")
@@ -74,6 +81,15 @@ def symmetric(name: str, value) -> np.ndarray:
     if gap > 1e-12 * np.abs(out).max():
         raise ValueError(f"{name} is not symmetric: an entry differs from its mirror by {gap:g}")
     return (out + transposed) / 2
+
+
+def labels(name: str, value) -> np.ndarray:
+    """``value`` as a read-only array (..., n) of labels, each -1 or 1."""
+    out = array(name, value, 1)
+    wrong = np.abs(out) != 1
+    if wrong.any():
+        raise ValueError(f"{name} contains {out[wrong].flat[0]:g}: labels must be -1 or 1")
+    return out
 
 
 def last_axis(name: str, value: np.ndarray, size: int, like: str) -> None:

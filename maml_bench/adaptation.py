@@ -1,0 +1,68 @@
+"""The inner loop: N gradient steps on one task, with exact gradients (eq. 1) or stochastic ones (eq. 6)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maml_bench.checks import natural, positive
+from maml_bench.problems.protocol import Tasks
+
+
+@dataclass(frozen=True)
+class InnerLoop:
+    """Parameters of the inner loop.
+
+    Parameters
+    ----------
+    alpha : float
+        Inner step size, > 0.
+    steps : int
+        N, the number of inner gradient steps.
+    S, D, T : int
+        Samples per inner gradient, per Hessian estimate, and of the final gradient.
+    """
+
+    alpha: float
+    steps: int
+    S: int = 1
+    D: int = 1
+    T: int = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "alpha", positive("alpha", self.alpha))
+        for name in ("steps", "S", "D", "T"):
+            object.__setattr__(self, name, natural(name, getattr(self, name)))
+
+
+def exact_path(tasks: Tasks, w: np.ndarray, alpha: float, steps: int) -> np.ndarray:
+    """Inner path with population gradients (eq. 1 of arXiv 2002.07836).
+
+    Parameters
+    ----------
+    w : array (..., d)
+        Starting points; leading axes broadcast with the tasks.
+
+    Returns
+    -------
+    array (steps + 1, ..., d)
+        The points w_0, ..., w_N, with the broadcast leading axes.
+    """
+    return _path(tasks, w, alpha, steps, lambda point: None)
+
+
+def stochastic_path(tasks: Tasks, w: np.ndarray, inner: InnerLoop, rng: np.random.Generator) -> np.ndarray:
+    """Inner path with a fresh batch of ``inner.S`` samples at every step (eq. 6 of arXiv 2002.07836).
+
+    Every leading index of ``w`` is an independent run. Shapes as in `exact_path`.
+    """
+    return _path(tasks, w, inner.alpha, inner.steps, lambda point: tasks.sample(rng, point, inner.S))
+
+
+def _path(tasks, w, alpha, steps, draw):
+    lead = np.broadcast_shapes(np.shape(w)[:-1], tasks.batch_shape)
+    path = np.empty((steps + 1, *lead, tasks.dim))
+    path[0] = w
+    for before, after in zip(path[:-1], path[1:], strict=True):
+        np.multiply(tasks.grad(before, draw(before)), -alpha, out=after)
+        after += before
+    return path

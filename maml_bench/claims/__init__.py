@@ -1,0 +1,41 @@
+"""Claims: where experiment and theory meet. One file a statement; ``get`` finds a claim by name and form."""
+
+from maml_bench.claims import prop2
+from maml_bench.claims.claim import Claim, Measurement
+
+CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for claim in (*prop2.CLAIMS,)}
+
+__all__ = ["CLAIMS", "Claim", "Measurement", "forms", "get", "names"]
+
+
+def names() -> list[str]:
+    """Names of all claims."""
+    return list(dict.fromkeys(name for name, _ in CLAIMS))
+
+
+def forms(name: str) -> list[str]:
+    """Forms of the claim called ``name``.
+
+    Raises
+    ------
+    ValueError
+        If there is none; lists those there are.
+    """
+    found = [form for known, form in CLAIMS if known == name]
+    if not found:
+        raise ValueError(f"unknown claim {name!r}; known: {', '.join(names())}")
+    return found
+
+
+def get(name: str, form: str = "sharp") -> Claim:
+    """The claim ``name`` with the bound in the given form, such as ``get("prop2-second", form="paper")``.
+
+    Raises
+    ------
+    ValueError
+        If the claim or the form is unknown; lists those there are.
+    """
+    known = forms(name)
+    if form not in known:
+        raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(known)}")
+    return CLAIMS[name, form]

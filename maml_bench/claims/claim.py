@@ -1,0 +1,101 @@
+"""A claim: something measured, set against one form of a bound."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analytic.bound import Bound, HypothesisError
+from maml_bench import checks
+from maml_bench.claims.constants import constants
+from maml_bench.montecarlo.batches import Draw
+from maml_bench.montecarlo.limits import Limits
+from maml_bench.problems.protocol import Tasks
+from maml_bench.setting import Setting
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A left-hand side: how to sample it, how to summarize the sample, and its exact value where one is known.
+
+    A *cell* is what the bound is asserted for: each task by itself, or the task family as one.
+
+    Parameters
+    ----------
+    words : str
+        What is measured.
+    sampler : callable
+        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``.
+    estimand : callable
+        ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
+    exact : callable
+        ``exact(setting)`` gives the exact value for each cell, or None where none is known.
+    footprint : callable
+        ``footprint(setting)``: floats that one replicate occupies, for the size of a block.
+    requires : callable
+        ``requires(setting)``: why the quantity does not exist for the setting, or an empty string if it does.
+    resolution : callable
+        ``resolution(setting)``: what rounding can add to a value; a bound counts as exceeded only by more than this.
+    """
+
+    words: str
+    sampler: Callable[[Setting], Draw]
+    estimand: Callable[[np.ndarray, float], Limits]
+    exact: Callable[[Setting], np.ndarray | None]
+    footprint: Callable[[Setting], int]
+    requires: Callable[[Setting], str]
+    resolution: Callable[[Setting], float] = lambda setting: 0.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``measured <= factor * bound``, under the hypotheses of the bound.
+
+    Parameters
+    ----------
+    name, form : str
+    bound : Bound
+    measurement : Measurement
+    factor : float
+        Multiplies the bound.
+    """
+
+    name: str
+    form: str
+    bound: Bound
+    measurement: Measurement
+    factor: float = 1.0
+
+    def scaled(self, factor: float) -> "Claim":
+        """The same claim with its right side multiplied by ``factor`` > 0."""
+        return replace(self, factor=self.factor * checks.positive("factor", factor))
+
+    def right_side(self, setting: Setting) -> np.ndarray:
+        """The bound for the setting: a number, or one for each cell.
+
+        Raises
+        ------
+        HypothesisError
+            If the setting violates a hypothesis, or the quantity does not exist for it.
+        """
+        reason = self.measurement.requires(setting)
+        if reason:
+            raise HypothesisError(f"{self.name} needs {reason}")
+        return np.asarray(self.factor * self.bound(**constants(setting, self.bound.arguments)))
+
+
+def footprint(setting: Setting) -> int:
+    """Floats that one replicate of the inner loop occupies for the largest of its batches."""
+    tasks = math.prod(setting.tasks.batch_shape)
+    return tasks * setting.tasks.dim * max(setting.inner.S, setting.inner.D, setting.inner.T)
+
+
+def single_loss(setting: Setting) -> str:
+    """Requirement of statements about tasks with one loss each."""
+    return "" if isinstance(setting.tasks, Tasks) else "tasks with one loss each, not support and target losses"
+
+
+def by_cell(values: np.ndarray, core: int) -> np.ndarray:
+    """``(replicates, *batch_shape, ...)`` with ``core`` trailing axes, as ``(replicates, cells, ...)``."""
+    return values.reshape(values.shape[0], -1, *values.shape[values.ndim - core :])

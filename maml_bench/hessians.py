@@ -1,0 +1,252 @@
+"""Hessian estimators, as operators on a vector: no d x d matrix is ever formed.
+
+Each estimator has one method, ``operator(tasks, w, D, rng)``. It draws everything random once, independently for every
+leading index of ``w`` and every task, and returns a function of ``v``. The function may be called several times, and
+``v`` may carry extra leading axes (the columns of the identity, say, as ``(d, 1, ..., 1, d)``): all see the same draw.
+
+Where an estimator takes differences between points, ``data`` says which samples they use:
+
+- ``"resampled"``: fresh batches, each drawn under the point where it is evaluated;
+- ``"shared"``: one batch, drawn under ``w`` and evaluated at every point (common random numbers), so that noise which
+  does not depend on the point cancels;
+- ``"population"``: none; the differences are exact.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from maml_bench.checks import natural, positive
+from maml_bench.problems.protocol import Tasks
+
+DATA = ("resampled", "shared", "population")
+
+# Temporaries of one block of directions stay near 32 MB. Under "resampled" the blocks order the draws, so changing
+# this changes the numbers drawn, not their law.
+FLOATS_PER_BLOCK = 2**22
+
+Operator = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class ExactHessian:
+    """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836)."""
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
+        """``v -> hess l(w; D) v``, shape (..., d); the population Hessian if the tasks have no sampling model."""
+        sample = tasks.sample(rng, w, D)
+        return lambda v: tasks.hvp(w, v, sample)
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """No Hessian at all, as in FO-MAML: the operator is ``v -> 0``."""
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
+        """``v -> 0``, shape (..., d); nothing is drawn."""
+        shape = _shape(tasks, w)
+        return lambda v: np.zeros(np.broadcast_shapes(shape, v.shape))
+
+
+@dataclass(frozen=True)
+class GaussianSmoothing:
+    """Gradient differences along Gaussian directions (eq. 18 of arXiv 2002.07836).
+
+    ``(1/Q) sum_j [grad l(w + nu u_j) - grad l(w)] (u_j.v) / nu`` with ``u_j ~ N(0, I)``; its mean is the Hessian of the
+    smoothed loss ``E l(w + nu u)``.
+
+    Parameters
+    ----------
+    nu : float
+        Smoothing radius, > 0. Rounding costs about ``1e-16 ||grad l(w)|| / nu`` per direction.
+    directions : int
+        Q, the number of directions.
+    data : {"resampled", "shared", "population"}
+
+    Notes
+    -----
+    With ``"resampled"`` every w + nu u_j has a batch of its own, but one fresh batch at w serves all Q directions.
+    Noise still adds no more than ``2 sigma_g^2 / (Q D nu^2) ||v||^2`` to the variance, as if each direction had its
+    own: with m the error of the batch at w, the terms ``m (u_j.v)`` share m, yet they are uncorrelated, since the u_j
+    are independent of m and of each other and have mean zero. Q + 1 batches do the work of 2Q.
+
+    Raises
+    ------
+    ValueError
+        If ``nu``, ``directions`` or ``data`` is not allowed.
+    """
+
+    nu: float
+    directions: int
+    data: str = "resampled"
+
+    def __post_init__(self):
+        object.__setattr__(self, "nu", positive("nu", self.nu))
+        object.__setattr__(self, "directions", natural("directions", self.directions))
+        _data(self.data)
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
+        """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
+        u = rng.standard_normal((self.directions, *_shape(tasks, w)))
+        batch = _batches(self.data, tasks, w, D, rng)
+        here = tasks.grad(w, batch(w))
+        slopes = np.empty_like(u)
+        for block in _blocks(u, D if self.data == "resampled" else 1):
+            there = w + self.nu * u[block]
+            np.subtract(tasks.grad(there, batch(there)), here, out=slopes[block])
+        slopes /= self.nu
+        return DirectionMean(slopes, u)
+
+
+@dataclass(frozen=True)
+class ZerothOrder:
+    """Second differences of the loss along Gaussian directions (eq. 17 of arXiv 2002.07836).
+
+    ``(1/Q) sum_j c_j u_j (u_j.v)`` with ``u_j ~ N(0, I)`` and
+    ``c_j = [l(w + nu u_j) + l(w - nu u_j) - 2 l(w)] / (2 nu^2)``.
+    Its mean is the Hessian of the smoothed loss plus a multiple of the identity, which tends to half the trace of the
+    Hessian as nu tends to 0. ``stein=True`` puts ``u_j u_j^T - I`` in place of ``u_j u_j^T`` and removes that multiple.
+
+    Parameters
+    ----------
+    nu : float
+        Smoothing radius, > 0. The second difference loses digits: c_j is off by about ``1e-16 |l(w)| / nu^2``, which
+        exceeds 1e-8 of a loss of order one below ``nu = 1e-4``.
+    directions : int
+        Q, the number of directions.
+    stein : bool
+    data : {"resampled", "shared", "population"}
+        With ``"resampled"`` each direction has three batches. Directions sharing a batch at w, as in
+        `GaussianSmoothing`, would be correlated, since ``u_j u_j^T`` does not have mean zero: the noise would not
+        average out as Q grows.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not allowed.
+    """
+
+    nu: float
+    directions: int
+    stein: bool = False
+    data: str = "resampled"
+
+    def __post_init__(self):
+        object.__setattr__(self, "nu", positive("nu", self.nu))
+        object.__setattr__(self, "directions", natural("directions", self.directions))
+        if self.stein not in (True, False):
+            raise ValueError(f"stein = {self.stein!r}: must be True or False")
+        _data(self.data)
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
+        """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
+        u = rng.standard_normal((self.directions, *_shape(tasks, w)))
+        batch = _batches(self.data, tasks, w, D, rng)
+        resampled = self.data == "resampled"
+        curvature = np.empty(u.shape[:-1])
+        for block in _blocks(u, D if resampled else 1):
+            step = self.nu * u[block]
+            ahead, behind = w + step, w - step
+            centre = np.broadcast_to(w, step.shape) if resampled else w
+            middle = tasks.loss(centre, batch(centre))
+            # One-sided differences first: near l(w) they are exact in floating point, a sum of two losses is rounded.
+            rise = tasks.loss(ahead, batch(ahead)) - middle
+            fall = tasks.loss(behind, batch(behind)) - middle
+            curvature[block] = (rise + fall) / (2 * self.nu**2)
+        shift = curvature.mean(0)[..., None] if self.stein else 0.0
+        return DirectionMean(curvature[..., None] * u, u, shift)
+
+
+@dataclass(frozen=True)
+class CentralDifference:
+    """A central difference of gradients along v itself, as in HF-MAML.
+
+    ``[grad l(w + delta v) - grad l(w - delta v)] / (2 delta)`` costs two gradients, has no directions and is not linear
+    in v: its error is at most ``rho delta ||v||^2 / 2``, or ``tau delta^2 ||v||^3 / 6``.
+
+    Parameters
+    ----------
+    delta : float
+        Step, > 0. Rounding costs about ``1e-16 ||grad l(w)|| / delta``.
+    data : {"shared", "resampled", "population"}
+        With ``"resampled"`` the points, and so the data drawn under them, depend on v. Every call restarts from the
+        same random state: the operator is a fixed function of v, but the entries of an extra leading axis have data
+        of their own.
+
+    Raises
+    ------
+    ValueError
+        If ``delta`` or ``data`` is not allowed.
+    """
+
+    delta: float
+    data: str = "shared"
+
+    def __post_init__(self):
+        object.__setattr__(self, "delta", positive("delta", self.delta))
+        _data(self.data)
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
+        """One draw of the estimator, shape (..., d)."""
+        if self.data == "resampled":
+            seed = rng.integers(2**63)
+            return lambda v: self._product(tasks, w, v, _batches("resampled", tasks, w, D, np.random.default_rng(seed)))
+        batch = _batches(self.data, tasks, w, D, rng)
+        return lambda v: self._product(tasks, w, v, batch)
+
+    def _product(self, tasks, w, v, batch):
+        ahead, behind = w + self.delta * v, w - self.delta * v
+        return (tasks.grad(ahead, batch(ahead)) - tasks.grad(behind, batch(behind))) / (2 * self.delta)
+
+
+Hessian = ExactHessian | FirstOrder | GaussianSmoothing | ZerothOrder | CentralDifference
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionMean:
+    """The operator ``v -> (1/Q) sum_j left_j (right_j.v) - shift v``.
+
+    Parameters
+    ----------
+    left, right : array (Q, ..., d)
+        ``right`` holds the Gaussian directions; with a known mean of ``u u^T`` they serve as control variates.
+    shift : float or array (..., 1)
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    shift: np.ndarray | float = 0.0
+
+    def __call__(self, v: np.ndarray) -> np.ndarray:
+        # The directions become rows of a matrix, so that extra leading axes of v need no axis for the directions and
+        # no temporary has both.
+        weights = np.matvec(np.moveaxis(self.right, 0, -2), v)
+        weights /= len(self.right)
+        product = np.vecmat(weights, np.moveaxis(self.left, 0, -2))
+        product -= self.shift * v
+        return product
+
+
+def _shape(tasks: Tasks, w: np.ndarray) -> tuple[int, ...]:
+    return (*np.broadcast_shapes(w.shape[:-1], tasks.batch_shape), tasks.dim)
+
+
+def _data(value) -> None:
+    if value not in DATA:
+        raise ValueError(f"data = {value!r}: must be one of {', '.join(map(repr, DATA))}")
+
+
+def _batches(data: str, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Callable:
+    """The function from a point to the batch to evaluate there."""
+    if data == "resampled":
+        return lambda point: tasks.sample(rng, point, D)
+    batch = tasks.sample(rng, w, D) if data == "shared" else None
+    return lambda point: batch
+
+
+def _blocks(u: np.ndarray, batch_size: int) -> Iterator[slice]:
+    """Slices of the directions; a batch of a direction may hold ``batch_size`` numbers for each of its own."""
+    length = max(1, FLOATS_PER_BLOCK // (prod(u.shape[1:]) * batch_size))
+    return (slice(start, start + length) for start in range(0, len(u), length))

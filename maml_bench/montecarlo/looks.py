@@ -1,0 +1,97 @@
+"""A sequential run: looks at doubling numbers of replicates, until the caller stops asking or the budget is spent.
+
+Look k is taken at the level ``delta * 6 / (pi^2 k^2)``; the levels of all looks add up to delta, so a decision made at whichever look
+is wrong with probability at most delta.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw, group_means, halve
+from maml_bench.montecarlo.limits import Limits
+from maml_bench.montecarlo.workers import Workers
+
+FIRST_BLOCKS = 4
+MOST_GROUPS = 1024
+LEAST_BUDGET = FIRST_BLOCKS * BATCHES_PER_BLOCK
+BLOCK_FLOATS = 2**19
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known after ``replicates`` replicates: limits valid simultaneously with all other looks."""
+
+    replicates: int
+    limits: Limits
+
+
+def block_size(floats_per_replicate: int, budget: int) -> int:
+    """Replicates in a block: a power of two that keeps a block's arrays near 4 MB, and four blocks inside the budget."""
+    size = min(max(BLOCK_FLOATS // floats_per_replicate, BATCHES_PER_BLOCK), 4096, budget // FIRST_BLOCKS)
+    return 2 ** int(math.log2(size))
+
+
+def level_of_look(delta: float, number: int) -> float:
+    """The share of delta that look ``number`` = 1, 2, ... spends."""
+    return delta * 6 / (math.pi * number) ** 2
+
+
+def looks(
+    draw: Draw,
+    estimand: Callable[[np.ndarray, float], Limits],
+    *,
+    seed: int,
+    delta: float,
+    budget: int,
+    size: int,
+    workers: Workers,
+    seconds: float = math.inf,
+) -> Iterator[Look]:
+    """Yield looks at doubling numbers of blocks, the last one as large as the budget of replicates allows.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(rng, replicates) -> (replicates, cells, ...)``.
+    estimand : callable
+        ``estimand(batches, level) -> Limits``.
+    delta : float
+        Probability that any limit of any look is wrong, for each side and all cells together.
+    budget : int
+        Most replicates to draw, at least ``LEAST_BUDGET``.
+    size : int
+        Replicates in a block.
+    seconds : float
+        A look that would not end in time, judged by the pace so far, is not begun.
+    """
+    start = time.perf_counter()
+    means = None
+    done, blocks_per_job, groups_per_job = 0, 1, BATCHES_PER_BLOCK
+    most = budget // size
+    for number in range(1, 200):
+        target = FIRST_BLOCKS if done == 0 else 2 * done
+        while target // blocks_per_job * groups_per_job > MOST_GROUPS:
+            means = halve(means)
+            if groups_per_job > 1:
+                groups_per_job //= 2
+            else:
+                blocks_per_job *= 2
+        target = min(target, most // blocks_per_job * blocks_per_job)
+        elapsed = time.perf_counter() - start
+        if target <= done or (done and elapsed * target / done > seconds):
+            return
+        jobs = [
+            (group_means, draw, seed, first, blocks_per_job, size, groups_per_job)
+            for first in range(done, target, blocks_per_job)
+        ]
+        fresh = np.concatenate(workers.map(jobs))
+        if not np.isfinite(fresh).all():
+            raise OverflowError("replicates overflow or are undefined: the run diverges at these parameters")
+        means = fresh if means is None else np.concatenate([means, fresh])
+        done = target
+        level = level_of_look(delta, number) / means.shape[1]
+        yield Look(done * size, estimand(means, level))

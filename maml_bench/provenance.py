@@ -1,0 +1,92 @@
+"""What a result depends on: the code that produced it and the setting it is about, each as a short digest."""
+
+import ast
+import dataclasses
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+PACKAGES = ("analytic", "maml_bench")
+
+
+@cache
+def _imports(module: str) -> tuple[bytes, frozenset[str]]:
+    """Source of a project module and the project modules that it imports."""
+    origin = importlib.util.find_spec(module).origin
+    source = Path(origin).read_bytes()
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = {name for name in found if name.split(".")[0] in PACKAGES and _exists(name)}
+    return source, frozenset(ours)
+
+
+@cache
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Digest of the source of the modules and of every project module that they import, directly or not.
+
+    Packages' ``__init__`` files are passed over unless named: they only collect names.
+    """
+    seen, todo = {}, list(modules)
+    while todo:
+        module = todo.pop()
+        if module in seen or module.split(".")[0] not in PACKAGES:
+            continue
+        source, imported = _imports(module)
+        is_package = importlib.util.find_spec(module).submodule_search_locations is not None
+        if is_package and module not in modules:
+            continue
+        seen[module] = source
+        todo += imported
+    digest = hashlib.sha256()
+    for module in sorted(seen):
+        digest.update(module.encode() + b"\0" + seen[module] + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def content_digest(value) -> str:
+    """Digest of a value made of dataclasses, arrays, numbers and strings: equal contents, equal digest.
+
+    Raises
+    ------
+    TypeError
+        For anything else: a digest that misses part of a setting would let a stale result pass for a fresh one.
+    """
+    digest = hashlib.sha256()
+    _feed(digest, value)
+    return digest.hexdigest()[:16]
+
+
+def _feed(digest, value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        digest.update(f"{type(value).__module__}.{type(value).__qualname__}(".encode())
+        for field in dataclasses.fields(value):
+            digest.update(field.name.encode() + b"=")
+            _feed(digest, getattr(value, field.name))
+        digest.update(b")")
+    elif isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, (list, tuple)):
+        digest.update(b"[")
+        for item in value:
+            _feed(digest, item)
+        digest.update(b"]")
+    elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
+        digest.update(f"{type(value).__name__}:{value!r};".encode())
+    else:
+        raise TypeError(f"cannot digest a {type(value).__name__}: use dataclasses, arrays, numbers and strings")

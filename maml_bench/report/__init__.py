@@ -1,0 +1,1 @@
+"""Telling findings: tables, figures, Markdown and the HTML index."""

@@ -1,0 +1,50 @@
+"""Selecting and tabulating findings."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from maml_bench.finding import Finding
+
+OUTCOMES = ("holds", "violated", "inconclusive", "not applicable")
+
+
+def select(findings: Iterable[Finding], claim=None, form=None, problem=None, **parameters) -> list[Finding]:
+    """Findings with the given claim, form, problem and parameter values; None means any."""
+    return [
+        finding
+        for finding in findings
+        if (claim is None or finding.verdict.claim == claim)
+        and (form is None or finding.verdict.form == form)
+        and (problem is None or finding.problem == problem)
+        and all(finding.parameters.get(name) == value for name, value in parameters.items())
+    ]
+
+
+def number(x: float | None, digits: int = 3) -> str:
+    """A number in few characters; a dash where there is none."""
+    if x is None or math.isnan(x):
+        return "–"
+    return f"{x:.{digits}g}"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; numbers are shortened, and columns of numbers right-aligned."""
+    rows = [list(row) for row in rows]
+    numeric = [all(isinstance(x, int | float) for x in column) for column in zip(*rows, strict=True)]
+    lines = [header, ["---:" if right else "---" for right in numeric]]
+    lines += [[number(x) if isinstance(x, float) else str(x) for x in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def outcome_table(findings: Sequence[Finding]) -> str:
+    """How many findings of each claim and form had each outcome, with the range of measured / bound."""
+    rows = []
+    for claim, form in dict.fromkeys((f.verdict.claim, f.verdict.form) for f in findings):
+        chosen = select(findings, claim, form)
+        ratios = [f.verdict.ratio for f in chosen if not math.isnan(f.verdict.ratio)]
+        counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
+        exact = sum(f.verdict.method == "exact" for f in chosen)
+        span = (min(ratios), max(ratios)) if ratios else (math.nan, math.nan)
+        rows.append([f"{claim}, {form}", *counts, exact, *span])
+    header = ["claim, form", *OUTCOMES, "exact", "smallest ratio", "largest ratio"]
+    return markdown_table(header, rows)

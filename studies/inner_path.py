@@ -1,0 +1,212 @@
+"""How far does the stochastic inner path stray from the exact one? (Proposition 2)
+
+Sweeps N, alpha L and S over three problems: the concave quadratic, which attains the sharp second moment; a random indefinite
+quadratic; and trigonometric tasks with random-phase noise. Run ``python studies/inner_path.py --help``.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from maml_bench import InnerLoop, Setting
+from maml_bench.claims.claim import footprint
+from maml_bench.finding import Finding
+from maml_bench.montecarlo.slope import loglog_slope
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
+from maml_bench.report.tables import markdown_table, outcome_table, select
+from maml_bench.study import Cell, Study
+
+CONCAVE, INDEFINITE, TRIGONOMETRIC = "concave quadratic", "indefinite quadratic", "trigonometric"
+CLAIMS = ("prop2-first", "prop2-second", "prop2-mean")
+SHRINKING = "1/(8N)"
+ALPHA_L = (SHRINKING, "0.05", "0.3")
+
+
+def problems() -> dict[str, object]:
+    """The three problems: one task in 20 dimensions, one in 5, and 4 tasks in 5 dimensions."""
+    return {
+        CONCAVE: Quadratic.concave(dim=20).with_noise(AdditiveGaussian(sigma_g=1.0)),
+        INDEFINITE: Quadratic.random(dim=5, tasks=1, rng=1).with_noise(AdditiveGaussian(sigma_g=1.0)),
+        TRIGONOMETRIC: Trigonometric.random(dim=5, tasks=4, rng=2).with_noise(RandomPhase(amplitude=1.0, kappa=1.0)),
+    }
+
+
+def alpha_times_l(label: str, steps: int) -> float:
+    """The value of alpha L that a label stands for."""
+    return 1 / (8 * steps) if label == SHRINKING else float(label)
+
+
+def cells(quick: bool) -> list[Cell]:
+    """The sweep; ``quick`` keeps its corners. The budget of a cell is a number of gradient entries, so cells cost alike."""
+    out = []
+    work, precision = (2e7, 0.2) if quick else (4e8, 0.05)
+    for problem, tasks in problems().items():
+        for label in ALPHA_L:
+            for steps in (1, 5, 20) if quick else (1, 2, 5, 10, 20):
+                for S in (1, 16) if quick else (1, 4, 16):
+                    inner = InnerLoop(alpha_times_l(label, steps) / tasks.regularity.L, steps, S=S)
+                    setting = Setting(tasks, np.ones(tasks.dim), inner)
+                    parameters = {"alpha_L": label, "N": steps, "S": S}
+                    budget = int(work / (steps * footprint(setting)))
+                    out.append(Cell(problem, parameters, setting, CLAIMS, budget, precision))
+    return out
+
+
+def _sweep(findings, claim, form, problem, label, S):
+    chosen = select(findings, claim, form, problem, alpha_L=label, S=S)
+    return [f.parameters["N"] for f in chosen], chosen
+
+
+def _figure(findings, claim, path, ylabel, views, forms):
+    """Measured values and bounds against N, one panel for each (problem, S)."""
+    figure, axes = panels(1, len(views), sharey=True)
+    for column, (problem, S) in zip(axes[0], views, strict=True):
+        for label, color in zip(ALPHA_L, COLORS, strict=False):
+            steps, chosen = _sweep(findings, claim, "sharp", problem, label, S)
+            measured(column, steps, chosen, color)
+            for form in forms:
+                bound_line(column, steps, _sweep(findings, claim, form, problem, label, S)[1], color)
+        column.set(xscale="log", yscale="log", xlabel="inner steps N", title=f"{problem}, S = {S}")
+    axes[0, 0].set_ylabel(ylabel)
+    colors = {f"αL = {label}": color for label, color in zip(ALPHA_L, COLORS, strict=False)}
+    key(figure, colors, forms, exact=any(f.verdict.method == "exact" for f in select(findings, claim)))
+    save(figure, path)
+
+
+def _exponents(findings) -> str:
+    """Exponents in N of the first moment in units of alpha, where alpha L = 1/(8N) keeps (1 + alpha L)^N bounded."""
+    rows = []
+    for problem in (CONCAVE, INDEFINITE, TRIGONOMETRIC):
+        sharp = select(findings, "prop2-first", "sharp", problem, alpha_L=SHRINKING, S=1)
+        paper = select(findings, "prop2-first", "paper", problem, alpha_L=SHRINKING, S=1)
+        steps = [f.parameters["N"] for f in sharp]
+        in_alpha = [
+            loglog_slope(steps, *([getattr(f.verdict, name) * n for f, n in zip(sharp, steps, strict=True)] for name in
+                                  ("value", "lower", "upper")))
+        ]
+        for forms in (sharp, paper):
+            bounds = [f.verdict.bound * n for f, n in zip(forms, steps, strict=True)]
+            in_alpha.append(loglog_slope(steps, bounds, bounds, bounds))
+        rows.append([problem, *map(str, in_alpha)])
+    return markdown_table(["problem", "measured", "sharp bound", "paper's bound"], rows)
+
+
+def _looseness(findings) -> str:
+    """Bound over measured value: the range over the sweep."""
+    rows = []
+    for claim, form in (("prop2-first", "paper"), ("prop2-first", "sharp"), ("prop2-second", "paper"),
+                        ("prop2-second", "sharp"), ("prop2-mean", "sharp")):
+        for problem in (CONCAVE, INDEFINITE, TRIGONOMETRIC):
+            chosen = [f for f in select(findings, claim, form, problem) if f.verdict.lower > 0]
+            if not chosen:
+                continue
+            least, most = (pick(chosen, key=lambda f: 1 / f.verdict.ratio) for pick in (min, max))
+            rows.append([f"{claim}, {form}", problem, 1 / least.verdict.ratio, 1 / most.verdict.ratio, _where(most)])
+    return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
+
+
+def _where(finding) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in finding.parameters.items()).replace("alpha_L", "αL")
+
+
+def tell(findings: Sequence[Finding], directory: Path) -> str:
+    """Figures and report."""
+    sizes = sorted({f.parameters["S"] for f in findings})
+    each = [(problem, 1) for problem in (CONCAVE, INDEFINITE, TRIGONOMETRIC)]
+    both = ("paper", "sharp")
+    _figure(findings, "prop2-second", directory / "second-moment.svg", r"$E\|w_N-\tilde w_N\|^2$", each, both)
+    _figure(findings, "prop2-first", directory / "first-moment.svg", r"$E\|w_N-\tilde w_N\|$", each, both)
+    drifting = [f for f in findings if f.parameters["N"] > 1]
+    views = [(TRIGONOMETRIC, S) for S in sizes]
+    _figure(drifting, "prop2-mean", directory / "mean.svg", r"$\|E w_N-\tilde w_N\|$", views, ("sharp",))
+
+    attained = select(findings, "prop2-second", "sharp", CONCAVE)
+    gap = max(abs(1 - f.verdict.ratio) for f in attained)
+    first = select(findings, "prop2-first", "sharp", CONCAVE)
+    dim = problems()[CONCAVE].dim
+    near = max(f.verdict.ratio for f in first)
+    paper = select(findings, "prop2-second", "paper", CONCAVE)
+    loosest = max(paper, key=lambda f: 1 / f.verdict.ratio)
+    steps = max(f.parameters["N"] for f in first)
+    loose_first = max(select(findings, "prop2-first", "paper", CONCAVE), key=lambda f: 1 / f.verdict.ratio)
+    wrong = [f for f in findings if f.verdict.outcome == "violated"]
+    open_ = [f for f in findings if f.verdict.outcome == "inconclusive"]
+    drift = [
+        loglog_slope([f.parameters["S"] for f in chosen], *([getattr(f.verdict, k) for f in chosen] for k in
+                                                              ("value", "lower", "upper")))
+        for chosen in [select(findings, "prop2-mean", "sharp", TRIGONOMETRIC, alpha_L="0.3", N=steps)]
+        if all(f.verdict.lower > 0 for f in chosen)
+    ]
+    return f"""# {STUDY.title}
+
+One task is adapted twice from the same point: with exact gradients ($\\tilde w_j$) and with batches of S samples ($w_j$).
+Proposition 2 bounds the first and the second moment of the distance $e_j = w_j - \\tilde w_j$; the mean $E e_j$ has a bound
+of its own. The sweep crosses N, αL and S on three problems with certified constants.
+
+## What was found
+
+- {_verdict_sentence(findings, wrong, open_)}
+- **The extremal instance attains the sharp second moment.** On the concave quadratic the exact value equals
+  $s_N^2$ in all {len(attained)} settings: the ratio differs from 1 by at most {gap:.1e}. No smaller bound in L and $\\sigma_g$ alone exists.
+- **The paper's second moment is loose by a factor of {1 / min(paper, key=lambda f: 1 / f.verdict.ratio).verdict.ratio:.3g} to
+  {1 / loosest.verdict.ratio:.3g}** even there (most at {_where(loosest)}); its cross term doubles the noise, and doubles the growth rate's
+  second-order part.
+- **First moment: √N against N.** With αL = 1/(8N), and in units of α, the measured distance and the sharp bound grow like
+  $N^{{1/2}}$, the paper's bound like $N$: the table of exponents below. At {_where(loose_first)} the paper's bound is
+  {1 / loose_first.verdict.ratio:.3g} times the measured value.
+- In d = {dim} dimensions the first moment reaches {near:.3f} of the sharp bound (it tends to 1 as d grows).
+- **The mean drifts far less than the path scatters**, and not at all on quadratics (computed: 0).{_drift_sentence(drift, steps)}
+
+## Verdicts
+
+{outcome_table(findings)}
+A ratio is measured value over bound. Each verdict is one cell of a sweep whose verdicts are all right with probability
+{STUDY.confidence:.0%}; `inconclusive` means that the limits still straddle the bound when the budget is spent.
+
+## Second moment
+
+![Second moment against N](second-moment.svg)
+
+## First moment
+
+![First moment against N](first-moment.svg)
+
+Exponents of the first moment in N, in units of α, with αL = 1/(8N) and S = 1; brackets are limits over all N jointly:
+
+{_exponents(findings)}
+## Mean
+
+![Norm of the mean error against N](mean.svg)
+
+On the quadratics, and after one step, the drift is exactly 0, and so is $m_N$. Limits that reach 0 are cut by the logarithmic axis.
+
+## How loose
+
+Bound over measured value, over the sweep:
+
+{_looseness(findings)}"""
+
+
+def _verdict_sentence(findings, wrong, open_) -> str:
+    if wrong:
+        names = sorted({f"{f.verdict.claim} ({f.verdict.form})" for f in wrong})
+        return f"**{len(wrong)} of {len(findings)} verdicts are violations:** {', '.join(names)}."
+    rest = f" Inconclusive: {len(open_)}." if open_ else ""
+    return f"**No bound is violated:** {len(findings) - len(open_)} of {len(findings)} verdicts are `holds`.{rest}"
+
+
+def _drift_sentence(drift, steps) -> str:
+    if not drift:
+        return ""
+    return f" On the trigonometric tasks (αL = 0.3, N = {steps}) it falls like $S^p$ with p = {drift[0]}; the theory says −1."
+
+
+STUDY = Study("inner-path", "Distance of the stochastic from the exact inner path", cells, tell)
+
+if __name__ == "__main__":
+    from maml_bench.cli import run_study_script
+
+    run_study_script(STUDY)
