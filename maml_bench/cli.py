@@ -32,7 +32,9 @@ def main() -> None:
 
 def run_study_script(study: Study) -> None:
     """Command line of a study's script: the same options as ``maml-bench study``."""
-    command = click.Command("study", params=study_command.params[1:], help=f"Run the study {study.name}: {study.title}.")
+    command = click.Command(
+        "study", params=study_command.params[1:], help=f"Run the study {study.name}: {study.title}."
+    )
     command.callback = lambda **options: _study(study, **options)
     _guarded(command)
 
@@ -61,9 +63,7 @@ def cli():
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-workers_option = click.option(
-    "--workers", default=1, show_default=True, help="Threads; results do not depend on it."
-)
+workers_option = click.option("--workers", default=1, show_default=True, help="Threads; results do not depend on it.")
 
 
 @cli.command("claims")
@@ -71,7 +71,11 @@ workers_option = click.option(
 def claims_command(as_json):
     """List the claims that can be checked, with their forms."""
     listed = [
-        {"claim": name, "forms": claims.forms(name), "measured": claims.get(name, claims.forms(name)[0]).measurement.words}
+        {
+            "claim": name,
+            "forms": claims.forms(name),
+            "measured": claims.get(name, claims.forms(name)[0]).measurement.words,
+        }
         for name in claims.names()
     ]
     if as_json:
@@ -123,11 +127,15 @@ def theory_command(name, latex, as_json):
 @click.option("--confidence", default=0.99, show_default=True)
 @click.option("--budget", default=1_000_000, show_default=True, help="Most replicates to draw.")
 @click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in.")
-@click.option("--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative).")
+@click.option(
+    "--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative)."
+)
 @click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True)
 @workers_option
 @json_option
-def check_command(claim, form, as_json, factor, seed, confidence, budget, seconds, precision, method, workers, **problem):
+def check_command(
+    claim, form, as_json, factor, seed, confidence, budget, seconds, precision, method, workers, **problem
+):
     """Check one claim on one problem.
 
     Exit code: 0 holds, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
@@ -150,7 +158,9 @@ def check_command(claim, form, as_json, factor, seed, confidence, budget, second
     return EXIT_CODES[verdict.outcome]
 
 
-def _setting(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa, point, alpha, steps, S, D, T) -> Setting:
+def _setting(
+    family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa, point, alpha, steps, S, D, T
+) -> Setting:
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     problem = FAMILIES[family].random(dim, tasks, problem_seed)
@@ -164,7 +174,9 @@ def _setting(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa,
 @cli.command("study")
 @click.argument("name")
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets: a look in well under a minute.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
+)
 @click.option("--seed", default=0, show_default=True)
 @workers_option
 @json_option
@@ -175,7 +187,9 @@ def study_command(name, **options):
 
 @cli.command("report")
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Threads; results do not depend on it.")
 def report_command(quick, output, seed, workers):

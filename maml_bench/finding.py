@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ class Finding:
     budget : int
     versions : dict
         Of Python and the numerical libraries.
+    repeated : dict
+        ``noticed`` and ``confirmed`` of `maml_bench.power.Power`, one entry for each repeated run; empty if there were none.
     """
 
     key: str
@@ -39,18 +41,20 @@ class Finding:
     verdict: Verdict
     budget: int
     versions: dict
+    repeated: dict = field(default_factory=dict)
 
     def row(self) -> dict:
         """The finding as one flat JSON object (the parameters and versions stay objects)."""
         fields = {name: getattr(self, name) for name in ("key", "study", "problem", "parameters")}
-        return fields | self.verdict.as_dict() | {"budget": self.budget, "versions": self.versions}
+        rest = {name: getattr(self, name) for name in ("budget", "versions", "repeated")}
+        return fields | self.verdict.as_dict() | rest
 
     @classmethod
     def from_row(cls, row: dict) -> "Finding":
         """The inverse of `row`."""
         names = asdict(Verdict("", "", "")).keys()
         verdict = Verdict(**{name: float("nan") if row[name] is None else row[name] for name in names})
-        rest = ("key", "study", "problem", "parameters", "budget", "versions")
+        rest = ("key", "study", "problem", "parameters", "budget", "versions", "repeated")
         return cls(verdict=verdict, **{name: row[name] for name in rest})
 
 

@@ -40,7 +40,8 @@ def _exists(module: str) -> bool:
 def code_digest(*modules: str) -> str:
     """Digest of the source of the modules and of every project module that they import, directly or not.
 
-    Packages' ``__init__`` files are passed over unless named: they only collect names.
+    Packages' ``__init__`` files are passed over unless named: they only collect names. The statements of `analytic` are
+    reached through one, so what a bound says must enter a key by itself.
     """
     seen, todo = {}, list(modules)
     while todo:

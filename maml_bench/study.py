@@ -10,6 +10,7 @@ from pathlib import Path
 from maml_bench import checks, claims
 from maml_bench.finding import VERSIONS, Finding, FindingsFile
 from maml_bench.montecarlo.workers import Workers
+from maml_bench.power import power
 from maml_bench.provenance import code_digest, content_digest
 from maml_bench.setting import Setting
 from maml_bench.verdict import check_all
@@ -29,6 +30,9 @@ class Cell:
     claims : tuple of str
     budget, precision
         As in `maml_bench.check`, for these claims.
+    repeats : int
+        If positive, each check is also run by sampling to the end of its budget with this many seeds of its own, and the finding
+        carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`).
     """
 
     problem: str
@@ -37,6 +41,7 @@ class Cell:
     claims: tuple[str, ...]
     budget: int = 1_000_000
     precision: float = 0.02
+    repeats: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,11 @@ def _digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _right_side(claim: claims.Claim) -> list[str]:
+    """What the bound says, as text: a corrected bound invalidates its rows and no others."""
+    return [str(claim.bound.expression), *(str(condition.relation) for condition in claim.bound.conditions)]
+
+
 def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
     cells = study.cells(quick)
     rows = sum(len(claims.forms(name)) for cell in cells for name in cell.claims)
@@ -86,15 +96,38 @@ def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
         modules = {type(cell.setting.tasks).__module__, type(cell.setting.hessian).__module__}
         modules |= {type(part).__module__ for part in vars(cell.setting.tasks).values() if hasattr(part, "__module__")}
         for name in cell.claims:
-            chosen = tuple(claims.get(name, form) for form in claims.forms(name))
             about = (study.name, name, cell.problem, cell.parameters, setting, seed)
+            effort = (cell.budget, cell.precision, cell.repeats)
             own_seed = int(_digest(*about)[:8], 16)
-            code = code_digest(chosen[0].measurement.sampler.__module__, "maml_bench.verdict", *sorted(modules))
-            keys = tuple(
-                _digest(about, claim.form, confidence, cell.budget, cell.precision, code)[:20] for claim in chosen
-            )
-            jobs.append(_Job(cell, chosen, own_seed, confidence, keys))
+            for chosen in _by_measurement(name):
+                measurement = chosen[0].measurement
+                sources = (measurement.sampler, measurement.exact, measurement.search)
+                own_modules = modules | {source.__module__ for source in sources if source}
+                code = code_digest("maml_bench.verdict", *sorted(own_modules))
+                keys = tuple(
+                    _digest(about, claim.form, _right_side(claim), confidence, effort, code)[:20] for claim in chosen
+                )
+                jobs.append(_Job(cell, chosen, own_seed, confidence, keys))
     return jobs
+
+
+def _by_measurement(name: str) -> list[tuple[claims.Claim, ...]]:
+    """The forms of a claim, those that share a measurement together."""
+    groups = {}
+    for form in claims.forms(name):
+        claim = claims.get(name, form)
+        groups.setdefault(id(claim.measurement), []).append(claim)
+    return [tuple(group) for group in groups.values()]
+
+
+def _repeated(job: _Job, claim: claims.Claim, workers: Workers | int) -> dict[str, list[float]]:
+    if not job.cell.repeats:
+        return {}
+    seeds = range(job.seed, job.seed + job.cell.repeats)
+    found = power(
+        claim, job.cell.setting, seeds=seeds, confidence=job.confidence, budget=job.cell.budget, workers=workers
+    )
+    return {name: [float(f"{x:.6g}") for x in getattr(found, name)] for name in ("noticed", "confirmed")}
 
 
 def rows(study: Study, quick: bool) -> int:
@@ -141,8 +174,17 @@ def run(
             workers=workers,
         )
         fresh = [
-            Finding(key, study.name, job.cell.problem, job.cell.parameters, verdict, job.cell.budget, VERSIONS)
-            for key, verdict in zip(job.keys, verdicts, strict=True)
+            Finding(
+                key,
+                study.name,
+                job.cell.problem,
+                job.cell.parameters,
+                verdict,
+                job.cell.budget,
+                VERSIONS,
+                _repeated(job, claim, workers),
+            )
+            for key, claim, verdict in zip(job.keys, job.claims, verdicts, strict=True)
         ]
         file.append(fresh)
         yield from fresh

@@ -5,7 +5,6 @@ quadratic; and trigonometric tasks with random-phase noise. Run ``python studies
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,18 @@ import numpy as np
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims.claim import footprint
 from maml_bench.finding import Finding
-from maml_bench.montecarlo.slope import loglog_slope
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+from maml_bench.report.exponents import bound_slope, measured_slope
 from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
-from maml_bench.report.tables import markdown_table, outcome_table, select
+from maml_bench.report.tables import (
+    VERDICT_NOTE,
+    looseness_table,
+    markdown_table,
+    outcome_table,
+    select,
+    summary_sentence,
+    where,
+)
 from maml_bench.study import Cell, Study
 
 CONCAVE, INDEFINITE, TRIGONOMETRIC = "concave quadratic", "indefinite quadratic", "trigonometric"
@@ -49,14 +56,14 @@ def cells(quick: bool) -> list[Cell]:
                 for S in (1, 16) if quick else (1, 4, 16):
                     inner = InnerLoop(alpha_times_l(label, steps) / tasks.regularity.L, steps, S=S)
                     setting = Setting(tasks, np.ones(tasks.dim), inner)
-                    parameters = {"alpha_L": label, "N": steps, "S": S}
+                    parameters = {"αL": label, "N": steps, "S": S}
                     budget = int(work / (steps * footprint(setting)))
                     out.append(Cell(problem, parameters, setting, CLAIMS, budget, precision))
     return out
 
 
 def _sweep(findings, claim, form, problem, label, S):
-    chosen = select(findings, claim, form, problem, alpha_L=label, S=S)
+    chosen = select(findings, claim, form, problem, αL=label, S=S)
     return [f.parameters["N"] for f in chosen], chosen
 
 
@@ -80,36 +87,11 @@ def _exponents(findings) -> str:
     """Exponents in N of the first moment in units of alpha, where alpha L = 1/(8N) keeps (1 + alpha L)^N bounded."""
     rows = []
     for problem in (CONCAVE, INDEFINITE, TRIGONOMETRIC):
-        sharp = select(findings, "prop2-first", "sharp", problem, alpha_L=SHRINKING, S=1)
-        paper = select(findings, "prop2-first", "paper", problem, alpha_L=SHRINKING, S=1)
-        steps = [f.parameters["N"] for f in sharp]
-        in_alpha = [
-            loglog_slope(steps, *([getattr(f.verdict, name) * n for f, n in zip(sharp, steps, strict=True)] for name in
-                                  ("value", "lower", "upper")))
-        ]
-        for forms in (sharp, paper):
-            bounds = [f.verdict.bound * n for f, n in zip(forms, steps, strict=True)]
-            in_alpha.append(loglog_slope(steps, bounds, bounds, bounds))
-        rows.append([problem, *map(str, in_alpha)])
+        steps, sharp = _sweep(findings, "prop2-first", "sharp", problem, SHRINKING, 1)
+        _, paper = _sweep(findings, "prop2-first", "paper", problem, SHRINKING, 1)
+        slopes = measured_slope(sharp, "N", steps), bound_slope(sharp, "N", steps), bound_slope(paper, "N", steps)
+        rows.append([problem, *map(str, slopes)])
     return markdown_table(["problem", "measured", "sharp bound", "paper's bound"], rows)
-
-
-def _looseness(findings) -> str:
-    """Bound over measured value: the range over the sweep."""
-    rows = []
-    for claim, form in (("prop2-first", "paper"), ("prop2-first", "sharp"), ("prop2-second", "paper"),
-                        ("prop2-second", "sharp"), ("prop2-mean", "sharp")):
-        for problem in (CONCAVE, INDEFINITE, TRIGONOMETRIC):
-            chosen = [f for f in select(findings, claim, form, problem) if f.verdict.lower > 0]
-            if not chosen:
-                continue
-            least, most = (pick(chosen, key=lambda f: 1 / f.verdict.ratio) for pick in (min, max))
-            rows.append([f"{claim}, {form}", problem, 1 / least.verdict.ratio, 1 / most.verdict.ratio, _where(most)])
-    return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
-
-
-def _where(finding) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in finding.parameters.items()).replace("alpha_L", "αL")
 
 
 def tell(findings: Sequence[Finding], directory: Path) -> str:
@@ -132,14 +114,8 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
     loosest = max(paper, key=lambda f: 1 / f.verdict.ratio)
     steps = max(f.parameters["N"] for f in first)
     loose_first = max(select(findings, "prop2-first", "paper", CONCAVE), key=lambda f: 1 / f.verdict.ratio)
-    wrong = [f for f in findings if f.verdict.outcome == "violated"]
-    open_ = [f for f in findings if f.verdict.outcome == "inconclusive"]
-    drift = [
-        loglog_slope([f.parameters["S"] for f in chosen], *([getattr(f.verdict, k) for f in chosen] for k in
-                                                              ("value", "lower", "upper")))
-        for chosen in [select(findings, "prop2-mean", "sharp", TRIGONOMETRIC, alpha_L="0.3", N=steps)]
-        if all(f.verdict.lower > 0 for f in chosen)
-    ]
+    drifts = select(findings, "prop2-mean", "sharp", TRIGONOMETRIC, αL="0.3", N=steps)
+
     return f"""# {STUDY.title}
 
 One task is adapted twice from the same point: with exact gradients ($\\tilde w_j$) and with batches of S samples ($w_j$).
@@ -148,24 +124,22 @@ of its own. The sweep crosses N, αL and S on three problems with certified cons
 
 ## What was found
 
-- {_verdict_sentence(findings, wrong, open_)}
+- {summary_sentence(findings)}
 - **The extremal instance attains the sharp second moment.** On the concave quadratic the exact value equals
   $s_N^2$ in all {len(attained)} settings: the ratio differs from 1 by at most {gap:.1e}. No smaller bound in L and $\\sigma_g$ alone exists.
 - **The paper's second moment is loose by a factor of {1 / min(paper, key=lambda f: 1 / f.verdict.ratio).verdict.ratio:.3g} to
-  {1 / loosest.verdict.ratio:.3g}** even there (most at {_where(loosest)}); its cross term doubles the noise, and doubles the growth rate's
+  {1 / loosest.verdict.ratio:.3g}** even there (most at {where(loosest)}); its cross term doubles the noise, and doubles the growth rate's
   second-order part.
 - **First moment: √N against N.** With αL = 1/(8N), and in units of α, the measured distance and the sharp bound grow like
-  $N^{{1/2}}$, the paper's bound like $N$: the table of exponents below. At {_where(loose_first)} the paper's bound is
+  $N^{{1/2}}$, the paper's bound like $N$: the table of exponents below. At {where(loose_first)} the paper's bound is
   {1 / loose_first.verdict.ratio:.3g} times the measured value.
 - In d = {dim} dimensions the first moment reaches {near:.3f} of the sharp bound (it tends to 1 as d grows).
-- **The mean drifts far less than the path scatters**, and not at all on quadratics (computed: 0).{_drift_sentence(drift, steps)}
+- **The mean drifts far less than the path scatters**, and not at all on quadratics (computed: 0).{_drift_sentence(drifts, steps)}
 
 ## Verdicts
 
 {outcome_table(findings)}
-A ratio is measured value over bound. Each verdict is one cell of a sweep whose verdicts are all right with probability
-{STUDY.confidence:.0%}; `inconclusive` means that the limits still straddle the bound when the budget is spent.
-
+{VERDICT_NOTE.format(confidence=STUDY.confidence)}
 ## Second moment
 
 ![Second moment against N](second-moment.svg)
@@ -187,21 +161,16 @@ On the quadratics, and after one step, the drift is exactly 0, and so is $m_N$. 
 
 Bound over measured value, over the sweep:
 
-{_looseness(findings)}"""
+{looseness_table(findings)}"""
 
 
-def _verdict_sentence(findings, wrong, open_) -> str:
-    if wrong:
-        names = sorted({f"{f.verdict.claim} ({f.verdict.form})" for f in wrong})
-        return f"**{len(wrong)} of {len(findings)} verdicts are violations:** {', '.join(names)}."
-    rest = f" Inconclusive: {len(open_)}." if open_ else ""
-    return f"**No bound is violated:** {len(findings) - len(open_)} of {len(findings)} verdicts are `holds`.{rest}"
-
-
-def _drift_sentence(drift, steps) -> str:
-    if not drift:
+def _drift_sentence(drifts, steps) -> str:
+    if any(f.verdict.lower <= 0 for f in drifts):
         return ""
-    return f" On the trigonometric tasks (αL = 0.3, N = {steps}) it falls like $S^p$ with p = {drift[0]}; the theory says −1."
+    slope = measured_slope(drifts, "S")
+    return (
+        f" On the trigonometric tasks (αL = 0.3, N = {steps}) it falls like $S^p$ with p = {slope}; the theory says −1."
+    )
 
 
 STUDY = Study("inner-path", "Distance of the stochastic from the exact inner path", cells, tell)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _student(batches: np.ndarray, level: float) -> Limits:
     """Limits of the mean of scalars ``(G, ...)``."""
     count = len(batches)
     mean = batches.mean(0)
-    reach = stats.t.isf(level, count - 1) * batches.std(0, ddof=1) / np.sqrt(count)
+    reach = -stdtrit(count - 1, level) * batches.std(0, ddof=1) / np.sqrt(count)
     return Limits(mean, mean - reach, mean + reach)
 
 
@@ -86,12 +86,11 @@ def _one_norm(batches, level, norming):
     flat = (batches - center).reshape(count, -1)
     gram = flat @ flat.T if count <= flat.shape[1] else flat.T @ flat
     largest = np.linalg.eigvalsh(gram)[-1] / (count - 1)
-    upper = norm + stats.t.isf(level, count - 1) * np.sqrt(max(largest, 0.0) / count)
+    upper = norm - stdtrit(count - 1, level) * np.sqrt(max(largest, 0.0) / count)
 
     halves = batches[0::2], batches[1::2]
     across = [
-        np.tensordot(second, norming(first.mean(0)), axes=second.ndim - 1)
-        for first, second in (halves, halves[::-1])
+        np.tensordot(second, norming(first.mean(0)), axes=second.ndim - 1) for first, second in (halves, halves[::-1])
     ]
     lower = float(_student(across[0], level).lower)
     if norming is _unit:

@@ -20,9 +20,7 @@ class Slope:
         return f"{self.value:.3f} [{self.lower:.3f}, {self.upper:.3f}]"
 
 
-def loglog_slope(
-    x: Sequence[float], value: Sequence[float], lower: Sequence[float], upper: Sequence[float]
-) -> Slope:
+def loglog_slope(x: Sequence[float], value: Sequence[float], lower: Sequence[float], upper: Sequence[float]) -> Slope:
     """Least-squares slope of log(value) against log(x).
 
     Parameters

@@ -1,12 +1,19 @@
-"""Where blocks are computed: threads of this machine. Results keep the jobs' order, so nothing depends on the number."""
+"""Where blocks are computed: threads or processes of this machine (joblib), or a Dask cluster, behind one call.
+
+Results keep the jobs' order, and a job depends on nothing but its arguments, so no choice made here changes a number.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import joblib
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from maml_bench.checks import natural
+
+CONNECT_SECONDS = 5
+RETRIES = 3
 
 
 @dataclass(frozen=True)
@@ -16,17 +23,67 @@ class Workers:
     Parameters
     ----------
     count : int
-        Threads on this machine. NumPy releases the interpreter lock in the heavy parts.
+        Workers on this machine.
+    processes : bool
+        Processes in place of threads. Threads start faster, and NumPy releases the interpreter lock in the heavy parts;
+        processes pay for tasks that spend their time in Python.
+    cluster : str
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers can import this package; ``count`` then does not matter. A
+        job that a dying worker leaves undone is given to another.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is not an integer >= 1.
     """
 
     count: int = 1
+    processes: bool = False
+    cluster: str = ""
 
     def __post_init__(self):
         natural("workers", self.count)
 
     def map(self, jobs: Sequence[tuple[Callable, ...]]) -> list:
-        """Results of the jobs, in their order."""
-        pool = joblib.Parallel(n_jobs=min(self.count, len(jobs)), prefer="threads")
-        # One BLAS thread a worker: the workers fill the cores, and a product must not depend on their number.
-        with threadpool_limits(1, user_api="blas"):
-            return pool(joblib.delayed(function)(*arguments) for function, *arguments in jobs)
+        """Results of the jobs, in their order.
+
+        Raises
+        ------
+        ConnectionError
+            If no scheduler answers at the cluster's address.
+        """
+        if self.cluster:
+            client = _client(self.cluster)
+            futures = [client.submit(_alone, *job, pure=False, retries=RETRIES) for job in jobs]
+            return client.gather(futures)
+        count = min(self.count, len(jobs))
+        if self.processes and count > 1:
+            return joblib.Parallel(n_jobs=count)(joblib.delayed(_alone)(*job) for job in jobs)
+        # The limit holds for the whole process, so with threads it is set once around all jobs.
+        with _blas().limit(limits=1, user_api="blas"):
+            return joblib.Parallel(n_jobs=count, prefer="threads")(
+                joblib.delayed(function)(*arguments) for function, *arguments in jobs
+            )
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _alone(function, *arguments):
+    """Run a job on one BLAS thread: workers fill the cores, and a product must not depend on their number."""
+    with _blas().limit(limits=1, user_api="blas"):
+        return function(*arguments)
+
+
+@cache
+def _client(address: str):
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("cluster: needs Dask; install maml-bench[cluster]") from None
+    try:
+        return Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"cluster = {address!r}: no Dask scheduler answers there ({error})") from error

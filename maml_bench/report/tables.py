@@ -36,6 +36,39 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+def summary_sentence(findings: Sequence[Finding]) -> str:
+    """How many verdicts there are and whether any is a violation, in Markdown."""
+    count = {outcome: sum(f.verdict.outcome == outcome for f in findings) for outcome in OUTCOMES}
+    if count["violated"]:
+        names = sorted({f"{f.verdict.claim} ({f.verdict.form})" for f in findings if f.verdict.outcome == "violated"})
+        return f"**{count['violated']} of {len(findings)} verdicts are violations:** {', '.join(names)}."
+    rest = "".join(f" {outcome.capitalize()}: {count[outcome]}." for outcome in OUTCOMES[2:] if count[outcome])
+    return f"**No bound is violated:** {count['holds']} of {len(findings)} verdicts are `holds`.{rest}"
+
+
+def looseness_table(findings: Sequence[Finding]) -> str:
+    """Bound over measured value: its least and its largest over the sweep, for each claim, form and problem."""
+    rows = []
+    for claim, form, problem in dict.fromkeys((f.verdict.claim, f.verdict.form, f.problem) for f in findings):
+        chosen = [f for f in select(findings, claim, form, problem) if f.verdict.lower > 0 and f.verdict.ratio > 0]
+        if chosen:
+            least, most = (pick(chosen, key=lambda f: 1 / f.verdict.ratio) for pick in (min, max))
+            rows.append([f"{claim}, {form}", problem, 1 / least.verdict.ratio, 1 / most.verdict.ratio, where(most)])
+    return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
+
+
+def where(finding: Finding) -> str:
+    """The parameters of a finding, in words."""
+    return ", ".join(
+        f"{name} = {number(value) if isinstance(value, float) else value}" for name, value in finding.parameters.items()
+    )
+
+
+VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with probability {confidence:.0%};
+`inconclusive` means that the limits still straddle the bound when the budget is spent, `not applicable` that a hypothesis fails.
+"""
+
+
 def outcome_table(findings: Sequence[Finding]) -> str:
     """How many findings of each claim and form had each outcome, with the range of measured / bound."""
     rows = []

@@ -1,0 +1,93 @@
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check
+from maml_bench.montecarlo.workers import Workers, _client
+from maml_bench.problems import AdditiveGaussian, Quadratic
+
+SETTING = Setting(Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0)), np.ones(3), InnerLoop(0.1, 3))
+
+
+def verdict(workers):
+    found = check("prop2-first", SETTING, budget=300_000, precision=1e-4, workers=workers)
+    return found.value, found.lower, found.upper, found.replicates
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return verdict(1)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as started:
+        yield started
+        _client(started.scheduler_address).close()
+
+
+@pytest.mark.parametrize("workers", [Workers(2), Workers(3), Workers(2, processes=True)])
+def test_threads_and_processes_give_the_same_bits(workers, alone):
+    assert verdict(workers) == alone
+
+
+def test_results_keep_the_order_of_the_jobs():
+    jobs = [(pow, k, 2) for k in range(20)]
+    for workers in (Workers(3), Workers(2, processes=True)):
+        assert workers.map(jobs) == [k**2 for k in range(20)]
+
+
+def test_a_cluster_gives_the_same_bits(cluster, alone):
+    assert verdict(Workers(cluster=cluster.scheduler_address)) == alone
+
+
+def _slow_square(k):
+    time.sleep(0.3)
+    return os.getpid(), k**2
+
+
+def test_nothing_is_lost_when_a_worker_is_killed(cluster):
+    workers = Workers(cluster=cluster.scheduler_address)
+    pids = sorted({pid for pid, _ in workers.map([(_slow_square, k) for k in range(4)])})
+    assert len(pids) == 2
+    results = workers.map([(_kill_first_time, k, pids[0]) for k in range(12)])
+    assert results == [k**2 for k in range(12)]
+
+
+def _kill_first_time(k, victim):
+    """Kills the worker that is the victim; the job then runs again in another process."""
+    if os.getpid() == victim:
+        os.kill(victim, signal.SIGKILL)
+    time.sleep(0.05)
+    return k**2
+
+
+def test_a_check_survives_a_killed_worker(cluster, alone):
+    # The cluster restarts the worker killed above; kill one of the two again, while a check is running.
+    import threading
+
+    workers = Workers(cluster=cluster.scheduler_address)
+    pids = list(_client(cluster.scheduler_address).run(os.getpid).values())
+    killer = threading.Timer(0.15, os.kill, (pids[0], signal.SIGKILL))
+    killer.start()
+    assert verdict(workers) == alone
+    killer.join()
+
+
+def test_an_unreachable_cluster_fails_fast_and_names_the_address():
+    start = time.perf_counter()
+    with pytest.raises(ConnectionError, match="127.0.0.1:9"):
+        verdict(Workers(cluster="tcp://127.0.0.1:9"))
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5])
+def test_bad_numbers_of_workers_are_named(count):
+    with pytest.raises(ValueError, match=f"workers = {count}: must be"):
+        Workers(count)

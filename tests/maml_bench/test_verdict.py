@@ -1,0 +1,129 @@
+import math
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
+from maml_bench.verdict import check_all
+
+TASKS = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
+SETTING = Setting(TASKS, np.ones(3), InnerLoop(0.1, 3))
+SHARP = claims.get("prop2-second")
+
+
+@pytest.mark.parametrize(("factor", "outcome"), [(0.9, "violated"), (1.0, "inconclusive"), (1.1, "holds")])
+def test_sampling_decides_unless_the_bound_is_the_truth(factor, outcome):
+    # The truth is the bound itself (extremal instance); a wrong decision has probability at most 1 %.
+    verdict = check(SHARP.scaled(factor), SETTING, method="monte-carlo", budget=60_000)
+    assert verdict.outcome == outcome
+    assert verdict.lower <= verdict.value <= verdict.upper
+    assert verdict.ratio == pytest.approx(verdict.value / verdict.bound)
+    assert verdict.reason == ("budget spent" if outcome == "inconclusive" else "decided")
+
+
+def test_the_easier_the_question_the_fewer_replicates():
+    drawn = [check(SHARP.scaled(factor), SETTING, method="monte-carlo").replicates for factor in (1.5, 1.02, 1.007)]
+    assert drawn[0] < drawn[1] < drawn[2]
+
+
+def test_the_same_seed_gives_the_same_verdict_whatever_the_workers():
+    first, second = (check("prop2-first", SETTING, seed=3, budget=20_000, workers=w) for w in (1, 2))
+    assert (first.value, first.lower, first.upper) == (second.value, second.lower, second.upper)
+    assert check("prop2-first", SETTING, seed=4, budget=20_000).value != first.value
+
+
+def test_replicates_as_budget_reproduce_a_verdict():
+    first = check("prop2-first", SETTING, budget=100_000)
+    again = check("prop2-first", SETTING, budget=first.replicates)
+    assert (first.value, first.lower, first.upper) == (again.value, again.lower, again.upper)
+
+
+def test_precision_draws_on_after_the_decision():
+    quick = check("prop2-first", SETTING, form="paper")
+    precise = check("prop2-first", SETTING, form="paper", precision=0.01)
+    assert precise.replicates > quick.replicates
+    assert precise.upper - precise.lower <= 0.02 * precise.value
+
+
+def test_forms_are_checked_on_the_same_replicates():
+    paper, sharp = check_all([claims.get("prop2-first", "paper"), claims.get("prop2-first", "sharp")], SETTING)
+    assert paper.value == sharp.value
+    assert paper.bound > sharp.bound
+
+
+def test_exact_method_where_there_is_none_is_an_error():
+    with pytest.raises(ValueError, match="method = 'exact'.*prop2-first"):
+        check("prop2-first", SETTING, method="exact")
+
+
+def test_unbounded_constant_makes_a_claim_not_applicable():
+    class Unknown:
+        """Tasks without a finite rho."""
+
+        dim, batch_shape = 3, (1,)
+        loss, grad, hvp, hess, sample = TASKS.loss, TASKS.grad, TASKS.hvp, TASKS.hess, TASKS.sample
+
+        def __getitem__(self, index):
+            return self
+
+        @property
+        def regularity(self):
+            from analytic import Regularity
+
+            return Regularity(L=math.nextafter(1.0, 2.0), rho=0.0, sigma_g=1.0)
+
+    # prop2 needs L, rho and sigma_g, all finite: applicable, on anybody's object with the protocol.
+    assert check("prop2-mean", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=1000).outcome == "holds"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"confidence": 1}, "confidence = 1: must be"),
+        ({"confidence": 0}, "confidence"),
+        ({"budget": 0}, "budget = 0: must be"),
+        ({"budget": 63}, "budget = 63: must be at least 64"),
+        ({"seed": -1}, "seed = -1: must be"),
+        ({"seed": 0.5}, "seed"),
+        ({"method": "guess"}, "method = 'guess': must be one of"),
+        ({"precision": 0}, "precision"),
+        ({"workers": 0}, "workers = 0: must be"),
+        ({"form": "blunt"}, "unknown form 'blunt'.*known: paper, sharp"),
+    ],
+)
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        check("prop2-first", SETTING, **arguments)
+
+
+def test_unknown_claim_lists_the_known():
+    with pytest.raises(ValueError, match="unknown claim 'prop22'; known: .*prop2-first"):
+        check("prop22", SETTING)
+
+
+def test_scaling_by_nonsense_is_an_error():
+    for factor in (0, -1, math.nan):
+        with pytest.raises(ValueError, match="factor"):
+            SHARP.scaled(factor)
+    assert SHARP.scaled(2).scaled(0.25).factor == 0.5
+
+
+@pytest.mark.parametrize(
+    ("tasks", "w", "message"),
+    [
+        ("tasks", np.ones(3), "tasks = 'tasks': must have"),
+        (TASKS, np.ones(4), r"w has shape \(4,\): the last axis must be 3"),
+        (TASKS, [1, 2, np.nan], "w contains nan"),
+        (TASKS, np.ones((1, 3)), "w has shape"),
+    ],
+)
+def test_bad_settings_are_named(tasks, w, message):
+    with pytest.raises(ValueError, match=message):
+        Setting(tasks, w, InnerLoop(0.1, 1))
+
+
+def test_cells_are_tasks():
+    tasks = Trigonometric.random(2, 5, 0).with_noise(AdditiveGaussian(1.0))
+    verdict = check("prop2-first", Setting(tasks, np.ones(2), InnerLoop(0.1, 2)), budget=5000)
+    assert 0 <= verdict.cell < 5
