@@ -75,6 +75,12 @@ class Quadratic:
         sigma = np.sqrt(((spread - spread.mean(0)) ** 2).sum(-1).mean()) if shared else np.inf
         return Regularity(L=curvature.max(), rho=0.0, tau=0.0, sigma=sigma)
 
+    def gradient_gap(self, other: "Quadratic") -> np.ndarray:
+        """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w, for two arrays with the same A."""
+        if not np.array_equal(*np.broadcast_arrays(self.A, other.A)):
+            raise ValueError("A must be that of the other tasks: otherwise no bound holds for all w")
+        return np.linalg.norm(self.b - other.b, axis=-1)
+
     def with_noise(self, noise) -> NoisyTasks:
         return NoisyTasks(self, noise)
 

@@ -28,11 +28,13 @@ class Trigonometric:
 
     Notes
     -----
-    Certificate. In the orthogonal directions ``v_k/||v_k||`` the cosines act on separate coordinates, so the spectral
-    norm of their n-th derivative is at most ``max_k |a_k| ||v_k||^n``. Hence ``L = ||A|| + max |a_k| ||v_k||^2``,
-    ``rho = max |a_k| ||v_k||^3`` and ``tau = max |a_k| ||v_k||^4``. The cosines' gradient of task i has norm at most
-    ``G_i = (sum_k a_k^2 ||v_k||^2)^(1/2)``, so by Minkowski ``sigma <= sd(b_i) + (mean G_i^2)^(1/2)``; where all tasks share
-    the cosines the second term drops.
+    Certificate. The rows v_k are orthogonal, so some w gives the cosines any angles at will, and in the directions
+    ``v_k/||v_k||`` they act on separate coordinates. Hence L, rho and tau are attained. L: the Hessian
+    ``A - sum_k a_k cos(angle_k) v_k v_k'`` lies between ``A - P`` and ``A + P`` with ``P = sum_k |a_k| v_k v_k'``, and
+    reaches both, so L is the largest of the top eigenvalues of ``A + P`` and ``P - A``. Higher derivatives come from
+    the cosines alone: ``rho = max |a_k| ||v_k||^3`` and ``tau = max |a_k| ||v_k||^4``. The cosines' gradient of task i
+    has norm at most ``G_i = (sum_k a_k^2 ||v_k||^2)^(1/2)``, so by Minkowski
+    ``sigma <= sd(b_i) + (mean G_i^2)^(1/2)``; where all tasks share the cosines the second term drops.
 
     Raises
     ------
@@ -118,12 +120,25 @@ class Trigonometric:
         own_cosines = any(value.ndim > core for value, core in list(self._fields.values())[1:])
         several = len(slopes) > 1
         waves = np.sqrt(np.mean(np.sum((size * length) ** 2, axis=-1))) if own_cosines and several else 0.0
+        waviness = self.frequency.swapaxes(-1, -2) @ (size[..., None] * self.frequency)
+        extremes = [np.linalg.eigvalsh(matrix)[..., -1].max() for matrix in (waviness + self.A, waviness - self.A)]
         return Regularity(
-            L=np.linalg.norm(self.A, ord=2) + (size * length**2).max(),
+            L=max(*extremes, 0.0),
             rho=(size * length**3).max(),
             tau=(size * length**4).max(),
             sigma=spread + waves,
         )
+
+    def gradient_gap(self, other: "Trigonometric") -> np.ndarray:
+        """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w; cosines that differ may add up."""
+        if not np.array_equal(self.A, other.A):
+            raise ValueError("A must be that of the other tasks: otherwise no bound holds for all w")
+        slopes = np.linalg.norm(self.b - other.b, axis=-1)
+        ours, theirs = ([value for value, _ in list(tasks._fields.values())[1:]] for tasks in (self, other))
+        if all(map(np.array_equal, ours, theirs)):
+            return slopes
+        squares = (np.sum(t.amplitude**2 * np.vecdot(t.frequency, t.frequency), axis=-1) for t in (self, other))
+        return slopes + sum(map(np.sqrt, squares))
 
     def with_noise(self, noise) -> NoisyTasks:
         return NoisyTasks(self, noise)

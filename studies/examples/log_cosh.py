@@ -1,8 +1,8 @@
 """A problem of your own: robust regression with the log-cosh loss, ``l(w) = mean_j log cosh(x_j.w - y_j)``.
 
 The derivatives of log cosh are at most 1, 1, 4/(3 sqrt 3) and 2 in size (orders 1 to 4). Along a unit vector v that
-gives, with ``M_k = mean_j |x_j|^k x_j x_j'``: ``L = ||M_0||``, ``rho = 4/(3 sqrt 3) ||M_1||``, ``tau = 2||M_2||``; gradients are at
-most ``||M_0||^(1/2)`` long, so sigma is too. Run this file to see the claims attacked.
+gives, with ``M_k = mean_j |x_j|^k x_j x_j'``: ``L = ||M_0||``, ``rho = 4/(3 sqrt 3) ||M_1||``, ``tau = 2||M_2||``;
+gradients are at most ``||M_0||^(1/2)`` long, so sigma is too. Run this file to see the claims attacked.
 """
 
 from dataclasses import dataclass

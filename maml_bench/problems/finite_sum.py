@@ -1,0 +1,100 @@
+"""Tasks with a support and a target loss: the finite-sum case, where no sampling enters the inner loop."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array
+from maml_bench.problems.protocol import Tasks
+
+
+@runtime_checkable
+class TaskPairs(Protocol):
+    """What the finite-sum statements ask of a problem: adapt on ``support``, be judged on ``target``.
+
+    ``b_i`` holds, for each task, a certified bound on ``||grad support(w) - grad target(w)||`` for all admitted w;
+    ``b`` is its mean over tasks and ``b_tilde`` its mean square.
+    """
+
+    dim: int
+    batch_shape: tuple[int, ...]
+    support: Tasks
+    target: Tasks
+    b_i: np.ndarray
+    b: float
+    b_tilde: float
+    regularity: Regularity
+
+    def __getitem__(self, index) -> "TaskPairs": ...
+
+
+@dataclass(frozen=True, eq=False)
+class FiniteSum:
+    """Any two task arrays of one shape, with a certified distance between their gradients.
+
+    Parameters
+    ----------
+    support, target : Tasks
+    b_i : array
+        Broadcasts to the tasks: a bound on ``||grad support_i(w) - grad target_i(w)||`` for all admitted w.
+
+    Notes
+    -----
+    ``regularity`` has the larger L, rho and tau and the smaller ball of the two, the sigma of the target (which is the
+    one the theory speaks of), and no sampling noise.
+
+    Raises
+    ------
+    ValueError
+        If dimensions or task axes differ, or an entry of b_i is negative or not finite.
+    """
+
+    support: Tasks
+    target: Tasks
+    b_i: np.ndarray
+
+    def __post_init__(self):
+        for name in ("dim", "batch_shape"):
+            ours, theirs = getattr(self.support, name), getattr(self.target, name)
+            if ours != theirs:
+                raise ValueError(f"target.{name} = {theirs}: must be that of support, {ours}")
+        distance = array("b_i", self.b_i, 0)
+        if (distance < 0).any():
+            raise ValueError(f"b_i contains {distance.min():g}: must be numbers >= 0")
+        try:
+            object.__setattr__(self, "b_i", np.broadcast_to(distance, self.batch_shape))
+        except ValueError:
+            raise ValueError(f"b_i has shape {distance.shape}: must broadcast to {self.batch_shape}") from None
+
+    @classmethod
+    def pair(cls, support: Tasks, target: Tasks) -> "FiniteSum":
+        """Two task arrays of a family that certifies the distance itself, by ``support.gradient_gap(target)``."""
+        return cls(support, target, support.gradient_gap(target))
+
+    @property
+    def dim(self) -> int:
+        return self.support.dim
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.support.batch_shape
+
+    @property
+    def b(self) -> float:
+        return float(np.mean(self.b_i))
+
+    @property
+    def b_tilde(self) -> float:
+        return float(np.mean(self.b_i**2))
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        ours, theirs = self.support.regularity, self.target.regularity
+        larger = {name: max(getattr(ours, name), getattr(theirs, name)) for name in ("L", "rho", "tau")}
+        return Regularity(**larger, sigma=theirs.sigma, radius=min(ours.radius, theirs.radius))
+
+    def __getitem__(self, index) -> "FiniteSum":
+        return FiniteSum(self.support[index], self.target[index], self.b_i[index])

@@ -1,0 +1,128 @@
+"""Tasks whose Hessian is Lipschitz and nothing better: the worst case of the statements that ask only that much."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array, common_shape, last_axis, natural, positive
+from maml_bench.problems.indexing import take
+from maml_bench.problems.sampling import NoisyTasks
+
+
+@dataclass(frozen=True, eq=False)
+class Kink:
+    """``l(w) = sum_k h(w_k - c_k) - slope.w`` with ``h''(t) = rho min(|t|, radius)`` and ``h(0) = h'(0) = 0``.
+
+    Parameters
+    ----------
+    center, slope : array (..., d)
+        Leading axes are task axes.
+    rho : float
+        Slope of the curvature beside the kink.
+    radius : float
+        Distance from the kink at which the curvature stops growing.
+
+    Notes
+    -----
+    Certificate, valid everywhere and attained. The Hessian is diagonal with entries in ``[0, rho radius]``, each a
+    rho-Lipschitz function of its own coordinate, so ``L = rho radius`` and the Lipschitz constant is ``rho``; the
+    curvature has a kink, so ``tau = inf``. For sigma, a variance is half the mean square over pairs of tasks. In
+    coordinate k the gradients of tasks i, j differ by ``x - (s_i - s_j)``, and x lies between 0 and ``-L (c_i - c_j)``
+    because h' increases with slope at most L. A square is convex, so it is largest at an end of that interval:
+    ``sigma^2 = (1/2) sum_k mean_ij max((s_i - s_j)^2, (L (c_i - c_j) + s_i - s_j)^2)``. With one center for all tasks
+    this is exact; with one slope it is attained as w goes to infinity.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not finite, shapes do not match, or rho or radius is not positive.
+    """
+
+    center: np.ndarray
+    slope: np.ndarray
+    rho: float = 1.0
+    radius: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "center", array("center", self.center, 1))
+        object.__setattr__(self, "slope", array("slope", self.slope, 1))
+        object.__setattr__(self, "rho", positive("rho", self.rho))
+        object.__setattr__(self, "radius", positive("radius", self.radius))
+        last_axis("slope", self.slope, self.center.shape[-1], like="center")
+        common_shape(center=self.center.shape[:-1], slope=self.slope.shape[:-1])
+
+    @classmethod
+    def random(cls, dim: int, tasks: int, rng, rho: float = 1.0, radius: float = 1.0) -> "Kink":
+        """Tasks with standard normal centers and slopes of unit size."""
+        natural("dim", dim), natural("tasks", tasks)
+        rng = np.random.default_rng(rng)
+        center = rng.standard_normal((tasks, dim))
+        return cls(center, rng.standard_normal((tasks, dim)) / np.sqrt(dim), rho, radius)
+
+    @property
+    def dim(self) -> int:
+        return self.center.shape[-1]
+
+    @cached_property
+    def batch_shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(self.center.shape[:-1], self.slope.shape[:-1])
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        L = self.rho * self.radius
+        center, slope = (
+            np.broadcast_to(field, (*self.batch_shape, self.dim)).reshape(-1, self.dim)
+            for field in (self.center, self.slope)
+        )
+        squares = [
+            np.maximum((slope - s) ** 2, (L * (center - c) + slope - s) ** 2).sum()
+            for c, s in zip(center, slope, strict=True)
+        ]
+        return Regularity(L=L, rho=self.rho, sigma=np.sqrt(np.sum(squares) / 2) / len(center))
+
+    def gradient_gap(self, other: "Kink") -> np.ndarray:
+        """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w, by the argument of sigma."""
+        if (self.rho, self.radius) != (other.rho, other.radius):
+            raise ValueError("rho and radius must be those of the other tasks: otherwise no bound holds for all w")
+        slope = self.slope - other.slope
+        shift = self.rho * self.radius * (self.center - other.center)
+        return np.sqrt(np.maximum(slope**2, (shift + slope) ** 2).sum(-1))
+
+    def with_noise(self, noise) -> NoisyTasks:
+        return NoisyTasks(self, noise)
+
+    def __getitem__(self, index) -> "Kink":
+        fields = take(index, self.batch_shape, (self.center, 1), (self.slope, 1))
+        return Kink(*fields, self.rho, self.radius)
+
+    def sample(self, rng, w, size) -> None:
+        """Without a sampling model every batch is exact."""
+
+    def _split(self, w):
+        """Signed distance to the kink, cut at the radius, and how far beyond the radius it is."""
+        t = w - self.center
+        near = np.clip(t, -self.radius, self.radius)
+        return near, t - near
+
+    def _diagonal(self, w):
+        return self.rho * np.abs(self._split(w)[0])
+
+    def loss(self, w, sample=None):
+        near, beyond = self._split(w)
+        steepness = np.abs(near)
+        h = self.rho * steepness * (near**2 / 6 + np.abs(near * beyond) / 2 + beyond**2 / 2)
+        return h.sum(-1) - np.vecdot(self.slope, w)
+
+    def grad(self, w, sample=None):
+        near, beyond = self._split(w)
+        return self.rho * np.abs(near) * (near / 2 + beyond) - self.slope
+
+    def hvp(self, w, v, sample=None):
+        shape = np.broadcast_shapes(w.shape, v.shape, (*self.batch_shape, self.dim))
+        return np.broadcast_to(self._diagonal(w) * v, shape)
+
+    def hess(self, w, sample=None):
+        diagonal = np.broadcast_to(self._diagonal(w), np.broadcast_shapes(w.shape, (*self.batch_shape, self.dim)))
+        return diagonal[..., None] * np.eye(self.dim)

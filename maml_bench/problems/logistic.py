@@ -1,0 +1,273 @@
+"""Logistic regression tasks: a support set to adapt on, a target set to be judged on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array, common_shape, labels, last_axis, natural, nonnegative
+from maml_bench.linalg import matvec, transposed_matvec
+from maml_bench.problems.finite_sum import FiniteSum
+from maml_bench.problems.indexing import take
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticLoss:
+    """``l(w) = mean_j log(1 + exp(-y_j x_j.w)) + (ridge/2)||w||^2``; a sample is a batch of points, drawn with
+    replacement.
+
+    Parameters
+    ----------
+    X : array (..., n, d)
+        Data; leading axes are task axes. A task whose data are all zero is refused.
+    y : array (..., n)
+        Labels, -1 or 1.
+    ridge : float
+
+    Notes
+    -----
+    Certificate, valid everywhere; each constant is the largest over tasks. Write ``z_j = y_j x_j``. The derivatives of
+    log(1 + exp(-m)) of order 1 to 4 are at most 1, 1/4, 1/(6 sqrt 3) and 1/8 in size, so along a unit vector v
+
+    - ``L = ridge + max ||X'X/n||/4``, attained at w = 0;
+    - ``rho``: ``mean_j |x_j.v|^3 <= v' mean_j(|x_j| x_j x_j') v``, whose norm over 6 sqrt 3 is the constant;
+    - ``tau``: likewise ``||mean_j |x_j|^2 x_j x_j'||/8``. Both are attained by one data point.
+
+    The gradient is ``ridge w - mean_j p_j z_j`` with p_j in [0, 1]: half the mean of z, plus a remainder of norm at
+    most ``G = min(mean |z_j|, ||X||/sqrt n)/2`` (triangle; Cauchy-Schwarz). By Minkowski
+    ``sigma <= sd_i(mean z / 2) + (mean_i G_i^2)^(1/2)``.
+
+    One point: a variance is at most the mean squared distance to any centre. Gradients ``-p_j z_j`` about
+    ``-t mean z``: the squared distance is convex in p_j, so
+    ``sigma_g^2 = mean_j max(|t mean z|^2, |z_j - t mean z|^2)``; the least over a grid of t is taken. Hessians
+    ``s_j x_j x_j'``, s_j in [0, 1/4], about ``(t/4) M`` with ``M = X'X/n``, in Frobenius norm:
+    ``sigma_H^2 = mean_j max(||t M||^2, ||x_j x_j' - t M||^2)/16``.
+
+    Raises
+    ------
+    ValueError
+        If labels are not -1 or 1, a task's data are all zero, ridge is negative, or shapes do not match.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    ridge: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "X", array("X", self.X, 2))
+        object.__setattr__(self, "y", labels("y", self.y))
+        object.__setattr__(self, "ridge", nonnegative("ridge", self.ridge))
+        last_axis("y", self.y, self.points, like="the rows of X")
+        common_shape(X=self.X.shape[:-2], y=self.y.shape[:-1])
+        if not self.X.any(axis=(-2, -1)).all():
+            raise ValueError("X: the data of a task are all zero: each task needs a point that is not 0")
+
+    @property
+    def dim(self) -> int:
+        return self.X.shape[-1]
+
+    @property
+    def points(self) -> int:
+        """Number of data points of a task."""
+        return self.X.shape[-2]
+
+    @cached_property
+    def batch_shape(self) -> tuple[int, ...]:
+        return np.broadcast_shapes(self.X.shape[:-2], self.y.shape[:-1])
+
+    @cached_property
+    def signed(self) -> np.ndarray:
+        """``y_j x_j``, shape (..., n, d)."""
+        return self.y[..., None] * self.X
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        length = np.linalg.norm(self.X, axis=-1, keepdims=True)
+        return Regularity(
+            L=self.ridge + (_top(self.X) / 4).max(),
+            rho=(_top(np.sqrt(length) * self.X) / (6 * np.sqrt(3))).max(),
+            tau=(_top(length * self.X) / 8).max(),
+            sigma=self._heterogeneity(),
+            sigma_g=np.sqrt(self._gradient_variance().max()),
+            sigma_H=np.sqrt(self._hessian_variance().max()),
+        )
+
+    def _heterogeneity(self):
+        half = self.signed.mean(-2).reshape(-1, self.dim) / 2
+        if len(half) == 1:
+            return 0.0
+        mean_length = np.linalg.norm(self.signed, axis=-1).mean(-1)
+        remainder = np.minimum(mean_length, np.sqrt(_top(self.signed))) / 2
+        return np.sqrt(((half - half.mean(0)) ** 2).sum(-1).mean()) + np.sqrt(np.mean(remainder**2))
+
+    def _gradient_variance(self):
+        mean = self.signed.mean(-2)
+        square, size = np.vecdot(mean, mean)[..., None], np.vecdot(self.signed, self.signed)
+        return _least_spread(square, size, np.vecdot(self.signed, mean[..., None, :]))
+
+    def _hessian_variance(self):
+        left, values, _ = np.linalg.svd(self.X, full_matrices=False)
+        square = ((values**2 / self.points) ** 2).sum(-1)[..., None]
+        product = np.matvec(left**2, values**4) / self.points
+        return _least_spread(square, np.vecdot(self.X, self.X) ** 2, product) / 16
+
+    def gradient_gap(self, other: "LogisticLoss") -> np.ndarray:
+        """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w.
+
+        The ridge drops out; left is ``sum_j c_j p_j z_j`` with p_j in [0, 1], c_j = 1/n here and -1/m there: half the
+        difference of the means of z, plus a remainder ``sum_j q_j (c_j z_j)`` with ``|q_j| <= 1/2``, bounded by the
+        triangle inequality and by Cauchy-Schwarz, whichever is less.
+        """
+        if self.ridge != other.ridge:
+            raise ValueError(f"ridge = {other.ridge}: must be that of the other set, {self.ridge}, or no bound holds")
+        ours, theirs = self.signed / self.points, other.signed / other.points
+        batch = common_shape(support=self.batch_shape, target=other.batch_shape)
+        terms = np.concatenate([np.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (ours, -theirs)], axis=-2)
+        triangle = np.linalg.norm(terms, axis=-1).sum(-1)
+        cauchy = np.sqrt(terms.shape[-2]) * np.linalg.norm(terms, ord=2, axis=(-2, -1))
+        return (np.linalg.norm(terms.sum(-2), axis=-1) + np.minimum(triangle, cauchy)) / 2
+
+    def __getitem__(self, index) -> "LogisticLoss":
+        return LogisticLoss(*take(index, self.batch_shape, (self.X, 2), (self.y, 1)), self.ridge)
+
+    def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Points":
+        """``size`` data points, with replacement, for each leading index of ``w`` and each task."""
+        shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
+        return Points(rng.multinomial(size, np.full(self.points, 1 / self.points), size=shape) / size)
+
+    def _weights(self, sample):
+        return 1 / self.points if sample is None else sample.weight
+
+    def _margin(self, w):
+        return self.y * matvec(self.X, w)
+
+    def _curvature(self, w, sample):
+        margin = self._margin(w)
+        return self._weights(sample) * expit(margin) * expit(-margin)
+
+    def loss(self, w, sample=None):
+        data = (self._weights(sample) * np.logaddexp(0, -self._margin(w))).sum(-1)
+        return data + self.ridge / 2 * np.vecdot(w, w)
+
+    def grad(self, w, sample=None):
+        share = self._weights(sample) * self.y * expit(-self._margin(w))
+        return self.ridge * w - transposed_matvec(self.X, share)
+
+    def hvp(self, w, v, sample=None):
+        return transposed_matvec(self.X, self._curvature(w, sample) * matvec(self.X, v)) + self.ridge * v
+
+    def hess(self, w, sample=None):
+        weighted = self._curvature(w, sample)[..., None] * self.X
+        return self.X.swapaxes(-1, -2) @ weighted + self.ridge * np.eye(self.dim)
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The share of the batch that each data point has, ``(..., n)``; the mirror image draws them in reverse order."""
+
+    weight: np.ndarray
+
+    def __neg__(self):
+        return Points(self.weight[..., ::-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Logistic:
+    """Logistic regression in the finite-sum case; ``support`` and ``target`` are a `LogisticLoss` each.
+
+    Parameters
+    ----------
+    X, y : array (..., n, d), (..., n)
+        Support set; leading axes are task axes.
+    X_target, y_target : array (..., m, d), (..., m)
+        Target set.
+    ridge : float
+
+    Notes
+    -----
+    Certificate: that of `FiniteSum`, with the constants of `LogisticLoss` and ``b_i`` of `LogisticLoss.gradient_gap`.
+
+    Raises
+    ------
+    ValueError
+        As `LogisticLoss`, for either set; or if the sets differ in dimension or task axes.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_target: np.ndarray
+    y_target: np.ndarray
+    ridge: float = 0.1
+
+    def __post_init__(self):
+        for name in ("X", "X_target"):
+            object.__setattr__(self, name, array(name, getattr(self, name), 2))
+        for name in ("y", "y_target"):
+            object.__setattr__(self, name, labels(name, getattr(self, name)))
+        last_axis("X_target", self.X_target, self.X.shape[-1], like="X")
+        last_axis("y_target", self.y_target, self.X_target.shape[-2], like="the rows of X_target")
+        _ = self.pair
+
+    @classmethod
+    def random(cls, dim: int, tasks: int, rng, points: int = 10, ridge: float = 0.1) -> "Logistic":
+        """Normal data of mean squared norm 1; labels from a logistic model whose parameter varies with the task."""
+        natural("dim", dim), natural("tasks", tasks), natural("points", points)
+        rng = np.random.default_rng(rng)
+        truth = 3 * (rng.standard_normal(dim) + rng.standard_normal((tasks, 1, dim)) / 2)
+        X = rng.standard_normal((2, tasks, points, dim)) / np.sqrt(dim)
+        y = np.where(rng.random((2, tasks, points)) < expit(np.vecdot(X, truth)), 1.0, -1.0)
+        return cls(X[0], y[0], X[1], y[1], ridge)
+
+    @cached_property
+    def pair(self) -> FiniteSum:
+        target = LogisticLoss(self.X_target, self.y_target, self.ridge)
+        return FiniteSum.pair(LogisticLoss(self.X, self.y, self.ridge), target)
+
+    @property
+    def support(self) -> LogisticLoss:
+        return self.pair.support
+
+    @property
+    def target(self) -> LogisticLoss:
+        return self.pair.target
+
+    @property
+    def b_i(self) -> np.ndarray:
+        return self.pair.b_i
+
+    @property
+    def b(self) -> float:
+        return self.pair.b
+
+    @property
+    def b_tilde(self) -> float:
+        return self.pair.b_tilde
+
+    @property
+    def dim(self) -> int:
+        return self.X.shape[-1]
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.pair.batch_shape
+
+    @property
+    def regularity(self) -> Regularity:
+        return self.pair.regularity
+
+    def __getitem__(self, index) -> "Logistic":
+        fields = ((self.X, 2), (self.y, 1), (self.X_target, 2), (self.y_target, 1))
+        return Logistic(*take(index, self.batch_shape, *fields), self.ridge)
+
+
+def _top(X):
+    """Largest eigenvalue of ``X'X/n``, per task."""
+    return np.linalg.norm(X, ord=2, axis=(-2, -1)) ** 2 / X.shape[-2]
+
+
+def _least_spread(square, size, product):
+    """The least over t of ``mean_j max(|t c|^2, |a_j - t c|^2)``, given ``|c|^2``, ``|a_j|^2`` and ``a_j.c``."""
+    t = np.linspace(0, 1, 21)[:, *(None,) * size.ndim]
+    return np.maximum(t**2 * square, size - 2 * t * product + t**2 * square).mean(-1).min(0)

@@ -1,0 +1,164 @@
+"""Bandits with a softmax policy: data are drawn under the parameter, as in reinforcement learning."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from analytic.regularity import Regularity
+from maml_bench.checks import array, natural
+from maml_bench.problems.indexing import take
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxBandit:
+    """``l(w) = -sum_a pi_a(w) r_a`` with ``pi = softmax(w)``; the dimension is the number of actions.
+
+    A sample is a batch of actions drawn from ``pi(w)``. At w it gives the score-function estimates with the middle of
+    the reward range as baseline; at another point the same actions are weighted by their likelihood ratio, so that
+    the estimate stays unbiased and its derivatives stay those of its loss.
+
+    Parameters
+    ----------
+    rewards : array (..., A)
+        At least two actions. Leading axes are task axes.
+
+    Notes
+    -----
+    Certificate, valid everywhere, with ``R`` the largest reward range ``max_a r_a - min_a r_a`` of a task. Let |v| = 1.
+    Derivatives along v are linear in the rewards, so they are largest for rewards in {0, R}; take R = 1. Then
+    ``-l = P(a in G) = s(f)`` along v, with s the logistic function and f the difference of the log partition sums of
+    G and its complement: f' is the difference x - c of their means of v, f'' that of the variances V, V', f''' and
+    f'''' those of the third and fourth cumulants.
+
+    *Lemma.* ``x^2 + 2V <= sum_(a in G) v_a^2``, that is ``I - 2 diag(p) + pp'`` is positive semidefinite for a
+    probability vector p. This is plain if all p_a <= 1/2. Otherwise let p_1 = 1 - e > 1/2, v_1 = 1 and
+    ``y = sum_(a>1) p_a v_a``; by Cauchy-Schwarz and ``sum_(a>1) p_a^2/(1 - 2p_a) <= e^2/(1 - 2e)`` the form is at
+    least ``(y + 1 - e)^2 + y^2 (1 - 2e)/e^2 - (1 - 2e) = (y(1 - e)/e + e)^2``.
+
+    With ``m = V + V'`` it gives ``|f'| <= (2(1 - 2m))^(1/2)``, ``|f''| <= m <= 1/2``; since v has range at most
+    2^(1/2), ``|f'''| <= 2^(1/2) m`` and ``|f''''| <= 2m``. The suprema of |s'|, |s''|, |s'''|, |s''''| are 1/4, 1/(6
+    sqrt 3), 1/8 and 0.1277. Spectral norms of symmetric forms are attained on the diagonal, so the chain rule yields
+
+    - gradient: ``||grad l|| <= sqrt(2)/4 R`` (at m = 0);
+    - ``L = R/(3 sqrt 3)``: for P(G) = p the second derivative is at most ``p(1 - p)(V + (1 - 2p) f'^2)``, linear in V,
+      and both ends, ``2p(1 - p)(1 - 2p)`` and ``p(1 - p)/2``, are at most 1/(3 sqrt 3);
+    - ``rho = sqrt(2)/4 R``: with a = sqrt(2)/4, b = 1/sqrt 6 the bound is
+      ``a(1 - 2m)^(3/2) + b m (1 - 2m)^(1/2) + a m``, and ``(1 - 2m)^(1/2) <= 1 - m`` makes that at most
+      ``a - (2a - b) m(1 - m) <= a``;
+    - ``tau = 0.603 R``: in the same way at most ``0.511 + 0.727m - 1.438m^2``.
+
+    L, rho and the gradient bound are attained in the limit by two actions, the best and the worst. Noise: a
+    variance is a convex function of the rewards less the baseline, which are at most R/2 in size. With y = e_a - pi,
+    ``E||y||^2 = 1 - |pi|^2 <= 1 - 1/A`` gives ``sigma_g^2 = (R^2/4)(1 - 1/A)``. In Frobenius norm (which bounds the
+    spectral one) ``E||yy' - cov||^2 = 1 - 3|pi|^2 - 4|pi|^4 + 6 sum pi_a^3``; with ``sum pi_a^3 <= |pi|^3`` it
+    decreases in ``|pi|^2 >= 1/A``, so ``sigma_H^2 = (R^2/4)(1 - 3/A + 6/A^(3/2) - 4/A^2)``. For A = 2 both are known
+    exactly: with y = p(1 - p) the variances are ``R^2 y(1 - 4y)/2`` and ``R^2 y(1 - 4y)^2``, at most ``R^2/32`` and
+    ``R^2/27``. Heterogeneity: the gradient is linear in the rewards, so the gradient bound applied to a task's rewards
+    less their mean over tasks gives ``sigma^2 = mean_i (range of r_i - mean r)^2 / 8``.
+
+    Raises
+    ------
+    ValueError
+        If a reward is not finite or there are fewer than two actions.
+    """
+
+    rewards: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "rewards", array("rewards", self.rewards, 1))
+        if self.dim < 2:
+            raise ValueError(f"rewards has shape {self.rewards.shape}: the last axis must have at least 2 actions")
+
+    @classmethod
+    def random(cls, dim: int, tasks: int, rng) -> "SoftmaxBandit":
+        """``dim`` actions with rewards uniform in [0, 1]."""
+        natural("dim", dim), natural("tasks", tasks)
+        return cls(np.random.default_rng(rng).uniform(0, 1, (tasks, dim)))
+
+    @property
+    def dim(self) -> int:
+        return self.rewards.shape[-1]
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.rewards.shape[:-1]
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        R, A = np.ptp(self.rewards, axis=-1).max(), self.dim
+        spread = np.ptp(self.rewards - self.rewards.reshape(-1, A).mean(0), axis=-1)
+        gradient, hessian = (1 - 1 / A) / 4, (1 - 3 / A + 6 / A**1.5 - 4 / A**2) / 4
+        if A == 2:
+            gradient, hessian = 1 / 32, 1 / 27
+        return Regularity(
+            L=R / np.sqrt(27),
+            rho=R / np.sqrt(8),
+            tau=0.603 * R,
+            sigma=np.sqrt(np.mean(spread**2) / 8),
+            sigma_g=R * np.sqrt(gradient),
+            sigma_H=R * np.sqrt(hessian),
+        )
+
+    def __getitem__(self, index) -> "SoftmaxBandit":
+        return SoftmaxBandit(*take(index, self.batch_shape, (self.rewards, 1)))
+
+    def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
+        """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
+        shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
+        return Actions(log_softmax(w, axis=-1), rng.random((*shape, size)))
+
+    @cached_property
+    def _baseline(self):
+        return (self.rewards.max(-1, keepdims=True) + self.rewards.min(-1, keepdims=True)) / 2
+
+    def _terms(self, w, sample):
+        """The policy, and for each action its share of the loss above minus the baseline."""
+        policy = softmax(w, axis=-1)
+        weight = policy if sample is None else sample.weights(w)
+        return policy, weight * (self._baseline - self.rewards)
+
+    def loss(self, w, sample=None):
+        return self._terms(w, sample)[1].sum(-1) - self._baseline[..., 0]
+
+    def grad(self, w, sample=None):
+        policy, share = self._terms(w, sample)
+        return share - share.sum(-1, keepdims=True) * policy
+
+    def hvp(self, w, v, sample=None):
+        policy, share = self._terms(w, sample)
+        total, mean = share.sum(-1, keepdims=True), np.vecdot(policy, v)[..., None]
+        return share * (v - mean) - policy * (np.vecdot(share, v)[..., None] + total * (v - 2 * mean))
+
+    def hess(self, w, sample=None):
+        policy, share = self._terms(w, sample)
+        total = share.sum(-1)[..., None, None]
+        cross = share[..., :, None] * policy[..., None, :]
+        outer = policy[..., :, None] * policy[..., None, :]
+        diagonal = (share - total[..., 0] * policy)[..., None] * np.eye(self.dim)
+        return diagonal - cross - cross.swapaxes(-1, -2) + 2 * total * outer
+
+
+@dataclass(frozen=True, eq=False)
+class Actions:
+    """Actions drawn by inversion of uniform numbers ``(..., batch)``; the mirror image uses ``1 - uniform``."""
+
+    log_policy: np.ndarray
+    uniform: np.ndarray
+
+    def __neg__(self):
+        return Actions(self.log_policy, 1 - self.uniform)
+
+    @cached_property
+    def frequency(self) -> np.ndarray:
+        """The share of the batch that each action has, shape (..., A)."""
+        steps = np.cumsum(np.exp(self.log_policy), axis=-1)[..., :-1]
+        below = (self.uniform[..., None, :] < steps[..., :, None]).mean(-1)
+        return np.diff(below, prepend=0, append=1, axis=-1)
+
+    def weights(self, w):
+        """Frequencies times the likelihood ratio of w to the parameter they were drawn under."""
+        drawn = self.frequency > 0
+        ratio = np.exp(np.where(drawn, log_softmax(w, axis=-1) - self.log_policy, 0.0))
+        return self.frequency * ratio
