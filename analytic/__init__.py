@@ -1,21 +1,32 @@
 """Theory of multi-step MAML as code: bounds, hypotheses and exact expectations. Knows nothing of experiments."""
 
-from analytic import inner_path
+from analytic import convergence, finite_sum, gaussian_smoothing, inner_path, meta_gradient, smoothness, zeroth_order
 from analytic.bound import Bound, Condition, Definition, HypothesisError, Statement
+from analytic.convergence import Convergence, corollary1, theorem1, theorem2
+from analytic.finite_sum import finite_theorem1
 from analytic.regularity import Regularity
 
-STATEMENTS: dict[str, Statement] = {statement.name: statement for statement in (*inner_path.STATEMENTS,)}
+_SECTIONS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
+
+STATEMENTS: dict[str, Statement] = {
+    statement.name: statement for section in _SECTIONS for statement in section.STATEMENTS
+}
 
 __all__ = [
     "STATEMENTS",
     "Bound",
     "Condition",
+    "Convergence",
     "Definition",
     "HypothesisError",
     "Regularity",
     "Statement",
     "bound",
+    "corollary1",
+    "finite_theorem1",
     "statement",
+    "theorem1",
+    "theorem2",
 ]
 
 

@@ -1,21 +1,53 @@
-"""Abbreviations that several statements share (theory of multi-step MAML, arXiv 2002.07836)."""
+r"""Abbreviations that several statements share (theory of multi-step MAML, arXiv 2002.07836).
+
+Each is proved where it is first needed: `analytic.inner_path` (s, m, h, kappa), `analytic.smoothness` (C_L, Lemma A).
+"""
 
 import sympy as sp
 
-from analytic.bound import Definition
-from analytic.symbols import Geometric, symbols
+from analytic.bound import Condition, Definition
+from analytic.symbols import Geometric, Least, symbols
 
-alpha, S, L, rho, sigma_g = symbols("alpha S L rho sigma_g")
+alpha, S, L, rho, sigma, sigma_g, N, G = symbols("alpha S L rho sigma sigma_g steps grad_norm")
 j = sp.Symbol("j", integer=True, nonnegative=True)
 q = sp.Symbol("q", positive=True)
+c = sp.Symbol("c", nonnegative=True)
+C_L = sp.Symbol("C_L", nonnegative=True)
+gamma, Gamma = sp.symbols("gamma Gamma", nonnegative=True)
 s = sp.Function("s", positive=True)
 m = sp.Function("m", nonnegative=True)
+h = sp.Function("h", nonnegative=True)
+kappa = sp.Symbol("kappa", nonnegative=True)
 
 GROWTH = Definition(q, 1 + alpha * L)
 """q: the largest factor by which one gradient step can stretch a distance."""
+
+EXCESS = Definition(c, q ** (2 * N) - 1)
+"""c: the relative distance of the meta gradient from the gradient at the starting point."""
+
+CURVATURE = Definition(C_L, alpha * rho * q ** (2 * N - 1) * Geometric(q, N))
+"""C_L: how fast the smoothness of the meta objective grows with the task gradients; (rho/L) q^(2N-1) (q^N - 1)."""
 
 PATH_ERROR = Definition(s(j), alpha * sigma_g / sp.sqrt(S) * sp.sqrt(Geometric(q**2, j)))
 """s_j: root mean square distance of the stochastic from the exact inner path after j steps."""
 
 PATH_DRIFT = Definition(m(j), alpha**3 * rho * sigma_g**2 / (2 * S) * Geometric(q, j) * Geometric(q, j - 1) / (1 + q))
 """m_j: distance of the mean of the stochastic inner path from the exact one after j steps."""
+
+HESSIAN_ERROR = Definition(h(j), Least(rho * s(j), 2 * L))
+"""h_j: mean distance of the Hessian on the stochastic path from the one on the exact path, never more than 2L."""
+
+GRADIENT_DRIFT = Definition(kappa, Least(L * s(N), L * m(N) + rho / 2 * s(N) ** 2))
+"""kappa: distance of the mean gradient at the end of the stochastic path from that at the end of the exact path."""
+
+TASK_GRADIENT_MEAN = Definition(Gamma, (G + sigma) / (1 - c))
+"""Gamma: Lemma A as stated; bounds the mean over tasks of the norm of the task gradient."""
+
+TASK_GRADIENT_RMS = Definition(gamma, sp.sqrt(((G + c * sigma) / (1 - c)) ** 2 + sigma**2))
+"""gamma: Lemma A as stated; bounds the root mean square over tasks of the norm of the task gradient."""
+
+TASK_GRADIENT = Definition(gamma, (c * G + sp.sqrt(G**2 + ((1 - c) * (1 + c)) * sigma**2)) / ((1 - c) * (1 + c)))
+"""gamma: Lemma A, sharp; bounds both the mean and the root mean square."""
+
+STEP_CONDITION = Condition("q^(2N) < 2, that is alpha < (2^(1/(2N)) - 1)/L", q ** (2 * N) < 2)
+"""What Lemma A needs: the inner loop turns the gradient by less than its own length."""

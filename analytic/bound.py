@@ -6,8 +6,9 @@ from functools import cached_property
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from analytic.symbols import CONSTANTS, NAME_OF, FormulaPrinter, NumericPrinter, checked, geometric_sum
+from analytic.symbols import CONSTANTS, NUMERIC_FUNCTIONS, FormulaPrinter, NumericPrinter, checked
 
 
 class HypothesisError(ValueError):
@@ -21,7 +22,13 @@ class Definition:
     head: sp.Expr
     value: sp.Expr
 
+    @property
+    def name(self):
+        """What stands for the value in formulas: a symbol, or a function of j."""
+        return self.head if isinstance(self.head, sp.Symbol) else self.head.func
+
     def unfold(self, expression: sp.Expr) -> sp.Expr:
+        """The expression with the value in place of the abbreviation."""
         if isinstance(self.head, sp.Symbol):
             return expression.xreplace({self.head: self.value})
         function, index = self.head.func, self.head.args[0]
@@ -30,10 +37,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class Condition:
-    """A named hypothesis: a relation between constants."""
+    """A named hypothesis: a relation between constants.
+
+    With ``optional``, constants that appear in this hypothesis alone need not be given; they are then taken to
+    satisfy it.
+    """
 
     words: str
     relation: sp.Basic
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,35 +86,20 @@ class Bound:
     @cached_property
     def arguments(self) -> tuple[str, ...]:
         """Names of the constants that the formula and its conditions need."""
-        free = set(self.expression.free_symbols)
-        for condition in self.conditions:
-            free |= self._unfold(condition.relation).free_symbols
-        return tuple(name for name, constant in CONSTANTS.items() if constant.symbol in free)
+        needed = [self.formula, *(condition.relation for condition in self.conditions if not condition.optional)]
+        # Read off definition by definition: unfolding the long expressions first takes a hundred times as long.
+        free = set().union(*(part.free_symbols | _functions(part) for part in needed))
+        for definition in reversed(self.where):
+            if definition.name in free:
+                free.remove(definition.name)
+                free |= (definition.value.free_symbols | _functions(definition.value)) - set(definition.head.args)
+        return _names(free)
 
     @cached_property
     def _numeric(self):
-        targets = [self.expression]
-        for condition in self.conditions:
-            relation = self._unfold(condition.relation)
-            targets += [relation.lhs, relation.rhs]
-        symbols = [CONSTANTS[name].symbol for name in self.arguments]
-        printer = NumericPrinter({"fully_qualified_modules": True, "allow_unknown_functions": True})
-        modules = [{"geometric_sum": geometric_sum}, "scipy", "numpy"]
-        return [sp.lambdify(symbols, target, modules=modules, printer=printer) for target in targets]
-
-    def _evaluate(self, constants: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Formula and both sides of every condition, broadcast; sums run over one value of N at a time."""
-        arrays = dict(zip(constants, np.broadcast_arrays(*constants.values()), strict=True)) if constants else {}
-        shape = next(iter(arrays.values())).shape if arrays else ()
-        results = [np.empty(shape) for _ in self._numeric]
-        steps = arrays.get("steps", np.ones(shape))
-        for count in np.unique(steps):
-            cells = steps == count
-            values = [int(count) if name == "steps" else arrays[name][cells] for name in self.arguments]
-            for function, result in zip(self._numeric, results, strict=True):
-                with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                    result[cells] = function(*values)
-        return results
+        """The formula, then the two sides of every condition, each compiled with the names it needs."""
+        sides = [self._unfold(condition.relation).args for condition in self.conditions]
+        return _compiled(self.expression), [(_compiled(left), _compiled(right)) for left, right in sides]
 
     def __call__(self, **constants) -> float | np.ndarray:
         """The bound at the given constants (numbers or arrays, which broadcast).
@@ -120,30 +117,40 @@ class Bound:
             For an unknown or missing constant, or one outside its domain.
         HypothesisError
             If a hypothesis of the statement is violated; names it and the numbers.
+        OverflowError
+            If the constants are so large that the value is not a number.
         """
         values = checked(constants)
         missing = [name for name in self.arguments if name not in values]
         if missing:
             needs = "; ".join(f"{name} ({CONSTANTS[name].words})" for name in missing)
             raise ValueError(f"{self.statement} ({self.form}) needs {needs}")
-        values = {name: values[name] for name in self.arguments}
+        formula, sides = self._numeric
+        known = [
+            (condition, left, right)
+            for condition, (left, right) in zip(self.conditions, sides, strict=True)
+            if all(name in values for name in (*left[0], *right[0]))
+        ]
+        used = {*self.arguments, *(name for _, left, right in known for name in (*left[0], *right[0]))}
+        values = {name: array for name, array in values.items() if name in used}
         for name, array in values.items():
             if np.isinf(array).any():
-                raise HypothesisError(
-                    f"{self.statement} ({self.form}) needs a finite {name} ({CONSTANTS[name].words}); none is known here"
-                )
-        result, *sides = self._evaluate(values)
-        for condition, left, right in zip(self.conditions, sides[::2], sides[1::2], strict=True):
-            broken = ~np.asarray(_COMPARE[type(condition.relation)](left, right))
+                words = f"{name} ({CONSTANTS[name].words})"
+                raise HypothesisError(f"{self.statement} ({self.form}) needs a finite {words}; none is known here")
+        for condition, left, right in known:
+            lower, upper = _evaluate([left, right], values)
+            broken = ~np.asarray(_COMPARE[type(condition.relation)](lower, upper))
             if broken.any():
                 at = np.unravel_index(np.argmax(broken), broken.shape)
                 given = {n: float(a[at]) for n, a in zip(values, np.broadcast_arrays(*values.values()), strict=True)}
-                used = [NAME_OF[s] for s in self._unfold(condition.relation).free_symbols]
-                numbers = ", ".join(f"{name} = {given[name]:g}" for name in given if name in used)
+                numbers = ", ".join(f"{n} = {v:g}" for n, v in given.items() if n in (*left[0], *right[0]))
                 raise HypothesisError(
                     f"{self.statement} ({self.form}) needs {condition.words}; at {numbers} "
-                    f"the left side is {left[at]:g}, the right side {right[at]:g}"
+                    f"the left side is {lower[at]:g}, the right side {upper[at]:g}"
                 )
+        (result,) = _evaluate([formula], values)
+        if np.isnan(result).any():
+            raise OverflowError(f"{self.statement} ({self.form}) leaves the range of floating-point numbers")
         return float(result) if result.ndim == 0 else result
 
     def latex(self) -> str:
@@ -159,6 +166,36 @@ class Bound:
         return "\n".join(lines)
 
 
+def _functions(expression: sp.Basic) -> set:
+    return {applied.func for applied in expression.atoms(AppliedUndef)}
+
+
+def _names(symbols) -> tuple[str, ...]:
+    return tuple(name for name, constant in CONSTANTS.items() if constant.symbol in symbols)
+
+
+def _compiled(expression: sp.Expr):
+    names = _names(expression.free_symbols)
+    printer = NumericPrinter({"fully_qualified_modules": True, "allow_unknown_functions": True})
+    symbols = [CONSTANTS[name].symbol for name in names]
+    return names, sp.lambdify(symbols, expression, modules=[NUMERIC_FUNCTIONS, "scipy", "numpy"], printer=printer)
+
+
+def _evaluate(compiled, constants: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Compiled expressions at broadcast constants; sums run over one value of N at a time."""
+    arrays = dict(zip(constants, np.broadcast_arrays(*constants.values()), strict=True)) if constants else {}
+    shape = next(iter(arrays.values())).shape if arrays else ()
+    results = [np.empty(shape) for _ in compiled]
+    steps = arrays.get("steps", np.ones(shape))
+    for count in np.unique(steps):
+        cells = steps == count
+        values = {name: int(count) if name == "steps" else array[cells] for name, array in arrays.items()}
+        for (names, function), result in zip(compiled, results, strict=True):
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                result[cells] = function(*(values[name] for name in names))
+    return results
+
+
 _COMPARE = {
     sp.StrictLessThan: np.less,
     sp.LessThan: np.less_equal,
@@ -169,7 +206,7 @@ _COMPARE = {
 
 @dataclass(frozen=True)
 class Statement:
-    """A numbered statement: the quantity it bounds, in words and LaTeX, and the forms of its bound."""
+    """A numbered statement: the quantity it bounds (from below if ``lower``), in words and LaTeX, and its forms."""
 
     name: str
     title: str
@@ -178,9 +215,10 @@ class Statement:
     source: str
     forms: Mapping[str, Bound]
     remarks: str = ""
+    lower: bool = False
 
 
-def statement(name, title, quantity, quantity_latex, source, remarks="", **forms) -> Statement:
+def statement(name, title, quantity, quantity_latex, source, remarks="", lower=False, **forms) -> Statement:
     """A statement from formulas: each form is a dictionary of the remaining fields of `Bound`."""
     bounds = {form: Bound(statement=name, form=form, **fields) for form, fields in forms.items()}
-    return Statement(name, title, quantity, quantity_latex, source, bounds, remarks)
+    return Statement(name, title, quantity, quantity_latex, source, bounds, remarks, lower)

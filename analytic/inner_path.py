@@ -14,11 +14,19 @@ Write :math:`e_{j+1} = [e_j - \alpha(\nabla l(w_j) - \nabla l(\tilde w_j))] - \a
 *First moment.* Jensen: :math:`E\|e_j\| \le (E\|e_j\|^2)^{1/2} \le s_j`.
 
 *Mean.* Taylor with a :math:`\rho`-Lipschitz Hessian:
-:math:`\|\nabla l(w_j) - \nabla l(\tilde w_j) - \nabla^2 l(\tilde w_j)e_j\| \le (\rho/2)\|e_j\|^2`. Take expectations; the noise drops
-out, and :math:`\|I - \alpha\nabla^2 l\| \le q`, so :math:`\|E e_{j+1}\| \le q\|E e_j\| + (\alpha\rho/2)s_j^2`. The recursion
+:math:`\|\nabla l(w_j) - \nabla l(\tilde w_j) - \nabla^2 l(\tilde w_j)e_j\| \le (\rho/2)\|e_j\|^2`. Take expectations;
+the noise drops out, and :math:`\|I - \alpha\nabla^2 l\| \le q`, so
+:math:`\|E e_{j+1}\| \le q\|E e_j\| + (\alpha\rho/2)s_j^2`. The recursion
 :math:`m_{j+1} = q m_j + (\alpha\rho/2)s_j^2`, :math:`m_0 = 0`, has the solution
 
 .. math:: m_j = \frac{\alpha\rho}{2}\,\frac{\alpha^2\sigma_g^2}{S}\,\frac{(q^j - 1)(q^{j-1} - 1)}{(q-1)(q^2-1)}.
+
+*Mean, ``refined``.* Also :math:`\|E e_j\| \le E\|e_j\| \le s_j`, which is smaller once the noise is large: the minimum.
+
+*What the noise does to gradients and Hessians.* Two Hessians differ by at most :math:`\min(\rho\|e_j\|, 2L)`, concave
+in :math:`\|e_j\|`, so by Jensen by at most :math:`h_j = \min(\rho s_j, 2L)` in the mean. The gradient at the end of
+the path moves by :math:`\delta` with :math:`\|\delta\| \le L\|e_N\|`, and its mean by at most
+:math:`\kappa = \min(L s_N,\; L m_N + (\rho/2)s_N^2)`, the second by Taylor as above.
 
 *Tightness.* The concave quadratic :math:`l = -(L/2)\|w\|^2` with additive noise of variance :math:`\sigma_g^2` attains
 :math:`s_j^2` for every j and d: there the bracket equals :math:`q e_j`.
@@ -28,7 +36,7 @@ import sympy as sp
 
 from analytic.abbreviations import GROWTH, PATH_DRIFT, PATH_ERROR, L, S, alpha, m, q, s, sigma_g
 from analytic.bound import statement
-from analytic.symbols import Geometric, symbols
+from analytic.symbols import Geometric, Least, symbols
 
 (N,) = symbols("steps")
 
@@ -66,5 +74,10 @@ STATEMENTS = (
         source="new; the paper bounds it by the first moment",
         remarks="Of order 1/S, and 0 on quadratics.",
         sharp={"formula": m(N), "where": (GROWTH, PATH_DRIFT), "proof": "docstring of analytic.inner_path"},
+        refined={
+            "formula": Least(m(N), s(N)),
+            "where": (GROWTH, PATH_ERROR, PATH_DRIFT),
+            "proof": "docstring of analytic.inner_path",
+        },
     ),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
+from scipy.special import poch
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.numpy import SciPyPrinter
 
@@ -60,11 +61,11 @@ CONSTANTS: dict[str, Constant] = {
     "grad_norm": _real("G", "norm of the meta gradient"),
     "task_grad_norm": _real("g_1", "mean over tasks of the norm of the task gradient at w"),
     "task_grad_rms": _real("g_2", "root mean square over tasks of the norm of the task gradient at w"),
+    "epsilon": _real("epsilon", "target for the norm of the meta gradient", positive=True),
     "gap": _real("Delta", "meta objective at the start less its infimum"),
     "b": _real("b", "mean over tasks of the support-target gradient distance b_i"),
     "b_tilde": _real("b_2", "mean square over tasks of b_i"),
 }
-NAME_OF = {constant.symbol: name for name, constant in CONSTANTS.items()}
 
 
 def symbols(names: str) -> tuple[sp.Symbol, ...]:
@@ -100,6 +101,73 @@ class Geometric(sp.Function):
         return f"geom({printer._print(x)}, {printer._print(n)})"
 
 
+class Quotient(sp.Function):
+    """``x/y`` with ``0/0 = 0``: for quantities whose numerator vanishes first, as that of rho/L does."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, x, y):
+        if x.is_zero:
+            return sp.S.Zero
+        return x / y if y.is_number and not y.is_zero else None
+
+    def closed(self):
+        x, y = self.args
+        return x / y
+
+    def _latex(self, printer, exp=None):
+        x, y = self.args
+        text = rf"\frac{{{printer._print(x)}}}{{{printer._print(y)}}}"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+    def _sympystr(self, printer):
+        x, y = self.args
+        return f"(({printer._print(x)})/({printer._print(y)}))"
+
+
+class Least(sp.Function):
+    """The smaller of two; unlike ``sympy.Min`` it does not try to tell symbolically which one that is."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, x, y):
+        return sp.Min(x, y) if x.is_number and y.is_number else None
+
+    def _latex(self, printer, exp=None):
+        text = rf"\min\left({', '.join(map(printer._print, self.args))}\right)"
+        return text if exp is None else rf"{text}^{{{exp}}}"
+
+    def _sympystr(self, printer):
+        return f"min({', '.join(map(printer._print, self.args))})"
+
+
+class NormMoment(sp.Function):
+    """``E ||u||^k`` for a standard Gaussian vector u of dimension d; ``NormMoment(k, d)``, k a whole number."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, k, d):
+        if k.is_Integer and k % 2 == 0:
+            return sp.prod([d + 2 * i for i in range(int(k) // 2)])
+        return 2 ** (k / 2) * sp.gamma((d + k) / 2) / sp.gamma(d / 2) if d.is_number else None
+
+    def closed(self):
+        k, d = self.args
+        return 2 ** (k / 2) * sp.gamma((d + k) / 2) / sp.gamma(d / 2)
+
+    def _latex(self, printer, exp=None):
+        k, d = self.args
+        above, below = printer._print(d + k), printer._print(d)
+        text = rf"\frac{{2^{{{k}/2}} \Gamma(\frac{{{above}}}{{2}})}}{{\Gamma(\frac{{{below}}}{{2}})}}"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+    def _sympystr(self, printer):
+        return f"E||u||^{self.args[0]}"
+
+
 def geometric_sum(x, n):
     """``1 + x + ... + x^(n-1)`` for ``x >= 1``, arrays broadcast; accurate as x tends to 1."""
     growth = np.asarray(x, dtype=float) - 1
@@ -107,23 +175,35 @@ def geometric_sum(x, n):
     return np.where(growth == 0, n * np.ones_like(growth), np.expm1(n * np.log1p(safe)) / safe)
 
 
+def quotient(x, y):
+    """``x/y`` with ``0/0 = 0`` and ``x/0 = inf`` for ``x > 0``; arrays broadcast."""
+    x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.divide(x, y, out=np.zeros(x.shape), where=x != 0)
+
+
+def norm_moment(k, d):
+    """``E ||u||^k`` for a standard Gaussian vector of dimension d; keeps its precision for huge d."""
+    return 2 ** (k / 2) * poch(np.asarray(d, dtype=float) / 2, k / 2)
+
+
+NUMERIC_FUNCTIONS = {"geometric_sum": geometric_sum, "quotient": quotient, "norm_moment": norm_moment}
+
+
 class NumericPrinter(SciPyPrinter):
-    """NumPy code whose minimum broadcasts (the stock printer asks for operands of one shape)."""
+    """NumPy code for the functions of this module."""
 
-    def _reduce(self, function, arguments):
-        code = self._print(arguments[0])
-        for argument in arguments[1:]:
-            code = f"numpy.{function}({code}, {self._print(argument)})"
-        return code
-
-    def _print_Min(self, expr):
-        return self._reduce("minimum", expr.args)
-
-    def _print_Max(self, expr):
-        return self._reduce("maximum", expr.args)
+    def _print_Least(self, expr):
+        return f"numpy.minimum({self._print(expr.args[0])}, {self._print(expr.args[1])})"
 
     def _print_Geometric(self, expr):
         return f"geometric_sum({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
+    def _print_Quotient(self, expr):
+        return f"quotient({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
+    def _print_NormMoment(self, expr):
+        return f"norm_moment({self._print(expr.args[0])}, {self._print(expr.args[1])})"
 
 
 class FormulaPrinter(LatexPrinter):
@@ -164,6 +244,22 @@ def checked(values: Mapping[str, object]) -> dict[str, np.ndarray]:
         if wrong.any():
             raise ValueError(f"{name} = {array[wrong].flat[0]:g}: must be {constant.allowed}")
         out[name] = array
-    if "L" in out and "rho" in out and np.any((out["L"] == 0) & (out["rho"] > 0)):
-        raise ValueError("rho > 0 contradicts L = 0: a constant gradient has Hessian 0, so rho must be 0")
+    _reject_contradictions(out)
     return out
+
+
+def _reject_contradictions(given: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError where two constants cannot both describe one problem."""
+    slack = 1 + 1e-9  # rounding of measured means must not count as a contradiction
+
+    def somewhere(first, second, contradicts):
+        return first in given and second in given and np.any(contradicts(given[first], given[second]))
+
+    if somewhere("L", "rho", lambda L, rho: (L == 0) & (rho > 0)):
+        raise ValueError("rho > 0 contradicts L = 0: a constant gradient has Hessian 0, so rho must be 0")
+    if somewhere("rho", "tau", lambda rho, tau: (rho == 0) & (tau > 0) & np.isfinite(tau)):
+        raise ValueError("tau > 0 contradicts rho = 0: a constant Hessian has third derivative 0, so tau must be 0")
+    if somewhere("task_grad_norm", "task_grad_rms", lambda mean, rms: mean > rms * slack):
+        raise ValueError("task_grad_norm > task_grad_rms: a mean cannot exceed the root mean square")
+    if somewhere("b", "b_tilde", lambda b, b_tilde: b**2 > b_tilde * slack):
+        raise ValueError("b^2 > b_tilde: a squared mean cannot exceed the mean square")

@@ -1,0 +1,250 @@
+r"""The finite-sum case: a support loss for the inner loop, a target loss for the meta gradient.
+
+Source: arXiv 2002.07836, Appendix.
+
+Task i has finite averages :math:`l_{S_i}` and :math:`l_{T_i}`, both L-smooth with :math:`\rho`-Lipschitz Hessians;
+the inner path follows full gradients of :math:`l_{S_i}`; :math:`\nabla\mathcal L_i = P_i\nabla l_{T_i}(\tilde w_N)`,
+:math:`P_i = \prod(I - \alpha\nabla^2l_{S_i}(\tilde w_j))`. Only the draw of B tasks is random.
+:math:`\|\nabla l_{S_i} - \nabla l_{T_i}\| \le b_i`, :math:`b = E b_i`, :math:`\tilde b = E b_i^2`; :math:`\sigma` is
+the heterogeneity of the target gradients. Put :math:`g_i = \|\nabla l_{T_i}(w)\|`.
+
+Proofs of the ``sharp`` forms
+-----------------------------
+*Along the path.* :math:`\|\tilde w_N - w\| \le \alpha(1 + \dots + q^{N-1})\|\nabla l_{S_i}(w)\|`, so
+:math:`\|\nabla l_{T_i}(\tilde w_N) - \nabla l_{T_i}(w)\| \le (q^N-1)(g_i + b_i)`, and
+:math:`\|\nabla l_{T_i}(\tilde w_N)\| \le q^Ng_i + (q^N-1)b_i`.
+
+*Smoothness.* As in `analytic.smoothness`, :math:`\|P_w-P_u\| \le (\rho/L)q^{N-1}(q^N-1)\|w-u\|`; it multiplies the
+last display. So :math:`L_w = q^{2N}L + C_LE g_i + C_bb` with :math:`C_L = (\rho/L)q^{2N-1}(q^N-1)` and
+:math:`C_b = (\rho/L)q^{N-1}(q^N-1)^2`.
+
+*Lemma A.* :math:`\|P_i - I\| \le q^N-1`, hence
+:math:`\|\nabla\mathcal L_i - \nabla l_{T_i}(w)\| \le q^N(q^N-1)(g_i+b_i) + (q^N-1)g_i = c\,g_i + q^N(q^N-1)b_i`. With
+:math:`p = q^N(q^N-1)b` and :math:`x = \|\nabla l_T(w)\|`: :math:`x \le G + p + cE g_i`. As stated,
+:math:`Eg_i \le x+\sigma` gives :math:`x \le (G + c\sigma + p)/(1-c)`; ``refined``,
+:math:`Eg_i \le \sqrt{x^2+\sigma^2}` gives the sharp Lemma A of `analytic.smoothness` with G + p in place of G.
+
+*Second moment.* :math:`\|\nabla\mathcal L_i\| \le q^N(q^Ng_i + (q^N-1)b_i)` and Minkowski:
+:math:`E\|\nabla\mathcal L_i\|^2 \le q^{2N}(q^N\gamma + (q^N-1)\tilde b^{1/2})^2`, :math:`\gamma^2 = x^2+\sigma^2`
+bounding :math:`Eg_i^2`; ``local``: :math:`\gamma` measured. Attained by one-dimensional concave quadratics:
+:math:`l_S = -(L/2)w^2`, :math:`l_T = -(L/2)w^2 - bw` for w < -b/L.
+
+Convergence
+-----------
+There is no bias and, as target gradients carry no noise, the mean of the estimate Y is :math:`L_w` itself, so
+:math:`E\beta \ge 1/(C_\beta L_w)`; :math:`C_\beta^2L_w^2E\beta^2 \le b_3`, 4 as stated and 2.09 by the two-point law
+of `analytic.smoothness` with variance :math:`(3/4)a^2`. With :math:`E\|\nabla\mathcal L_i\|^2 \le a_1G^2 + a_2`,
+descent with :math:`L_w` gives
+
+.. math:: \theta_0 = 1 - \frac{b_3}{2C_\beta} - \frac{b_3a_1}{2C_\beta B},\quad
+          \theta = \frac{1-c}{C_\beta C_L}\theta_0,\quad
+          \phi = \frac{b_3a_2}{2C_\beta^2\Lambda},\quad \chi = (1-c)\frac{q^{2N}L + C_bb}{C_L} + \sigma' + p,
+
+:math:`\xi = 0`, and the end as in `analytic.convergence` (also the limit :math:`\rho \to 0`). ``sharp``,
+:math:`\sigma' = \sigma`: by :math:`(x+y)^2 \le (1+t)x^2 + (1+1/t)y^2`, first with :math:`t = q^N-1` for
+:math:`q^N\gamma` and the :math:`b_i`, then with the same t for G and p, and
+:math:`\gamma^2 \le ((G+p)^2+\sigma^2)/(1-c)^2` (sharp Lemma A),
+
+.. math:: a_1 = \frac{q^{6N}}{(1-c)^2},\qquad
+          a_2 = \frac{q^{5N}(q^{3N}(q^N-1)b^2 + \sigma^2)}{(1-c)^2} + q^{3N}(q^N-1)\tilde b .
+
+As :math:`q^{2N} < 2` both are below the paper's :math:`4q^{4N}/(1-c)^2` and
+:math:`4q^{8N}(\sigma+b)^2/(1-c)^2 + 2q^{4N}(\sigma^2+\tilde b)`. ``refined``: also :math:`\Lambda = q^{2N}L`,
+:math:`b_3 = 2.09` and :math:`\sigma' = \sigma\sqrt{(1-c)/(1+c)}`.
+
+Gaussian smoothing with the same data at both points has no noise term: :math:`V = L^2(d+2)/Q`, or its refined form.
+"""
+
+import sympy as sp
+
+from analytic.abbreviations import (
+    C_L,
+    CURVATURE,
+    EXCESS,
+    GROWTH,
+    STEP_CONDITION,
+    G,
+    L,
+    N,
+    alpha,
+    c,
+    gamma,
+    q,
+    rho,
+    sigma,
+)
+from analytic.bound import Condition, Definition, Statement, statement
+from analytic.convergence import PAPER_MOMENTS, Convergence, Rate, evaluate, optional
+from analytic.gaussian_smoothing import REFINED_VECTOR, VECTOR
+from analytic.smoothness import BATCH_CONDITIONS, FLOOR
+from analytic.symbols import Geometric, Quotient, symbols
+
+B, C_beta, b, b_2, g_1, g_2 = symbols("B C_beta b b_tilde task_grad_norm task_grad_rms")
+C_b, p, a_1, a_2 = sp.symbols("C_b p a_1 a_2", nonnegative=True)
+theta_0 = sp.Symbol("theta_0", real=True)
+
+SUPPORT_CURVATURE = Definition(C_b, rho * L * alpha**2 * q ** (N - 1) * Geometric(q, N) ** 2)
+"""C_b: how fast the smoothness grows with the support-target distance; (rho/L) q^(N-1) (q^N - 1)^2."""
+
+_paper_curvature = (alpha * rho + Quotient(rho, L) * q ** (N - 1)) * q ** (2 * N)
+_SHIFT = Definition(p, q**N * (q**N - 1) * b)
+_JENSEN = Condition("b^2 <= b_tilde (mean and mean square of b_i)", b**2 <= b_2 * (1 + sp.Rational(1, 10**9)))
+_RMS = Definition(gamma, sp.sqrt(((G + c * sigma + p) / (1 - c)) ** 2 + sigma**2))
+_REFINED_RMS = Definition(
+    gamma, (c * (G + p) + sp.sqrt((G + p) ** 2 + ((1 - c) * (1 + c)) * sigma**2)) / ((1 - c) * (1 + c))
+)
+
+PAPER_SQUARE = (
+    4 * q ** (4 * N) / (2 - q ** (2 * N)) ** 2,
+    4 * q ** (8 * N) / (2 - q ** (2 * N)) ** 2 * (sigma + b) ** 2 + 2 * q ** (4 * N) * (sigma**2 + b_2),
+)
+"""A_squ1 and A_squ2: the second moment is at most A_squ1 G^2 + A_squ2."""
+
+SHARP_SQUARE = (
+    q ** (6 * N) / (1 - c) ** 2,
+    q ** (5 * N) * (q ** (3 * N) * (q**N - 1) * b**2 + sigma**2) / (1 - c) ** 2 + q ** (3 * N) * (q**N - 1) * b_2,
+)
+
+_STEP = (GROWTH, EXCESS)
+_HERE = "docstring of analytic.finite_sum"
+_PAPER = "arXiv 2002.07836, Appendix"
+
+
+def _second_moment(task_gradient):
+    return q ** (2 * N) * (q**N * task_gradient + (q**N - 1) * sp.sqrt(b_2)) ** 2
+
+
+def _rate(square, curvatures, moment=PAPER_MOMENTS[2], spread=sigma, floor=sp.S.One) -> Rate:
+    return Rate(
+        start=(1 - c) * (q ** (2 * N) + Quotient(C_b * b, L)),
+        spread=spread + p,
+        xi=sp.S.Zero,
+        phi=moment * a_2 / (2 * C_beta**2 * floor),
+        scale=(1 - c) / C_beta,
+        where=(
+            *_STEP,
+            *curvatures,
+            FLOOR,
+            _SHIFT,
+            Definition(a_1, square[0]),
+            Definition(a_2, square[1]),
+            Definition(theta_0, 1 - moment / (2 * C_beta) - moment * a_1 / (2 * C_beta * B)),
+        ),
+        conditions=(
+            STEP_CONDITION,
+            _JENSEN,
+            *optional(BATCH_CONDITIONS[1:]),
+            Condition("theta > 0, that is large enough C_beta and B", theta_0 > 0),
+        ),
+    )
+
+
+_CURVATURES = (CURVATURE, SUPPORT_CURVATURE)
+_PAPER_CURVATURES = (Definition(C_L, _paper_curvature), Definition(C_b, _paper_curvature))
+
+RATES = {
+    "paper": _rate(PAPER_SQUARE, _PAPER_CURVATURES),
+    "sharp": _rate(SHARP_SQUARE, _CURVATURES),
+    "refined": _rate(
+        SHARP_SQUARE, _CURVATURES, sp.Rational(209, 100), sigma * sp.sqrt((1 - c) / (1 + c)), floor=q ** (2 * N)
+    ),
+}
+FIELDS = {form: rate.bounds("finite-thm1", form, _PAPER if form == "paper" else _HERE) for form, rate in RATES.items()}
+
+
+def finite_theorem1(form: str = "sharp", **constants) -> Convergence:
+    """Theorem 1 in the finite-sum case, at numbers or arrays.
+
+    Parameters
+    ----------
+    form : {"paper", "sharp", "refined"}
+    **constants
+        ``alpha, steps, L, rho, sigma, b, b_tilde, B, C_beta, K, gap``; ``B_beta`` if Lemma B's batch size is to be
+        checked.
+
+    Raises
+    ------
+    HypothesisError
+        If ``q^(2N) >= 2``, ``theta <= 0``, ``b^2 > b_tilde`` or ``B_beta`` is too small.
+    """
+    return evaluate(FIELDS, form, constants)
+
+
+STATEMENTS = (
+    statement(
+        "finite-lemma-a",
+        title="The mean target gradient from the meta gradient, finite sums",
+        quantity="||grad l_T(w)||",
+        quantity_latex=r"\|\nabla l_T(w)\|",
+        source="Lemma A in the finite-sum case",
+        paper={
+            "formula": (G + c * sigma + p) / (1 - c),
+            "where": (*_STEP, _SHIFT),
+            "conditions": (STEP_CONDITION,),
+            "proof": _PAPER,
+        },
+        sharp={
+            "formula": (G + p + c * sp.sqrt((G + p) ** 2 + ((1 - c) * (1 + c)) * sigma**2)) / ((1 - c) * (1 + c)),
+            "where": (*_STEP, _SHIFT),
+            "conditions": (STEP_CONDITION,),
+            "proof": _HERE,
+        },
+    ),
+    statement(
+        "finite-prop1",
+        title="Smoothness of the meta objective, finite sums",
+        quantity="||grad calL(w) - grad calL(u)|| / ||w - u||, for every u",
+        quantity_latex=r"\|\nabla\mathcal L(w) - \nabla\mathcal L(u)\| / \|w - u\|",
+        source="Proposition 1 in the finite-sum case",
+        remarks="task_grad_norm is E_i ||grad l_{T_i}(w)||.",
+        paper={
+            "formula": q ** (2 * N) * L + C_L * g_1 + C_b * b,
+            "where": (GROWTH, *_PAPER_CURVATURES),
+            "proof": _PAPER,
+        },
+        sharp={"formula": q ** (2 * N) * L + C_L * g_1 + C_b * b, "where": (GROWTH, *_CURVATURES), "proof": _HERE},
+    ),
+    statement(
+        "finite-prop4",
+        title="Second moment of a task's meta gradient, finite sums",
+        quantity="E_i ||grad calL_i(w)||^2",
+        quantity_latex=r"E_i\|\nabla\mathcal L_i(w)\|^2",
+        source="Proposition 4 in the finite-sum case",
+        paper={
+            "formula": PAPER_SQUARE[0] * G**2 + PAPER_SQUARE[1],
+            "where": (GROWTH,),
+            "conditions": (STEP_CONDITION, _JENSEN),
+            "proof": _PAPER,
+        },
+        sharp={
+            "formula": _second_moment(gamma),
+            "where": (*_STEP, _SHIFT, _RMS),
+            "conditions": (STEP_CONDITION, _JENSEN),
+            "proof": _HERE,
+        },
+        local={"formula": _second_moment(g_2), "where": (GROWTH,), "proof": _HERE},
+        refined={
+            "formula": _second_moment(gamma),
+            "where": (*_STEP, _SHIFT, _REFINED_RMS),
+            "conditions": (STEP_CONDITION, _JENSEN),
+            "proof": _HERE,
+        },
+    ),
+    Statement(
+        "finite-thm1",
+        "Convergence of multi-step MAML, finite sums",
+        "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates",
+        r"E\|\nabla\mathcal L(w_\zeta)\|",
+        "Theorem 1 in the finite-sum case",
+        {form: fields["value"] for form, fields in FIELDS.items()},
+    ),
+    statement(
+        "finite-prop7-vector",
+        title="Variance of the Gaussian-smoothing estimator on a unit vector, same data at both points",
+        quantity="E ||(H^ - E H^) v||^2, ||v|| = 1",
+        quantity_latex=r"E\|(\hat H - E\hat H)v\|^2",
+        source="Proposition 7 in the finite-sum case",
+        sharp={"formula": VECTOR, "proof": "docstring of analytic.gaussian_smoothing"},
+        refined={"formula": REFINED_VECTOR, "proof": "docstring of analytic.gaussian_smoothing"},
+    ),
+)
