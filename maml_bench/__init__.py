@@ -2,7 +2,8 @@
 
 from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
+from maml_bench.audit import audit
 from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 
-__all__ = ["InnerLoop", "Setting", "Verdict", "check", "claims"]
+__all__ = ["InnerLoop", "Setting", "Verdict", "audit", "check", "claims"]

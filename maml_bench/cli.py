@@ -1,26 +1,35 @@
-"""The command line: ``maml-bench claims | theory | check | study | report``."""
+"""The command line: ``maml-bench claims | theory | check | power | audit | study | report``."""
 
 import importlib
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
 
 from analytic import STATEMENTS, statement
-from maml_bench import claims, terminal
-from maml_bench.adaptation import InnerLoop
-from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase
+from maml_bench import checks, claims, terminal
+from maml_bench.audit import audit
+from maml_bench.montecarlo.workers import Workers
+from maml_bench.power import power
+from maml_bench.problem_options import problem_options, setting_from, setting_options, tasks_from
 from maml_bench.report.index import write_index
-from maml_bench.setting import Setting
 from maml_bench.study import Study, rows, run
 from maml_bench.verdict import METHODS, check
 
-STUDIES = ("inner-path",)
+STUDIES = (
+    "summary",
+    "inner-path",
+    "meta-smoothness",
+    "meta-gradient-bias",
+    "second-moment",
+    "hessian-estimators",
+    "step-size",
+    "finite-sum",
+    "calibration",
+)
 EXIT_CODES = {"holds": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
 INTERRUPTED = 130
 
@@ -48,7 +57,7 @@ def _guarded(command: click.Command) -> None:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; finished rows are kept, the same command goes on from there", file=sys.stderr)
         code = INTERRUPTED
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, ConnectionError) as error:
         print(f"Error: {error}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)
@@ -63,7 +72,17 @@ def cli():
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-workers_option = click.option("--workers", default=1, show_default=True, help="Threads; results do not depend on it.")
+
+
+def workers_options(command):
+    """Add the options that say where replicates are computed."""
+    for option in (
+        click.option("--cluster", default="", help="Address of a Dask scheduler, such as tcp://host:8786."),
+        click.option("--processes", is_flag=True, help="Processes in place of threads."),
+        click.option("--workers", default=1, show_default=True, help="Workers here; no number depends on it."),
+    ):
+        command = option(command)
+    return command
 
 
 @cli.command("claims")
@@ -108,33 +127,33 @@ def theory_command(name, latex, as_json):
 @cli.command("check")
 @click.argument("claim")
 @click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
-@click.option("--family", default="quadratic", show_default=True, help=f"Problem family: {', '.join(FAMILIES)}.")
-@click.option("--dim", default=5, show_default=True, help="Dimension d.")
-@click.option("--tasks", default=1, show_default=True, help="Number of tasks.")
-@click.option("--problem-seed", default=0, show_default=True, help="Seed of the random tasks.")
-@click.option("--noise", type=click.Choice(["additive", "random-phase", "none"]), default="additive", show_default=True)
-@click.option("--sigma-g", default=1.0, show_default=True, help="Noise of one additive gradient sample.")
-@click.option("--amplitude", default=1.0, show_default=True, help="Amplitude of the random-phase noise.")
-@click.option("--kappa", default=1.0, show_default=True, help="Frequency of the random-phase noise.")
-@click.option("--point", default=1.0, show_default=True, help="Every coordinate of the meta parameter w.")
-@click.option("--alpha", default=0.05, show_default=True, help="Inner step size.")
-@click.option("--steps", default=4, show_default=True, help="Inner steps N.")
-@click.option("--S", "S", default=1, show_default=True, help="Samples per inner gradient.")
-@click.option("--D", "D", default=1, show_default=True, help="Samples per inner Hessian.")
-@click.option("--T", "T", default=1, show_default=True, help="Samples of the final gradient.")
+@setting_options
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: how sharp could it be?")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--confidence", default=0.99, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the replicates.")
+@click.option("--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely.")
 @click.option("--budget", default=1_000_000, show_default=True, help="Most replicates to draw.")
 @click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in.")
 @click.option(
     "--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative)."
 )
-@click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True)
-@workers_option
+@click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True, help="How to measure.")
+@workers_options
 @json_option
 def check_command(
-    claim, form, as_json, factor, seed, confidence, budget, seconds, precision, method, workers, **problem
+    claim,
+    form,
+    as_json,
+    factor,
+    seed,
+    confidence,
+    budget,
+    seconds,
+    precision,
+    method,
+    workers,
+    processes,
+    cluster,
+    **problem,
 ):
     """Check one claim on one problem.
 
@@ -142,14 +161,14 @@ def check_command(
     """
     verdict = check(
         claims.get(claim, form).scaled(factor),
-        _setting(**problem),
+        setting_from(**problem),
         seed=seed,
         confidence=confidence,
         budget=budget,
         seconds=seconds,
         precision=precision,
         method=method,
-        workers=workers,
+        workers=Workers(workers, processes, cluster),
     )
     if as_json:
         click.echo(json.dumps(verdict.as_dict(), indent=1))
@@ -158,17 +177,53 @@ def check_command(
     return EXIT_CODES[verdict.outcome]
 
 
-def _setting(
-    family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa, point, alpha, steps, S, D, T
-) -> Setting:
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
-    problem = FAMILIES[family].random(dim, tasks, problem_seed)
-    if noise == "additive":
-        problem = problem.with_noise(AdditiveGaussian(sigma_g))
-    elif noise == "random-phase":
-        problem = problem.with_noise(RandomPhase(amplitude, kappa))
-    return Setting(problem, np.full(problem.dim, point), InnerLoop(alpha, steps, S=S, D=D, T=T))
+@cli.command("power")
+@click.argument("claim")
+@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@setting_options
+@click.option("--runs", default=20, show_default=True, help="Runs of the check, each with a seed of its own.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first run; the next has the next.")
+@click.option("--confidence", default=0.99, show_default=True, help="Confidence of each run.")
+@click.option("--budget", default=100_000, show_default=True, help="Replicates of each run.")
+@workers_options
+@json_option
+def power_command(claim, form, runs, seed, confidence, budget, workers, processes, cluster, as_json, **problem):
+    """How false would the bound have to be before the bench notices?
+
+    Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`, with 95 % intervals.
+    """
+    chosen = claims.get(claim, form)
+    seeds = range(checks.seed(seed), checks.seed(seed) + checks.natural("runs", runs))
+    found = power(
+        chosen,
+        setting_from(**problem),
+        seeds=seeds,
+        confidence=confidence,
+        budget=budget,
+        workers=Workers(workers, processes, cluster),
+    )
+    if as_json:
+        click.echo(json.dumps(terminal.power_as_dict(chosen, found), indent=1))
+    else:
+        terminal.print_power(chosen, found)
+
+
+@cli.command("audit")
+@problem_options
+@click.option("--seed", default=0, show_default=True, help="Seed of the attacks.")
+@click.option("--error", default=1e-3, show_default=True, help="Probability that a correct sampler is blamed.")
+@json_option
+def audit_command(seed, error, as_json, **problem):
+    """Attack the certificate of a problem: derivatives, samples and constants.
+
+    For a problem of your own call `maml_bench.audit(tasks)`. Exit code: 0 nothing found, 1 a violation, 2 bad input.
+    """
+    found = audit(tasks_from(**problem), seed=seed, error=error)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=1))
+    else:
+        terminal.print_audit(found)
+    return 0 if found.passed else 1
 
 
 @cli.command("study")
@@ -178,7 +233,7 @@ def _setting(
     "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
 )
 @click.option("--seed", default=0, show_default=True)
-@workers_option
+@workers_options
 @json_option
 def study_command(name, **options):
     """Run the study NAME and write its report. A run that was stopped goes on where it was."""
@@ -191,11 +246,11 @@ def study_command(name, **options):
     "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
 )
 @click.option("--seed", default=0, show_default=True)
-@click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Threads; results do not depend on it.")
-def report_command(quick, output, seed, workers):
-    """Run all studies and write reports/index.html."""
+@workers_options
+def report_command(**options):
+    """Run all studies and write their reports and index.html. A run that was stopped goes on where it was."""
     for name in STUDIES:
-        _study(load_study(name), quick=quick, output=output, seed=seed, workers=workers, as_json=False)
+        _study(load_study(name), as_json=False, **options)
 
 
 def load_study(name: str) -> Study:
@@ -211,11 +266,11 @@ def load_study(name: str) -> Study:
     return importlib.import_module(f"studies.{name.replace('-', '_')}").STUDY
 
 
-def _study(study: Study, *, quick: bool, output: Path, seed: int, workers: int, as_json: bool) -> None:
+def _study(study: Study, *, quick, output, seed, workers, processes, cluster, as_json) -> None:
     directory = output / study.name
     console = Console(stderr=True)
     findings = []
-    found = run(study, directory, quick=quick, seed=seed, workers=workers)
+    found = run(study, directory, quick=quick, seed=seed, workers=Workers(workers, processes, cluster))
     for finding in terminal.progress(found, rows(study, quick), study.name, console):
         findings.append(finding)
         if as_json:

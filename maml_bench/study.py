@@ -18,7 +18,7 @@ from maml_bench.verdict import check_all
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep: a setting, and the claims (all their forms) to check there.
+    """One point of a sweep: a setting, and the claims to check there.
 
     Parameters
     ----------
@@ -32,7 +32,9 @@ class Cell:
         As in `maml_bench.check`, for these claims.
     repeats : int
         If positive, each check is also run by sampling to the end of its budget with this many seeds of its own, and the finding
-        carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`).
+        carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`), at the confidence of the study.
+    forms : tuple of str
+        Forms of the bounds; empty for all.
     """
 
     problem: str
@@ -42,6 +44,11 @@ class Cell:
     budget: int = 1_000_000
     precision: float = 0.02
     repeats: int = 0
+    forms: tuple[str, ...] = ()
+
+    def claimed(self, name: str) -> list[claims.Claim]:
+        """The forms to check of one of the claims."""
+        return [claims.get(name, form) for form in self.forms or claims.forms(name)]
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class _Job:
     claims: tuple[claims.Claim, ...]
     seed: int
     confidence: float
+    overall: float
     keys: tuple[str, ...]
 
 
@@ -88,34 +96,32 @@ def _right_side(claim: claims.Claim) -> list[str]:
 
 def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
     cells = study.cells(quick)
-    rows = sum(len(claims.forms(name)) for cell in cells for name in cell.claims)
-    confidence = 1 - (1 - study.confidence) / rows
+    share = 1 - (1 - study.confidence) / sum(len(cell.claimed(name)) for cell in cells for name in cell.claims)
     jobs = []
     for cell in cells:
-        setting = content_digest(cell.setting)
-        modules = {type(cell.setting.tasks).__module__, type(cell.setting.hessian).__module__}
-        modules |= {type(part).__module__ for part in vars(cell.setting.tasks).values() if hasattr(part, "__module__")}
+        setting, effort = content_digest(cell.setting), (cell.budget, cell.precision, cell.repeats)
         for name in cell.claims:
             about = (study.name, name, cell.problem, cell.parameters, setting, seed)
-            effort = (cell.budget, cell.precision, cell.repeats)
-            own_seed = int(_digest(*about)[:8], 16)
-            for chosen in _by_measurement(name):
-                measurement = chosen[0].measurement
-                sources = (measurement.sampler, measurement.exact, measurement.search)
-                own_modules = modules | {source.__module__ for source in sources if source}
-                code = code_digest("maml_bench.verdict", *sorted(own_modules))
-                keys = tuple(
-                    _digest(about, claim.form, _right_side(claim), confidence, effort, code)[:20] for claim in chosen
-                )
-                jobs.append(_Job(cell, chosen, own_seed, confidence, keys))
+            for chosen in _by_measurement(cell.claimed(name)):
+                code = code_digest(*_modules(cell.setting, chosen[0]))
+                keys = tuple(_digest(about, c.form, _right_side(c), share, effort, code)[:20] for c in chosen)
+                jobs.append(_Job(cell, chosen, int(_digest(*about)[:8], 16), share, study.confidence, keys))
     return jobs
 
 
-def _by_measurement(name: str) -> list[tuple[claims.Claim, ...]]:
-    """The forms of a claim, those that share a measurement together."""
+def _modules(setting: Setting, claim: claims.Claim) -> list[str]:
+    """Where the code is that a verdict depends on: the measurement's functions, the tasks with their parts, the estimator."""
+    functions = (claim.measurement.sampler, claim.measurement.exact, claim.measurement.search)
+    parts = (setting.tasks, setting.hessian, *vars(setting.tasks).values())
+    modules = {function.__module__ for function in functions if function}
+    modules |= {type(part).__module__ for part in parts}
+    return ["maml_bench.verdict", *sorted(modules)]
+
+
+def _by_measurement(chosen: Sequence[claims.Claim]) -> list[tuple[claims.Claim, ...]]:
+    """The claims, those that share a measurement together."""
     groups = {}
-    for form in claims.forms(name):
-        claim = claims.get(name, form)
+    for claim in chosen:
         groups.setdefault(id(claim.measurement), []).append(claim)
     return [tuple(group) for group in groups.values()]
 
@@ -124,15 +130,13 @@ def _repeated(job: _Job, claim: claims.Claim, workers: Workers | int) -> dict[st
     if not job.cell.repeats:
         return {}
     seeds = range(job.seed, job.seed + job.cell.repeats)
-    found = power(
-        claim, job.cell.setting, seeds=seeds, confidence=job.confidence, budget=job.cell.budget, workers=workers
-    )
+    found = power(claim, job.cell.setting, seeds=seeds, confidence=job.overall, budget=job.cell.budget, workers=workers)
     return {name: [float(f"{x:.6g}") for x in getattr(found, name)] for name in ("noticed", "confirmed")}
 
 
 def rows(study: Study, quick: bool) -> int:
     """Number of findings the study has."""
-    return sum(len(claims.forms(name)) for cell in study.cells(quick) for name in cell.claims)
+    return sum(len(cell.claimed(name)) for cell in study.cells(quick) for name in cell.claims)
 
 
 def run(

@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from analytic import Statement
+from maml_bench.audit import Audit
+from maml_bench.claims import Claim
 from maml_bench.finding import Finding
+from maml_bench.power import Power, Rate
 from maml_bench.report.tables import OUTCOMES, number, select
 from maml_bench.study import Study
 from maml_bench.verdict import Verdict
@@ -56,6 +60,64 @@ def print_verdict(verdict: Verdict) -> None:
     console.print(f"  bound     {verdict.bound:.6g}   measured/bound {number(verdict.ratio, 4)}")
     drawn = "" if verdict.method == "exact" else f", {verdict.replicates:,} replicates, seed {verdict.seed}"
     console.print(f"  {verdict.method}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")
+
+
+FACTORS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.05, 1.1, 1.25, 2.0)
+
+
+def _curve(found: Power) -> list[tuple[float, Rate, Rate]]:
+    """(factor, rate of ``violated``, rate of ``holds``), where the outcomes change and one factor beyond on either side."""
+    center = (found.noticed_at(0.5) + found.confirmed_at(0.5)) / 2
+    return [(center * factor, found.violated(center * factor), found.holds(center * factor)) for factor in FACTORS]
+
+
+def print_power(claim: Claim, found: Power) -> None:
+    """Print how often a scaled bound is found violated or found to hold."""
+    runs = len(found.noticed)
+    rows = [
+        [f"{factor:.4g}", *(f"{r.value:.2f} [{r.lower:.2f}, {r.upper:.2f}]" for r in (violated, holds))]
+        for factor, violated, holds in _curve(found)
+    ]
+    title = f"{claim.name} ({claim.form}), {runs} runs of {found.replicates:,} replicates"
+    print_table(["bound times", "says violated", "says holds"], rows, right_from=0, title=title)
+    for share in (0.5, 0.95):
+        if share < 1 - 1 / runs or share == 0.5:
+            print(
+                f"noticed in {share:.0%} of runs: bound times {found.noticed_at(share):.4g} or less; "
+                f"confirmed: times {found.confirmed_at(share):.4g} or more"
+            )
+
+
+def power_as_dict(claim: Claim, found: Power) -> dict:
+    """The power of a check as a JSON object."""
+    return {
+        "claim": claim.name,
+        "form": claim.form,
+        "replicates": found.replicates,
+        "noticed": found.noticed.tolist(),
+        "confirmed": found.confirmed.tolist(),
+        "curve": [
+            {"factor": factor, "violated": asdict(violated), "holds": asdict(holds)}
+            for factor, violated, holds in _curve(found)
+        ],
+    }
+
+
+def print_audit(found: Audit) -> None:
+    """Print an audit: its rows, and which statements may be applied."""
+    verdict = "no violation found" if found.passed else "violated"
+    rows = [[row.name, row.claimed, row.found, row.ratio, row.outcome, row.checked] for row in found.rows]
+    print_table(
+        ["name", "claimed", "found", "ratio", "outcome", "checked"],
+        rows,
+        title=f"{found.problem}: {verdict} (seed {found.seed}, {found.seconds:.1f} s)",
+    )
+    console = Console(highlight=False)
+    names = sorted({entry.statement for entry in found.applicable})
+    console.print(f"\napplies: {', '.join(names)}", markup=False)
+    for reason in sorted({entry.reason for entry in found.statements if entry.reason}):
+        forms = [f"{e.statement} ({e.form})" for e in found.statements if e.reason == reason]
+        console.print(f"does not apply, {reason}: {', '.join(forms)}", markup=False)
 
 
 def print_findings(study: Study, findings: Sequence[Finding]) -> None:

@@ -1,9 +1,11 @@
 """Claims: where experiment and theory meet. One file a statement; ``get`` finds a claim by name and form."""
 
-from maml_bench.claims import prop2
+from maml_bench.claims import finite, prop1, prop2, prop3, prop4, prop5, prop6, prop7, prop8, zeroth_order
 from maml_bench.claims.claim import Claim, Measurement
 
-CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for claim in (*prop2.CLAIMS,)}
+_FILES = (prop1, prop2, prop3, prop4, prop5, prop6, prop7, zeroth_order, prop8, finite)
+
+CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for file in _FILES for claim in file.CLAIMS}
 
 __all__ = ["CLAIMS", "Claim", "Measurement", "forms", "get", "names"]
 

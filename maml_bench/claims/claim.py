@@ -1,7 +1,7 @@
 """A claim: something measured, set against one form of a bound."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,6 @@ from maml_bench import checks
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import Limits
-from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting
 
 
@@ -25,8 +24,9 @@ class Measurement:
     ----------
     words : str
         What is measured.
-    sampler : callable
-        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``.
+    sampler : callable or None
+        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``. None for quantities that are not
+        expectations; then ``estimand`` and ``footprint`` are None, too.
     estimand : callable
         ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
     exact : callable
@@ -37,33 +37,59 @@ class Measurement:
         ``requires(setting)``: why the quantity does not exist for the setting, or an empty string if it does.
     resolution : callable
         ``resolution(setting)``: what rounding can add to a value; a bound counts as exceeded only by more than this.
+    search : callable, optional
+        For suprema: ``search(setting)`` gives the largest value found for each cell, always the same for one setting.
+    constants : callable
+        ``constants(setting, names)``: what the bound is evaluated at, with one entry per cell where cells differ.
     """
 
     words: str
-    sampler: Callable[[Setting], Draw]
-    estimand: Callable[[np.ndarray, float], Limits]
+    sampler: Callable[[Setting], Draw] | None
+    estimand: Callable[[np.ndarray, float], Limits] | None
     exact: Callable[[Setting], np.ndarray | None]
-    footprint: Callable[[Setting], int]
+    footprint: Callable[[Setting], int] | None
     requires: Callable[[Setting], str]
     resolution: Callable[[Setting], float] = lambda setting: 0.0
+    search: Callable[[Setting], np.ndarray] | None = None
+    constants: Callable[[Setting, Iterable[str]], dict] = constants
+
+
+@dataclass(frozen=True)
+class Equality:
+    """The right side of an equality, known exactly for each cell.
+
+    Parameters
+    ----------
+    expression : str
+        The right side in words or symbols.
+    value : callable
+        ``value(setting)``: the right side, > 0, for each cell.
+    tolerance : float
+        Relative distance within which the two sides count as equal.
+    """
+
+    expression: str
+    value: Callable[[Setting], np.ndarray]
+    tolerance: float
+    conditions: tuple = ()
 
 
 @dataclass(frozen=True)
 class Claim:
-    """``measured <= factor * bound``, under the hypotheses of the bound.
+    """``measured <= factor * bound``, or ``measured = factor * value`` for an `Equality`, under the statement's hypotheses.
 
     Parameters
     ----------
     name, form : str
-    bound : Bound
+    bound : Bound or Equality
     measurement : Measurement
     factor : float
-        Multiplies the bound.
+        Multiplies the right side.
     """
 
     name: str
     form: str
-    bound: Bound
+    bound: Bound | Equality
     measurement: Measurement
     factor: float = 1.0
 
@@ -71,8 +97,13 @@ class Claim:
         """The same claim with its right side multiplied by ``factor`` > 0."""
         return replace(self, factor=self.factor * checks.positive("factor", factor))
 
+    @property
+    def tolerance(self) -> float | None:
+        """Relative distance within which the two sides of an equality count as equal; None for a bound."""
+        return self.bound.tolerance if isinstance(self.bound, Equality) else None
+
     def right_side(self, setting: Setting) -> np.ndarray:
-        """The bound for the setting: a number, or one for each cell.
+        """The right side for the setting: a number, or one for each cell.
 
         Raises
         ------
@@ -82,18 +113,15 @@ class Claim:
         reason = self.measurement.requires(setting)
         if reason:
             raise HypothesisError(f"{self.name} needs {reason}")
-        return np.asarray(self.factor * self.bound(**constants(setting, self.bound.arguments)))
+        if isinstance(self.bound, Equality):
+            return self.factor * self.bound.value(setting)
+        return np.asarray(self.factor * self.bound(**self.measurement.constants(setting, self.bound.arguments)))
 
 
 def footprint(setting: Setting) -> int:
     """Floats that one replicate of the inner loop occupies for the largest of its batches."""
     tasks = math.prod(setting.tasks.batch_shape)
     return tasks * setting.tasks.dim * max(setting.inner.S, setting.inner.D, setting.inner.T)
-
-
-def single_loss(setting: Setting) -> str:
-    """Requirement of statements about tasks with one loss each."""
-    return "" if isinstance(setting.tasks, Tasks) else "tasks with one loss each, not support and target losses"
 
 
 def by_cell(values: np.ndarray, core: int) -> np.ndarray:

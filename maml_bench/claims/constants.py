@@ -1,8 +1,36 @@
-"""The constants of a bound, read off a setting."""
+"""The constants of a bound, read off a setting.
+
+Tasks are a finite set, so that means over tasks are exact. Gradients are population gradients; with a support and a target
+loss, ``task_grad_norm`` and ``task_grad_rms`` are those of the target.
+"""
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
+from maml_bench.meta_gradient import exact_meta_gradient
+from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.setting import Setting
+
+
+def losses(setting: Setting) -> tuple:
+    """The tasks to adapt on and those to be judged on; the same unless tasks have a support and a target loss."""
+    tasks = setting.tasks
+    return (tasks.support, tasks.target) if isinstance(tasks, TaskPairs) else (tasks, tasks)
+
+
+def meta_gradients(setting: Setting) -> np.ndarray:
+    """The exact meta gradient of each task at w, shape (tasks, d)."""
+    support, target = losses(setting)
+    gradients = exact_meta_gradient(support, setting.w, setting.inner.alpha, setting.inner.steps, target)
+    return gradients.reshape(-1, setting.tasks.dim)
+
+
+def task_grad_norms(setting: Setting) -> np.ndarray:
+    """The norm of each task's gradient at w, shape (tasks,)."""
+    _, target = losses(setting)
+    return np.linalg.norm(target.grad(setting.w), axis=-1).reshape(-1)
+
 
 _READ: dict[str, Callable[[Setting], object]] = {
     "dim": lambda setting: setting.tasks.dim,
@@ -11,9 +39,21 @@ _READ: dict[str, Callable[[Setting], object]] = {
         name: lambda setting, name=name: getattr(setting.tasks.regularity, name)
         for name in ("L", "rho", "tau", "sigma", "sigma_g", "sigma_H")
     },
+    **{name: lambda setting, name=name: getattr(setting.hessian, name) for name in ("directions", "nu", "delta")},
+    **{name: lambda setting, name=name: getattr(setting.tasks, name) for name in ("b", "b_tilde")},
+    "grad_norm": lambda setting: np.linalg.norm(meta_gradients(setting).mean(0)),
+    "task_grad_norm": lambda setting: task_grad_norms(setting).mean(),
+    "task_grad_rms": lambda setting: np.sqrt(np.mean(task_grad_norms(setting) ** 2)),
 }
+
+_EACH_TASK = {"task_grad_norm": task_grad_norms, "task_grad_rms": task_grad_norms}
 
 
 def constants(setting: Setting, names: Iterable[str]) -> dict[str, object]:
     """Values of the named constants; only what is asked for is computed."""
     return {name: _READ[name](setting) for name in names}
+
+
+def constants_of_each_task(setting: Setting, names: Iterable[str]) -> dict[str, object]:
+    """As `constants`, with the gradient of each task in place of means over tasks: arrays (tasks,)."""
+    return {name: (_EACH_TASK.get(name) or _READ[name])(setting) for name in names}

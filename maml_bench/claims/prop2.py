@@ -6,8 +6,9 @@ import numpy as np
 
 from analytic import statement
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims.claim import Claim, Measurement, by_cell, footprint, single_loss
-from maml_bench.claims.exact import path_drift, path_second_moment
+from maml_bench.claims.claim import Claim, Measurement, by_cell, footprint
+from maml_bench.claims.exact import path_drift, path_first_moment, path_second_moment
+from maml_bench.claims.hypotheses import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
 from maml_bench.problems.mirrored import Mirrored
@@ -62,15 +63,15 @@ def rounding(setting: Setting) -> float:
     return 16 * np.finfo(float).eps * len(path) * float(np.linalg.norm(path, axis=-1).max())
 
 
+_REQUIRES = first_reason(single_loss, noisy_path_in_ball)
+
 MEASUREMENTS = {
-    "prop2-first": Measurement(
-        "E ||w_N - w~_N||", distances, mean, lambda setting: None, footprint, single_loss, rounding
-    ),
+    "prop2-first": Measurement("E ||w_N - w~_N||", distances, mean, path_first_moment, footprint, _REQUIRES, rounding),
     "prop2-second": Measurement(
-        "E ||w_N - w~_N||^2", squared_distances, mean, path_second_moment, footprint, single_loss
+        "E ||w_N - w~_N||^2", squared_distances, mean, path_second_moment, footprint, _REQUIRES
     ),
     "prop2-mean": Measurement(
-        "||E w_N - w~_N||", antithetic_errors, norm_of_mean, path_drift, footprint, single_loss, rounding
+        "||E w_N - w~_N||", antithetic_errors, norm_of_mean, path_drift, footprint, _REQUIRES, rounding
     ),
 }
 

@@ -17,7 +17,7 @@ from maml_bench.montecarlo.limits import Limits
 from maml_bench.montecarlo.workers import Workers
 
 FIRST_BLOCKS = 4
-MOST_GROUPS = 1024
+MOST_GROUPS = 512
 LEAST_BUDGET = FIRST_BLOCKS * BATCHES_PER_BLOCK
 BLOCK_FLOATS = 2**19
 

@@ -1,0 +1,89 @@
+"""Propositions 1 and 4 in the finite-sum case, against hand computations."""
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims.constants import constants
+from maml_bench.hessians import FirstOrder
+from maml_bench.meta_gradient import meta_objective
+from maml_bench.problems import FiniteSum, Logistic, Quadratic, RankOne, Trigonometric
+
+NAMES = ("finite-prop1", "finite-prop4")
+
+
+def quadratics(tasks=3, dim=3):
+    first = Quadratic.random(dim, tasks, 0)
+    return FiniteSum.pair(first, Quadratic(first.A, first.b + np.random.default_rng(1).standard_normal((tasks, dim))))
+
+
+def test_one_step_by_hand():
+    # Task 1: grad l_S = 2w - 1, grad l_T = 2w; task 2: grad l_S = 2w, grad l_T = 2w - 4. From w = 3 with alpha = 1/4 the inner
+    # points are 3 - 5/4 = 7/4 and 3/2, the target gradients there 7/2 and -1, halved by I - alpha H: 7/4 and -1/2.
+    tasks = FiniteSum.pair(Quadratic([[2.0]], [[1.0], [0.0]]), Quadratic([[2.0]], [[0.0], [4.0]]))
+    setting = Setting(tasks, np.array([3.0]), InnerLoop(0.25, 1))
+    assert check("finite-prop4", setting, form="local").value == pytest.approx((49 / 16 + 1 / 4) / 2)
+    # The meta gradients have the slopes (1/2) 2 (1/2) = 1/2.
+    assert check("finite-prop1", setting).value == pytest.approx(0.5)
+    names = ["grad_norm", "task_grad_norm", "task_grad_rms", "b", "b_tilde", "sigma"]
+    expected = [5 / 8, (6 + 2) / 2, np.sqrt((36 + 4) / 2), (1 + 4) / 2, (1 + 16) / 2, 2.0]
+    np.testing.assert_allclose(list(constants(setting, names).values()), expected)
+
+
+def test_the_meta_gradient_is_that_of_the_target_after_adapting_on_the_support():
+    tasks, w = Logistic.random(2, 3, 0), np.array([0.5, -1.0])
+    setting = Setting(tasks, w, InnerLoop(0.5, 3))
+
+    def objective(point):
+        return meta_objective(tasks.support, point, 0.5, 3, tasks.target)
+
+    step = 1e-5
+    gradient = [(objective(w + step * e) - objective(w - step * e)) / (2 * step) for e in np.eye(2)]
+    verdict = check("finite-prop4", setting, form="local")
+    assert verdict.value == pytest.approx(np.sum(np.square(gradient), axis=0).mean(), rel=1e-7)
+    assert verdict.method == "exact"
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_concave_quadratic_attains_the_second_moment(steps):
+    # grad l_T(q^N w) = -L q^N w - b = q^N grad l_T(w) + (q^N - 1) b, and both terms are positive.
+    tasks = FiniteSum.pair(Quadratic([[-1.5]], [[0.0]]), Quadratic([[-1.5]], [[2.0]]))
+    setting = Setting(tasks, np.array([-3.0]), InnerLoop(0.1, steps))
+    verdict = check("finite-prop4", setting, form="local")
+    assert verdict.outcome == "holds"
+    assert verdict.ratio == pytest.approx(1, abs=1e-12)
+    assert check(claims.get("finite-prop4", "local").scaled(0.999), setting).outcome == "violated"
+
+
+def test_the_search_finds_the_supremum_of_quadratics():
+    setting = Setting(quadratics(), np.ones(3), InnerLoop(0.2, 3))
+    exact, found = (check("finite-prop1", setting, method=method).value for method in ("exact", "search"))
+    assert found == pytest.approx(exact, rel=1e-9)
+
+
+FAMILIES = {
+    "quadratic": quadratics(),
+    "logistic": Logistic.random(3, 4, 0),
+    "trigonometric": FiniteSum.pair(Trigonometric.random(3, 4, 0), Trigonometric.random(3, 4, 0)),
+    "rank-one": FiniteSum(RankOne.random(3, 2, 0, radius=1.0), RankOne.random(3, 2, 1, radius=1.0), 5.0),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("tasks", FAMILIES.values(), ids=FAMILIES)
+def test_all_forms_hold(name, tasks):
+    setting = Setting(tasks, 0.3 * np.ones(3), InnerLoop(0.02, 3))
+    for form in claims.forms(name):
+        verdict = check(name, setting, form=form)
+        assert verdict.outcome == "holds", form
+        assert 0 < verdict.ratio < 1
+
+
+def test_what_the_statements_exclude():
+    inner, w = InnerLoop(0.02, 3), np.ones(3)
+    for name in NAMES:
+        assert "support and a target loss" in check(name, Setting(Quadratic.random(3, 2, 0), w, inner)).reason
+        assert "ball of radius 1 " in check(name, Setting(FAMILIES["rank-one"], w, inner)).reason
+        with pytest.raises(ValueError, match=f"method = 'monte-carlo': {name}"):
+            check(name, Setting(FAMILIES["logistic"], w, inner), method="monte-carlo")
+    assert "exact Hessian" in check("finite-prop4", Setting(FAMILIES["logistic"], w, inner, FirstOrder())).reason
