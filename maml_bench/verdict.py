@@ -63,6 +63,14 @@ class Verdict:
     confidence: float = 0.99
     reason: str = ""
 
+    def __str__(self) -> str:
+        head = f"{self.claim} ({self.form}): {self.outcome}"
+        if self.outcome == "not applicable":
+            return f"{head}; {self.reason}"
+        limits = "" if self.lower == self.upper else f" in [{self.lower:.4g}, {self.upper:.4g}]"
+        numbers = f"measured {self.value:.4g}{limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
+        return f"{head}; {numbers}; {self.method}, {self.reason}"
+
     def as_dict(self) -> dict:
         """The fields, with None for numbers that do not exist."""
         return {
