@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,18 +144,12 @@ def run(
     *,
     quick: bool = False,
     seed: int = 0,
-    seconds: float = math.inf,
     workers: Workers | int = 1,
 ) -> Iterator[Finding]:
     """Yield the study's findings, each after it is on disk in ``directory/findings.jsonl``.
 
     Rows that the file already holds, for the same parameters, seed and code, are taken from it; others in the file are dropped.
     A run that is killed at any moment continues from there, and ends with the same rows.
-
-    Parameters
-    ----------
-    seconds : float
-        Time for each cell, as in `maml_bench.check`; with a finite value rows may depend on the machine's pace.
     """
     jobs = _jobs(study, quick, checks.seed(seed))
     file = FindingsFile(directory / "findings.jsonl")
@@ -174,7 +167,6 @@ def run(
             confidence=job.confidence,
             budget=job.cell.budget,
             precision=job.cell.precision,
-            seconds=seconds,
             workers=workers,
         )
         fresh = [

@@ -268,7 +268,7 @@ def _sampled(run: Iterator[Look], questions: Sequence[_Question], precision: flo
     if look.dominated:
         reason = "one batch makes up most of the variance, which may be infinite: the limits cannot be trusted"
     else:
-        reason = "budget spent"
+        reason = "budget spent" if look.last else "time spent"
     return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=not look.dominated)
 
 

@@ -4,7 +4,6 @@ Look k is taken at the level ``delta * 6 / (pi^2 k^2)``; the levels of all looks
 is wrong with probability at most delta.
 """
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +26,13 @@ class Look:
     """What is known after ``replicates`` replicates: limits valid simultaneously with all other looks.
 
     ``dominated``: one batch alone makes up a large part of some cell's variance, as happens when the second moment is infinite. The limits
-    then deserve no trust.
+    then deserve no trust. ``last``: the budget of replicates allows no further look.
     """
 
     replicates: int
     limits: Limits
     dominated: bool
+    last: bool
 
 
 def block_size(floats_per_replicate: int, budget: int) -> int:
@@ -88,32 +88,36 @@ def looks(
         A look that would not end in time, judged by the pace so far, is not begun.
     """
     start = time.perf_counter()
-    means = None
-    done, blocks_per_job, groups_per_job = 0, 1, BATCHES_PER_BLOCK
-    most = budget // size
-    for number in itertools.count(1):
-        target = FIRST_BLOCKS if done == 0 else 2 * done
-        last = target > most
-        while target // blocks_per_job * groups_per_job > MOST_GROUPS:
-            means = halve(means)
-            if groups_per_job > 1:
-                groups_per_job //= 2
-            else:
-                blocks_per_job *= 2
-        target = min(target, most // blocks_per_job * blocks_per_job)
+    means, done = None, 0
+    plan = schedule(budget // size)
+    for number, (target, blocks, groups) in enumerate(plan, start=1):
         elapsed = time.perf_counter() - start
-        if target <= done or (done and elapsed * target / done > seconds):
+        if done and elapsed * target / done > seconds:
             return
-        jobs = [
-            (group_means, draw, seed, first, blocks_per_job, size, groups_per_job)
-            for first in range(done, target, blocks_per_job)
-        ]
+        while done // blocks * groups < (0 if means is None else len(means)):
+            means = halve(means)
+        jobs = [(group_means, draw, seed, first, blocks, size, groups) for first in range(done, target, blocks)]
         fresh = np.concatenate(workers.map(jobs))
         if not np.isfinite(fresh).all():
             raise OverflowError("replicates overflow or are undefined: the run diverges at these parameters")
         means = fresh if means is None else np.concatenate([means, fresh])
         done = target
         level = level_of_look(delta, number) / means.shape[1]
-        yield Look(done * size, estimand(means, level), dominated(means))
-        if last:
-            return
+        yield Look(done * size, estimand(means, level), dominated(means), last=number == len(plan))
+
+
+def schedule(most: int) -> list[tuple[int, int, int]]:
+    """The looks that ``most`` blocks allow: (blocks up to this look, blocks in a job, groups that a job is averaged to).
+
+    Jobs grow so that there are never more than ``MOST_GROUPS`` groups; the last look is cut to whole jobs.
+    """
+    plan, target, blocks, groups = [], FIRST_BLOCKS, 1, BATCHES_PER_BLOCK
+    while not plan or plan[-1][0] < most:
+        while target // blocks * groups > MOST_GROUPS:
+            blocks, groups = (blocks, groups // 2) if groups > 1 else (2 * blocks, groups)
+        whole = min(target, most // blocks * blocks)
+        if plan and whole <= plan[-1][0]:
+            break
+        plan.append((whole, blocks, groups))
+        target *= 2
+    return plan

@@ -12,8 +12,8 @@ def measured_slope(
 ) -> Slope:
     """Exponent of the measured value in a swept parameter, with limits that hold whenever those of all values do.
 
-    ``parameter`` is a name, or the values of something swept along, such as ``(1 + alpha L)^N``. ``scale`` multiplies the values
-    (to show them in units that are swept along).
+    ``parameter`` is a name, or the values of something swept along, such as ``(1 + alpha L)^N``. ``scale`` multiplies
+    the values (to show them in units that are swept along).
 
     Raises
     ------

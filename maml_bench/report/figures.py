@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -65,7 +66,8 @@ def key(
 ) -> None:
     """A legend below the axes: what the colours mean, the line of each form, and the markers of measured values.
 
-    Without colours, those of the forms are `FORM_COLORS`. ``found`` says what filled markers are; empty if there are none.
+    Without colours, those of the forms are `FORM_COLORS`. ``found`` says what filled markers are, empty if there are
+    none.
     """
     entries = [Line2D([], [], color=color, linewidth=4, label=label) for label, color in colors.items()]
     for form in forms:
@@ -111,6 +113,13 @@ def forms_against(axes, parameter: str, findings: Sequence[Finding]) -> None:
     applies = max(by_form.values(), key=lambda chosen: sum(f.verdict.outcome != "not applicable" for f in chosen))
     measured(axes, [f.parameters[parameter] for f in applies], applies, "black")
     axes.set(xscale="log", yscale="log")
+
+
+def whole_decades(axes) -> None:
+    """Widen a logarithmic y axis of less than two decades to whole ones, so that its labels are powers of ten."""
+    low, high = np.log10(axes.get_ylim())
+    if high - low < 2:
+        axes.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
 
 
 def forms_key(figure: Figure, findings: Sequence[Finding], columns: int = 4) -> None:

@@ -154,3 +154,9 @@ def test_too_small_a_budget_says_what_would_be_needed():
     needed = float(small.reason.split("about ")[1].split()[0])
     assert needed > 16_384
     assert check(SHARP.scaled(1.01), SETTING, method="monte-carlo", budget=int(10 * needed)).outcome == "holds"
+
+
+def test_the_verdict_says_which_budget_ended_it():
+    assert check(SHARP, SETTING, method="monte-carlo", budget=20_000).reason.startswith("budget spent")
+    assert check(SHARP, SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason.startswith("time spent")
+    assert check(SHARP.scaled(2), SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason == "decided"

@@ -14,6 +14,7 @@ from maml_bench.montecarlo.looks import (
     dominated,
     level_of_look,
     looks,
+    schedule,
 )
 from maml_bench.montecarlo.workers import Workers
 
@@ -70,6 +71,23 @@ def test_groups_stay_bounded_and_equal():
     run(estimand=spy, budget=2**17)
     assert max(seen) <= MOST_GROUPS
     assert seen[-1] >= MOST_GROUPS / 2
+
+
+@pytest.mark.parametrize("most", [4, 5, 7, 8, 63, 64, 65, 127, 1000, 4097, 10**6 + 1])
+def test_schedule_doubles_and_uses_nearly_all_blocks(most):
+    plan = schedule(most)
+    targets = [target for target, _, _ in plan]
+    assert targets[:-1] == [4 * 2**k for k in range(len(targets) - 1)]
+    assert targets[-1] <= most
+    assert targets[-1] > most - plan[-1][1]
+    for target, blocks, groups in plan:
+        assert target % blocks == 0
+        assert target // blocks * groups <= MOST_GROUPS
+
+
+@pytest.mark.parametrize("budget", [64, 100, 1000, 16 * 65, 40_000])
+def test_the_last_look_knows_that_it_is(budget):
+    assert [look.last for look in run(budget=budget)] == [False] * (len(run(budget=budget)) - 1) + [True]
 
 
 def test_levels_add_up_to_delta_for_all_cells():
