@@ -2,16 +2,16 @@ r"""Convergence of multi-step MAML (Theorems 1 and 2 and Corollary 1 of arXiv 20
 
 Algorithm: :math:`w^+ = w - \beta\,\frac1B\sum_{i\in B}\hat G_i(w)`, :math:`\beta = 1/(C_\beta Y)` as in
 `analytic.smoothness`; :math:`\zeta` is uniform on the first K iterates, :math:`\Delta` the start of the meta
-objective less its infimum, :math:`G = \|\nabla\mathcal L(w)\|`, :math:`e = E\hat G - \nabla\mathcal L(w)`.
+objective less its infimum, :math:`G = \|\nabla\mathcal{L}(w)\|`, :math:`e = E\hat G - \nabla\mathcal{L}(w)`.
 
 Proof
 -----
 Let :math:`b_1 \le C_\beta L_wE\beta \le b_2` and :math:`C_\beta^2L_w^2E\beta^2 \le b_3` (Lemma B; the paper's values
 are 4/5, 2, 4). Descent with :math:`L_w`; :math:`\beta` and the meta gradient are independent given w;
-:math:`\langle\nabla\mathcal L, E\hat G\rangle \ge (G^2 - \|e\|^2)/2`;
+:math:`\langle\nabla\mathcal{L}, E\hat G\rangle \ge (G^2 - \|e\|^2)/2`;
 :math:`E\|\frac1B\sum\hat G_i\|^2 \le \frac1BE\|\hat G_i\|^2 + 2G^2 + 2\|e\|^2`:
 
-.. math:: E\mathcal L(w^+) \le \mathcal L(w) - \frac1{C_\beta L_w}\Big[\frac{b_1}2G^2 - \frac{b_2}2\|e\|^2
+.. math:: E\mathcal{L}(w^+) \le \mathcal{L}(w) - \frac1{C_\beta L_w}\Big[\frac{b_1}2G^2 - \frac{b_2}2\|e\|^2
           - \frac{b_3}{2C_\beta}\Big(\frac{E\|\hat G_i\|^2}B + 2G^2 + 2\|e\|^2\Big)\Big].
 
 Insert :math:`\|e\|^2 \le (3/S)(C_1^2 + C_2^2G^2 + C_2^2\sigma'^2)` and
@@ -25,14 +25,14 @@ terms without G, and from above by Lemma A, :math:`L_w \le (C_L/(1-c))(\chi + G)
           \phi = \frac{b_3}{2C_\beta^2\Lambda}\Big(\frac{M_1}T + \frac{M_2}S + M_3\sigma^2\Big)
 
 the sum over the iterates gives :math:`E[G^2/(\chi+G)] \le R = (\Delta/K + \xi/S + \phi/B)/\theta`. As
-:math:`x^2/(\chi+x)` is convex, :math:`x = E\|\nabla\mathcal L(w_\zeta)\|` has :math:`x^2 \le R(\chi + x)`, that is
+:math:`x^2/(\chi+x)` is convex, :math:`x = E\|\nabla\mathcal{L}(w_\zeta)\|` has :math:`x^2 \le R(\chi + x)`, that is
 :math:`x \le R/2 + (R^2/4 + \chi R)^{1/2}`.
 
 *Limits.* As :math:`\rho \to 0`, :math:`C_L \to 0`: :math:`\chi` and :math:`\theta` tend to infinity and R to 0, but
 :math:`r = RL/C_L` and :math:`\chi R = [(1-c)q^{2N} + (C_L/L)\sigma']\,r` stay finite. What is left is the inequality
 for the constant :math:`L_w = q^{2N}L`,
 
-.. math:: E\|\nabla\mathcal L(w_\zeta)\| \le (E\|\nabla\mathcal L(w_\zeta)\|^2)^{1/2} \le
+.. math:: E\|\nabla\mathcal{L}(w_\zeta)\| \le (E\|\nabla\mathcal{L}(w_\zeta)\|^2)^{1/2} \le
           \Big(\frac{C_\beta q^{2N}L}{2\theta_0}\Big[\frac\Delta K + \frac\xi S + \frac\phi B\Big]\Big)^{1/2},
 
 finite also as :math:`L \to 0`, where :math:`\xi` and :math:`\phi` grow like 1/L. The formulas below are written with
@@ -354,7 +354,7 @@ def corollary1(form: str = "sharp", **constants) -> Convergence:
 
 
 _NORM = "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates"
-_NORM_LATEX = r"E\|\nabla\mathcal L(w_\zeta)\|"
+_NORM_LATEX = r"E\|\nabla\mathcal{L}(w_\zeta)\|"
 
 STATEMENTS = (
     *(

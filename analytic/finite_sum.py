@@ -194,7 +194,7 @@ STATEMENTS = (
         "finite-prop1",
         title="Smoothness of the meta objective, finite sums",
         quantity="||grad calL(w) - grad calL(u)|| / ||w - u||, for every u",
-        quantity_latex=r"\|\nabla\mathcal L(w) - \nabla\mathcal L(u)\| / \|w - u\|",
+        quantity_latex=r"\|\nabla\mathcal{L}(w) - \nabla\mathcal{L}(u)\| / \|w - u\|",
         source="Proposition 1 in the finite-sum case",
         remarks="task_grad_norm is E_i ||grad l_{T_i}(w)||.",
         paper={
@@ -234,7 +234,7 @@ STATEMENTS = (
         "finite-thm1",
         "Convergence of multi-step MAML, finite sums",
         "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates",
-        r"E\|\nabla\mathcal L(w_\zeta)\|",
+        r"E\|\nabla\mathcal{L}(w_\zeta)\|",
         "Theorem 1 in the finite-sum case",
         {form: fields["value"] for form, fields in FIELDS.items()},
     ),

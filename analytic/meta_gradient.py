@@ -163,7 +163,7 @@ STATEMENTS = (
         "prop3",
         title="Bias of the stochastic meta gradient",
         quantity="||E G^_i - grad calL||, over tasks; smooth: for one task",
-        quantity_latex=r"\|E\hat G - \nabla\mathcal L(w)\|",
+        quantity_latex=r"\|E\hat G - \nabla\mathcal{L}(w)\|",
         source="Proposition 3",
         remarks="0 on quadratics; of order 1/S where tau is finite, of order 1/sqrt(S) at a kink of the Hessian.",
         paper={

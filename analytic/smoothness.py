@@ -1,6 +1,6 @@
 r"""Smoothness of the meta objective, its meta step size, and Lemma A (Proposition 1 of arXiv 2002.07836).
 
-Notation: :math:`q = 1 + \alpha L`, :math:`c = q^{2N} - 1`, :math:`\mathcal L(w) = E_i l_i(\tilde w_N)`, and
+Notation: :math:`q = 1 + \alpha L`, :math:`c = q^{2N} - 1`, :math:`\mathcal{L}(w) = E_i l_i(\tilde w_N)`, and
 :math:`\nabla\mathcal L_i = P_i \nabla l_i(\tilde w_N)` with
 :math:`P_i = \prod_{j<N}(I - \alpha\nabla^2 l_i(\tilde w_j))`, of norm at most :math:`q^N`. Since a gradient step
 multiplies a gradient by a matrix of norm at most q, :math:`\|\nabla l_i(\tilde w_N)\| \le q^N\|\nabla l_i(w)\|` and
@@ -8,7 +8,7 @@ multiplies a gradient by a matrix of norm at most q, :math:`\|\nabla l_i(\tilde 
 
 Lemma A
 -------
-How far can the task gradients at w exceed the meta gradient :math:`G = \|\nabla\mathcal L(w)\|`?
+How far can the task gradients at w exceed the meta gradient :math:`G = \|\nabla\mathcal{L}(w)\|`?
 :math:`\nabla l_i(\tilde w_N)` is a product of N matrices :math:`I - \alpha\bar H`, :math:`\|\bar H\| \le L`, applied to
 :math:`\nabla l_i(w)`; with :math:`P_i` there are 2N such factors, so
 :math:`\|\nabla\mathcal L_i(w) - \nabla l_i(w)\| \le c\,\|\nabla l_i(w)\|`. Put :math:`x = \|\nabla l(w)\|`. Then
@@ -168,7 +168,7 @@ STATEMENTS = (
         "prop1",
         title="Smoothness of the meta objective",
         quantity="||grad calL(w) - grad calL(u)|| / ||w - u||, for every u",
-        quantity_latex=r"\|\nabla\mathcal L(w) - \nabla\mathcal L(u)\| / \|w - u\|",
+        quantity_latex=r"\|\nabla\mathcal{L}(w) - \nabla\mathcal{L}(u)\| / \|w - u\|",
         source="Proposition 1",
         remarks="task_grad_norm is taken at w, or at u if it is smaller there. The two forms are equal.",
         paper={

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-PACKAGES = ("analytic", "maml_bench")
+PACKAGES = ("analytic", "maml_bench", "studies")
 
 
 @cache

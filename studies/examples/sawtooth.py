@@ -1,10 +1,10 @@
 """A problem of your own that attains Proposition 1: curvature -1 on every point of the inner path, with a kink there.
 
-In one dimension let ``l''(x) = -1 + min(|x - p_j|, width)`` near the points ``p_0 = 0, p_1, ..., p_N`` of the inner path from 0, and
-``-1 + width`` elsewhere: L = 1 and rho = 1, and no derivative of l'' exists. For width -> 0 gradients grow by ``1 + alpha`` at every
-step. When the start moves, the curvature at all points of the path rises at the rate rho, and all terms of the derivative of the meta
-gradient have one sign: their sum is ``q^(2N) L + (rho/L) q^(2N-1) (q^N - 1) ||l'(0)||``, the L_w of Proposition 1. Run this file to
-see the ratio tend to 1.
+In one dimension let ``l''(x) = -1 + min(|x - p_j|, width)`` near the points ``p_0 = 0, p_1, ..., p_N`` of the inner
+path from 0, and ``-1 + width`` elsewhere: L = 1 and rho = 1, and no derivative of l'' exists. For width -> 0 gradients
+grow by ``1 + alpha`` at every step. When the start moves, the curvature at all points of the path rises at the rate
+rho, and all terms of the derivative of the meta gradient have one sign: their sum is ``q^(2N) L + (rho/L) q^(2N-1)
+(q^N - 1) ||l'(0)||``, the L_w of Proposition 1. Run this file to see the ratio tend to 1.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from maml_bench import InnerLoop, Setting, check
 
 @dataclass(frozen=True, eq=False)
 class Sawtooth:
-    """One task with kinks at ``points``, from right to left and more than 2 width apart; ``slope`` is the gradient at 0."""
+    """One task with kinks at ``points``, more than 2 width apart, from right to left; ``slope`` is l'(0)."""
 
     points: np.ndarray  # (N + 1,)
     slope: float
