@@ -11,7 +11,7 @@ report: $(VENV)/installed
 	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 benchmark: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist

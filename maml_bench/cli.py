@@ -190,7 +190,8 @@ def check_command(
 def power_command(claim, form, runs, seed, confidence, budget, workers, processes, cluster, as_json, **problem):
     """How false would the bound have to be before the bench notices?
 
-    Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`, with 95 % intervals.
+    Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`,
+    with 95 % intervals.
     """
     chosen = claims.get(claim, form)
     seeds = range(checks.seed(seed), checks.seed(seed) + checks.natural("runs", runs))

@@ -31,7 +31,8 @@ class Finding:
     versions : dict
         Of Python and the numerical libraries.
     repeated : dict
-        ``noticed`` and ``confirmed`` of `maml_bench.power.Power`, one entry for each repeated run; empty if there were none.
+        ``noticed`` and ``confirmed`` of `maml_bench.power.Power`, one entry for each repeated run;
+        empty if there were none.
     """
 
     key: str

@@ -1,8 +1,9 @@
 """Power: how false must a bound be before the bench notices, and how true before it says so?
 
-Multiply a bound by f. A run ends with ``violated`` at some look if and only if f is below the largest lower limit over bound of all
-looks, and with ``holds`` if f is above the smallest upper limit over bound. So one run to the end of the budget gives the outcome for
-every f at once, and repeated runs give the probability of each outcome as a function of f.
+Multiply a bound by f. A run ends with ``violated`` at some look if and only if f is below the largest lower
+limit over bound of all looks, and with ``holds`` if f is above the smallest upper limit over bound. So one run
+to the end of the budget gives the outcome for every f at once, and repeated runs give the probability of each
+outcome as a function of f.
 """
 
 from collections.abc import Sequence

@@ -10,22 +10,24 @@ from pathlib import Path
 import numpy as np
 
 PACKAGES = ("analytic", "maml_bench", "studies")
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 @cache
 def _imports(module: str) -> tuple[bytes, frozenset[str]]:
-    """Source of a project module and the project modules that it imports."""
-    origin = importlib.util.find_spec(module).origin
-    source = Path(origin).read_bytes()
+    """What a project module does, without its comments and docstrings, and the project modules that it imports."""
+    tree = ast.parse(Path(importlib.util.find_spec(module).origin).read_bytes())
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
     ours = {name for name in found if name.split(".")[0] in PACKAGES and _exists(name)}
-    return source, frozenset(ours)
+    return ast.dump(tree).encode(), frozenset(ours)
 
 
 @cache
@@ -38,7 +40,9 @@ def _exists(module: str) -> bool:
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Digest of the source of the modules and of every project module that they import, directly or not.
+    """Digest of the code of the modules and of every project module that they import, directly or not.
+
+    Comments, docstrings and layout do not count.
 
     Packages' ``__init__`` files are passed over unless named: they only collect names. The statements of `analytic` are
     reached through one, so what a bound says must enter a key by itself.

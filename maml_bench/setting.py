@@ -38,7 +38,9 @@ class Setting:
 
     def __post_init__(self):
         if not isinstance(self.tasks, Tasks | TaskPairs):
-            raise ValueError(f"tasks = {self.tasks!r}: must have the attributes of maml_bench.problems.Tasks or TaskPairs")
+            raise ValueError(
+                f"tasks = {self.tasks!r}: must have the attributes of maml_bench.problems.Tasks or TaskPairs"
+            )
         if not isinstance(self.inner, InnerLoop):
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
         object.__setattr__(self, "w", checks.array("w", self.w, 1, exact=True))

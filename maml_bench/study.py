@@ -30,8 +30,9 @@ class Cell:
     budget, precision
         As in `maml_bench.check`, for these claims.
     repeats : int
-        If positive, each check is also run by sampling to the end of its budget with this many seeds of its own, and the finding
-        carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`), at the confidence of the study.
+        If positive, each check is also run by sampling to the end of its budget with this many seeds of its own, and
+        the finding carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`),
+        at the confidence of the study.
     forms : tuple of str
         Forms of the bounds; empty for all.
     """
@@ -109,7 +110,9 @@ def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
 
 
 def _modules(setting: Setting, claim: claims.Claim) -> list[str]:
-    """Where the code is that a verdict depends on: the measurement's functions, the tasks with their parts, the estimator."""
+    """Where the code is that a verdict depends on: the measurement's functions, the tasks with their parts,
+    the estimator.
+    """
     functions = (claim.measurement.sampler, claim.measurement.exact, claim.measurement.search)
     parts = (setting.tasks, setting.hessian, *vars(setting.tasks).values())
     modules = {function.__module__ for function in functions if function}
@@ -148,8 +151,8 @@ def run(
 ) -> Iterator[Finding]:
     """Yield the study's findings, each after it is on disk in ``directory/findings.jsonl``.
 
-    Rows that the file already holds, for the same parameters, seed and code, are taken from it; others in the file are dropped.
-    A run that is killed at any moment continues from there, and ends with the same rows.
+    Rows that the file already holds, for the same parameters, seed and code, are taken from it; others in the file
+    are dropped. A run that is killed at any moment continues from there, and ends with the same rows.
     """
     jobs = _jobs(study, quick, checks.seed(seed))
     file = FindingsFile(directory / "findings.jsonl")

@@ -13,18 +13,22 @@ from maml_bench.audit import Audit
 from maml_bench.claims import Claim
 from maml_bench.finding import Finding
 from maml_bench.power import Power, Rate
-from maml_bench.report.tables import OUTCOMES, number, select
+from maml_bench.report.tables import OUTCOMES, number
 from maml_bench.study import Study
 from maml_bench.verdict import Verdict
 
+MOST_LINES = 40
 COLORS = {"holds": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], right_from: int = 99, title: str = "") -> None:
-    """Print a table; columns from ``right_from`` on are right-aligned."""
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), title: str = ""
+) -> None:
+    """Print a table; the columns numbered in ``right`` are right-aligned."""
+    right = set(right)
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index >= right_from else "left")
+        table.add_column(name, justify="right" if index in right else "left")
     for row in rows:
         table.add_row(*(number(x) if isinstance(x, float) else str(x) for x in row))
     Console().print(table)
@@ -66,7 +70,9 @@ FACTORS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.05, 1
 
 
 def _curve(found: Power) -> list[tuple[float, Rate, Rate]]:
-    """(factor, rate of ``violated``, rate of ``holds``), where the outcomes change and one factor beyond on either side."""
+    """(factor, rate of ``violated``, rate of ``holds``), where the outcomes change and one
+    factor beyond on either side.
+    """
     center = (found.noticed_at(0.5) + found.confirmed_at(0.5)) / 2
     return [(center * factor, found.violated(center * factor), found.holds(center * factor)) for factor in FACTORS]
 
@@ -79,7 +85,7 @@ def print_power(claim: Claim, found: Power) -> None:
         for factor, violated, holds in _curve(found)
     ]
     title = f"{claim.name} ({claim.form}), {runs} runs of {found.replicates:,} replicates"
-    print_table(["bound times", "says violated", "says holds"], rows, right_from=0, title=title)
+    print_table(["bound times", "says violated", "says holds"], rows, right=range(3), title=title)
     for share in (0.5, 0.95):
         if share < 1 - 1 / runs or share == 0.5:
             print(
@@ -121,15 +127,23 @@ def print_audit(found: Audit) -> None:
 
 
 def print_findings(study: Study, findings: Sequence[Finding]) -> None:
-    """Print a study's outcomes: one line for each claim, form and problem."""
+    """Print a study's outcomes: one line for each claim, form and problem, or for all problems if those are too many."""
+    groups = {}
+    for finding in findings:
+        groups.setdefault((finding.verdict.claim, finding.verdict.form, finding.problem), []).append(finding)
+    if len(groups) > MOST_LINES:
+        groups = {}
+        for finding in findings:
+            groups.setdefault((finding.verdict.claim, finding.verdict.form), []).append(finding)
     rows = []
-    for claim, form, problem in dict.fromkeys((f.verdict.claim, f.verdict.form, f.problem) for f in findings):
-        chosen = select(findings, claim, form, problem)
-        ratios = [f.verdict.ratio for f in chosen if not math.isnan(f.verdict.ratio)]
+    for (claim, form, *_), chosen in groups.items():
         counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
-        rows.append([claim, form, problem, *counts, max(ratios) if ratios else math.nan])
-    header = ["claim", "form", "problem", "holds", "viol.", "open", "n/a", "ratio"]
-    print_table(header, rows, right_from=3, title=f"{study.title}\n(ratio: the largest measured / bound)")
+        most = max(chosen, key=lambda f: -1.0 if math.isnan(f.verdict.ratio) else f.verdict.ratio)
+        rows.append([claim, form, *counts, most.verdict.ratio, most.problem])
+    header = ["claim", "form", "holds", "viol.", "open", "n/a", "ratio", "problem"]
+    print_table(
+        header, rows, right=range(2, 7), title=f"{study.title}\n(ratio: the largest measured / bound, on that problem)"
+    )
 
 
 def statement_text(statement: Statement, latex: bool) -> str:

@@ -37,8 +37,8 @@ class Verdict:
     cell : int
         Index of the worst cell: the one of the largest ratio, for an equality of the ratio farthest from 1.
     method : str
-        ``exact``, ``search`` or ``monte-carlo``. A search for a supremum gives the largest value found, for value and both limits:
-        with it, ``holds`` says no more than that the search did not exceed the bound.
+        ``exact``, ``search`` or ``monte-carlo``. A search for a supremum gives the largest value found, for value and
+        both limits: with it, ``holds`` says no more than that the search did not exceed the bound.
     replicates, seconds : int, float
         Replicates drawn and wall time.
     seed, confidence : int, float
@@ -107,8 +107,8 @@ def check(
     seconds : float
         A look that would not end within this time is not begun.
     method : str
-        ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for sampling; ``auto``
-        for the first of them that exists.
+        ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for
+        sampling; ``auto`` for the first of them that exists.
     precision : float
         Once decided, draw on until the limits are within this fraction of the value, or out of budget.
     workers : Workers or int
@@ -208,7 +208,9 @@ class _Question:
     resolution: float
 
     def outcome(self, limits: Limits, rounding: float = 0.0) -> str:
-        """Limits refute a bound or an equality by excluding it; they confirm a bound by respecting it, an equality by being close."""
+        """Limits refute a bound or an equality by excluding it; they confirm a bound by respecting it,
+        an equality by being close.
+        """
         slack = self.resolution + rounding * self.bound
         most, least = self.bound + slack, -np.inf
         refuted = limits.lower > most

@@ -1,7 +1,7 @@
 """Are the verdicts themselves right? Claims whose truth is known exactly, checked by sampling with hundreds of seeds.
 
-For each claim the bound is set to 0.97, 1 and 1.03 times the exact value: the bench should say ``violated``, (almost) never ``violated``, and
-``holds``. Run ``python studies/calibration.py --help``.
+For each claim the bound is set to 0.97, 1 and 1.03 times the exact value: the bench should say ``violated``, (almost)
+never ``violated``, and ``holds``. Run ``python studies/calibration.py --help``.
 """
 
 from collections.abc import Sequence
@@ -153,24 +153,27 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
     )
     return f"""# {STUDY.title}
 
-Each claim here has an exact left-hand side. It is checked by sampling, {runs} times with different seeds, at confidence {STUDY.confidence:.0%}: a
-decision, at whichever look it is made, is to be wrong in at most {stated:.0%} of the runs. One run to the end of its budget tells the outcome for every
-factor on the bound, so all columns come from the same runs; brackets are 95 % Clopper-Pearson intervals.
+Each claim here has an exact left-hand side. It is checked by sampling, {runs} times with different seeds, at
+confidence {STUDY.confidence:.0%}: a decision, at whichever look it is made, is to be wrong in at most {stated:.0%} of
+the runs. One run to the end of its budget tells the outcome for every factor on the bound, so all columns come from
+the same runs; brackets are 95 % Clopper-Pearson intervals.
 
 ## What was found
 
 - {calibrated}
-- **A bound 3 % too low is noticed, one 3 % too high confirmed:** in at least {min(weakest):.0%} of the runs, for every claim, within its budget.
+- **A bound 3 % too low is noticed, one 3 % too high confirmed:** in at least {min(weakest):.0%} of the runs,
+  for every claim, within its budget.
 
 {markdown_table(header, rows)}
-The two middle columns are wrong decisions: `violated` although the bound is exactly the truth, and `holds` although it is a hair too low.
+The two middle columns are wrong decisions: `violated` although the bound is exactly the truth,
+and `holds` although it is a hair too low.
 
 ![Share of runs that decide, against bound over truth](power.svg)
 
 ## What the variance reduction gains
 
-Variance of a plain replicate over that of the replicate drawn, one task, S = 64 (for prop6 d = 20, ν = 0.001, Q = 1); a replicate that is averaged over a mirrored
-pair costs two. So many times fewer replicates reach the same precision:
+Variance of a plain replicate over that of the replicate drawn, one task, S = 64 (for prop6 d = 20, ν = 0.001, Q = 1);
+a replicate that is averaged over a mirrored pair costs two. So many times fewer replicates reach the same precision:
 
 {markdown_table(["claim", "what is done", "gain"], gains())}"""
 

@@ -1,7 +1,7 @@
 """How far does the stochastic inner path stray from the exact one? (Proposition 2)
 
-Sweeps N, alpha L and S over three problems: the concave quadratic, which attains the sharp second moment; a random indefinite
-quadratic; and trigonometric tasks with random-phase noise. Run ``python studies/inner_path.py --help``.
+Sweeps N, alpha L and S over three problems: the concave quadratic, which attains the sharp second moment; a random
+indefinite quadratic; and trigonometric tasks with random-phase noise. Run ``python studies/inner_path.py --help``.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,9 @@ def alpha_times_l(label: str, steps: int) -> float:
 
 
 def cells(quick: bool) -> list[Cell]:
-    """The sweep; ``quick`` keeps its corners. The budget of a cell is a number of gradient entries, so cells cost alike."""
+    """The sweep; ``quick`` keeps its corners. The budget of a cell is a number of gradient entries,
+    so cells cost alike.
+    """
     out = []
     work, precision = (2e7, 0.2) if quick else (4e8, 0.05)
     for problem, tasks in problems().items():
@@ -118,23 +120,25 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
 
     return f"""# {STUDY.title}
 
-One task is adapted twice from the same point: with exact gradients ($\\tilde w_j$) and with batches of S samples ($w_j$).
-Proposition 2 bounds the first and the second moment of the distance $e_j = w_j - \\tilde w_j$; the mean $E e_j$ has a bound
-of its own. The sweep crosses N, αL and S on three problems with certified constants.
+One task is adapted twice from the same point: with exact gradients ($\\tilde w_j$) and with batches of S samples
+($w_j$). Proposition 2 bounds the first and the second moment of the distance $e_j = w_j - \\tilde w_j$; the mean
+$E e_j$ has a bound of its own. The sweep crosses N, αL and S on three problems with certified constants.
 
 ## What was found
 
 - {summary_sentence(findings)}
-- **The extremal instance attains the sharp second moment.** On the concave quadratic the exact value equals
-  $s_N^2$ in all {len(attained)} settings: the ratio differs from 1 by at most {gap:.1e}. No smaller bound in L and $\\sigma_g$ alone exists.
-- **The paper's second moment is loose by a factor of {1 / min(paper, key=lambda f: 1 / f.verdict.ratio).verdict.ratio:.3g} to
-  {1 / loosest.verdict.ratio:.3g}** even there (most at {where(loosest)}); its cross term doubles the noise, and doubles the growth rate's
-  second-order part.
-- **First moment: √N against N.** With αL = 1/(8N), and in units of α, the measured distance and the sharp bound grow like
-  $N^{{1/2}}$, the paper's bound like $N$: the table of exponents below. At {where(loose_first)} the paper's bound is
-  {1 / loose_first.verdict.ratio:.3g} times the measured value.
+- **The extremal instance attains the sharp second moment.** On the concave quadratic the exact value equals $s_N^2$
+  in all {len(attained)} settings: the ratio differs from 1 by at most {gap:.1e}. No smaller bound in L and
+  $\\sigma_g$ alone exists.
+- **The paper's second moment is loose by a factor of
+  {1 / min(paper, key=lambda f: 1 / f.verdict.ratio).verdict.ratio:.3g} to {1 / loosest.verdict.ratio:.3g}** even
+  there (most at {where(loosest)}); its cross term doubles the noise, and doubles the growth rate's second-order part.
+- **First moment: √N against N.** With αL = 1/(8N), and in units of α, the measured distance and the sharp bound grow
+  like $N^{{1/2}}$, the paper's bound like $N$: the table of exponents below. At {where(loose_first)} the paper's
+  bound is {1 / loose_first.verdict.ratio:.3g} times the measured value.
 - In d = {dim} dimensions the first moment reaches {near:.3f} of the sharp bound (it tends to 1 as d grows).
-- **The mean drifts far less than the path scatters**, and not at all on quadratics (computed: 0).{_drift_sentence(drifts, steps)}
+- **The mean drifts far less than the path scatters**, and not at all on quadratics
+  (computed: 0).{_drift_sentence(drifts, steps)}
 
 ## Verdicts
 
@@ -155,7 +159,8 @@ Exponents of the first moment in N, in units of α, with αL = 1/(8N) and S = 1;
 
 ![Norm of the mean error against N](mean.svg)
 
-On the quadratics, and after one step, the drift is exactly 0, and so is $m_N$. Limits that reach 0 are cut by the logarithmic axis.
+On the quadratics, and after one step, the drift is exactly 0, and so is $m_N$.
+Limits that reach 0 are cut by the logarithmic axis.
 
 ## How loose
 

@@ -134,11 +134,15 @@ def _numbers(findings) -> str:
 
 def _reasons(findings) -> str:
     """Why claims do not apply, each reason once."""
-    families_of = {}
+    about = {}
     for finding in findings:
         if finding.verdict.outcome == "not applicable":
-            families_of.setdefault(finding.verdict.reason, set()).add(finding.problem)
-    return "\n".join(f"- {reason}: {', '.join(sorted(names))}" for reason, names in sorted(families_of.items()))
+            claim, reason = finding.verdict.reason.split(" needs ", 1)
+            seen = about.setdefault(reason, ({}, {}))
+            seen[0][claim], seen[1][finding.problem] = None, None
+    return "\n".join(
+        f"- {', '.join(names)} on {', '.join(families)}: needs {reason}" for reason, (names, families) in about.items()
+    )
 
 
 def tell(findings: Sequence[Finding], directory: Path) -> str:
@@ -156,16 +160,17 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
     )
     return f"""# {STUDY.title}
 
-One reference setting for each family (N = {STEPS}, αL = {ALPHA_L}, S = D = T = 4; Hessian estimators with Q = 8, ν = 0.1). Other studies sweep
-these parameters.
+One reference setting for each family (N = {STEPS}, αL = {ALPHA_L}, S = D = T = 4; Hessian estimators with Q = 8,
+ν = 0.1). Other studies sweep these parameters.
 
 {summary_sentence(findings)} The largest ratios: {tightest}.
 
 ## Measured over bound
 
 {_ratios(findings)}
-No mark: exact. `~` sampled, `≥` the largest value that a search for a supremum found, `?` undecided within the budget, `·` not applicable (the claim needs
-other tasks or a constant that the family does not have), `0/0` both sides are exactly 0. Of `identity`, an equality, the ratio should be 1.
+No mark: exact. `~` sampled, `≥` the largest value that a search for a supremum found, `?` undecided within the
+budget, `·` not applicable (the claim needs other tasks or a constant that the family does not have), `0/0` both sides
+are exactly 0. Of `identity`, an equality, the ratio should be 1.
 
 ## Verdicts
 
@@ -173,7 +178,11 @@ other tasks or a constant that the family does not have), `0/0` both sides are e
 {VERDICT_NOTE.format(confidence=STUDY.confidence)}
 ## Every number
 
+<details><summary>Measured value, limits and bound of every applicable claim</summary>
+
 {_numbers(findings)}
+</details>
+
 ## Not applicable
 
 {_reasons(findings)}

@@ -63,7 +63,7 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
             rows = _rows(tasks, rng, error, points, draws)
         else:
             lacking = ", ".join(name for name in sorted(MEMBERS) if not hasattr(tasks, name))
-            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacking}")  # noqa: TRY004
+            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacking}")
     return Audit(
         problem=type(tasks).__name__,
         rows=tuple(rows),

@@ -25,8 +25,8 @@ class Measurement:
     words : str
         What is measured.
     sampler : callable or None
-        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``. None for quantities that are not
-        expectations; then ``estimand`` and ``footprint`` are None, too.
+        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``. None for quantities
+        that are not expectations; then ``estimand`` and ``footprint`` are None, too.
     estimand : callable
         ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
     exact : callable
@@ -76,7 +76,8 @@ class Equality:
 
 @dataclass(frozen=True)
 class Claim:
-    """``measured <= factor * bound``, or ``measured = factor * value`` for an `Equality`, under the statement's hypotheses.
+    """``measured <= factor * bound``, or ``measured = factor * value`` for an `Equality`,
+    under the statement's hypotheses.
 
     Parameters
     ----------

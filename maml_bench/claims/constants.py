@@ -1,7 +1,7 @@
 """The constants of a bound, read off a setting.
 
-Tasks are a finite set, so that means over tasks are exact. Gradients are population gradients; with a support and a target
-loss, ``task_grad_norm`` and ``task_grad_rms`` are those of the target.
+Tasks are a finite set, so that means over tasks are exact. Gradients are population gradients;
+with a support and a target loss, ``task_grad_norm`` and ``task_grad_rms`` are those of the target.
 """
 
 from collections.abc import Callable, Iterable

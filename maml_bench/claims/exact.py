@@ -1,7 +1,7 @@
 """Exact left-hand sides: which problems have one, and where `analytic.moments` computes it.
 
-Families: quadratics with either sampling model; losses of one variable with additive noise, by quadrature; softmax bandits
-small enough for enumeration; and any tasks without sampling noise.
+Families: quadratics with either sampling model; losses of one variable with additive noise, by quadrature;
+softmax bandits small enough for enumeration; and any tasks without sampling noise.
 """
 
 import math
@@ -90,7 +90,9 @@ def meta_gradient_second_moment(setting: Setting) -> np.ndarray | None:
 
 
 def meta_smoothness(setting: Setting) -> np.ndarray | None:
-    """Supremum over u of ``||grad calL(w) - grad calL(u)|| / ||w - u||``: on quadratics, where the meta gradient is linear."""
+    """Supremum over u of ``||grad calL(w) - grad calL(u)|| / ||w - u||``: on quadratics,
+    where the meta gradient is linear.
+    """
     support, target = (getattr(tasks, "population", tasks) for tasks in losses(setting))
     if not (isinstance(support, Quadratic) and isinstance(target, Quadratic)):
         return None

@@ -36,8 +36,9 @@ def exact_path_in_ball(setting: Setting) -> str:
 def noisy_path_in_ball(setting: Setting) -> str:
     """No inner path that the noise can produce leaves the ball on which the constants are certified.
 
-    A path whose noise is at most c at each step stays within ``r_j`` of the exact one, ``r_{j+1} = (1 + alpha L) r_j + alpha c``, as
-    long as both are inside the ball; so it is enough that the exact path keeps this distance from the boundary.
+    A path whose noise is at most c at each step stays within ``r_j`` of the exact one,
+    ``r_{j+1} = (1 + alpha L) r_j + alpha c``, as long as both are inside the ball; so it is enough that the exact
+    path keeps this distance from the boundary.
     """
     if math.isfinite(setting.tasks.regularity.radius) and math.isinf(_largest_noise(setting.tasks)):
         return "bounded gradient noise on a ball: the certificate holds there only, and this noise can leave any ball"

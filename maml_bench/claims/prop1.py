@@ -1,8 +1,8 @@
 """Proposition 1: smoothness of the meta objective at w.
 
-The left side is a supremum over all u. On quadratics it is a spectral norm. Elsewhere a search gives the largest ratio
-``||grad calL(w) - grad calL(u)|| / ||w - u||`` that it found, each at an actual u: a lower limit. Should it exceed the bound,
-the bound is wrong; that it does not, is no proof.
+The left side is a supremum over all u. On quadratics it is a spectral norm. Elsewhere a search gives the largest
+ratio ``||grad calL(w) - grad calL(u)|| / ||w - u||`` that it found, each at an actual u: a lower limit. Should it
+exceed the bound, the bound is wrong; that it does not, is no proof.
 """
 
 import math
@@ -34,7 +34,9 @@ def length(setting: Setting) -> float:
 
 
 def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
-    """``||grad calL(w) - grad calL(u)|| / ||w - u||`` for points u, shape (m, d); 0 where a path from u leaves the certified ball."""
+    """``||grad calL(w) - grad calL(u)|| / ||w - u||`` for points u, shape (m, d);
+    0 where a path from u leaves the certified ball.
+    """
     inner, (support, target) = setting.inner, losses(setting)
     axes = tuple(range(1, 1 + len(setting.tasks.batch_shape)))
     centre = meta_gradients(setting).mean(0)
@@ -58,8 +60,9 @@ def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
 def largest_ratio(setting: Setting) -> np.ndarray:
     """The largest of `ratios` that a search finds; one cell.
 
-    Starts: random directions and the leading eigenvectors of the Hessian of the meta objective at w (by differences), both ways,
-    each at distances on a logarithmic grid. Then the best points have random offspring, ever closer to their parents. Seeds are fixed.
+    Starts: random directions and the leading eigenvectors of the Hessian of the meta objective at w (by differences),
+    both ways, each at distances on a logarithmic grid. Then the best points have random offspring, ever closer to
+    their parents. Seeds are fixed.
     """
     rng, dim, unit = np.random.default_rng(0), setting.tasks.dim, length(setting)
     directions = rng.standard_normal((DIRECTIONS, dim))

@@ -16,7 +16,9 @@ from maml_bench.setting import Setting
 
 
 def _errors(setting: Setting):
-    """``errors(tasks, rng, replicates)``: w_N - w~_N, shape (replicates, *batch_shape, d), with samples from ``tasks``."""
+    """``errors(tasks, rng, replicates)``: w_N - w~_N, shape (replicates, *batch_shape, d),
+    with samples from ``tasks``.
+    """
     inner = setting.inner
     exact = exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[-1]
 

@@ -1,19 +1,23 @@
 r"""Proposition 3: bias of the stochastic meta gradient, for the family and (form ``smooth``) for each task.
 
-The bias is small against the noise, so the sampler removes all noise whose mean is known, in four steps. None changes the mean.
+The bias is small against the noise, so the sampler removes all noise whose mean is known, in four steps.
+None changes the mean.
 
-1. Hessian batches and the final gradient are fresh and enter linearly: given the inner path, the mean over them puts population
-   Hessians and gradients in their place. So the estimand is :math:`E F(\xi)` less F(0), with :math:`F(\xi)` the product along the
-   path whose gradient noise is :math:`\xi = (\xi_0, \dots, \xi_{N-1})`.
+1. Hessian batches and the final gradient are fresh and enter linearly: given the inner path, the mean over them puts
+   population Hessians and gradients in their place. So the estimand is :math:`E F(\xi)` less F(0), with
+   :math:`F(\xi)` the product along the path whose gradient noise is :math:`\xi = (\xi_0, \dots, \xi_{N-1})`.
 2. A path and the path of the mirrored noise are averaged: what is odd in the noise cancels.
-3. Each :math:`\xi_j` has mean zero given the past. So has any linear function of :math:`\xi`; F's derivative at 0 is a control variate.
-4. Both sampling models of `maml_bench.problems.sampling` give :math:`\xi_j` the covariance :math:`(\sigma_g^2/(dS)) I` at whatever point. So
-   a quadratic function :math:`\xi^TQ\xi/2` has the mean :math:`(\sigma_g^2/(dS))\,\mathrm{tr}\,Q/2`. With F's second derivative as Q this mean is the bias
-   to first order in 1/S, and sampling is left with the rest.
+3. Each :math:`\xi_j` has mean zero given the past. So has any linear function of :math:`\xi`;
+   F's derivative at 0 is a control variate.
+4. Both sampling models of `maml_bench.problems.sampling` give :math:`\xi_j` the covariance
+   :math:`(\sigma_g^2/(dS)) I` at whatever point. So a quadratic function :math:`\xi^TQ\xi/2` has the mean
+   :math:`(\sigma_g^2/(dS))\,\mathrm{tr}\,Q/2`. With F's second derivative as Q this mean is the bias to first order
+   in 1/S, and sampling is left with the rest.
 
-The derivatives are central differences over the size of the noise; they need not be accurate, as any linear or quadratic function
-will do. The factor of the control variate, one a task, is fitted to a pilot sample, so that it does no harm where the noise is
-too large for an expansion; the pilot has a stream of its own and is independent of the replicates.
+The derivatives are central differences over the size of the noise; they need not be accurate, as any linear or
+quadratic function will do. The factor of the control variate, one a task, is fitted to a pilot sample, so that
+it does no harm where the noise is too large for an expansion; the pilot has a stream of its own and is
+independent of the replicates.
 """
 
 import copy
@@ -44,7 +48,9 @@ LARGEST_EXPANSION = 2**21
 
 
 def mean_along(tasks: Tasks, path: np.ndarray, alpha: float) -> np.ndarray:
-    """Mean of the stochastic meta gradient given the inner path ``(N + 1, ..., d)``: population Hessians and gradient."""
+    """Mean of the stochastic meta gradient given the inner path ``(N + 1, ..., d)``:
+    population Hessians and gradient.
+    """
     vector = tasks.grad(path[-1])
     for point in path[-2::-1]:
         vector = vector - alpha * tasks.hvp(point, vector)
@@ -119,7 +125,8 @@ def _order(setting):
 
 
 def _pairs(setting: Setting):
-    """``pairs(rng, replicates)``: G^_i - grad calL_i(w) and its control variate, each averaged over a path and its mirror image.
+    """``pairs(rng, replicates)``: G^_i - grad calL_i(w) and its control variate,
+    each averaged over a path and its mirror image.
 
     Both have the shape (replicates, tasks, d).
     """
@@ -144,7 +151,9 @@ def _pairs(setting: Setting):
 
 
 def biases(setting: Setting) -> Draw:
-    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), noise of known mean removed: see the head of this file."""
+    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), noise of known mean removed:
+    see the head of this file.
+    """
     pairs = _pairs(setting)
     size = min(PILOT, max(BATCHES_PER_BLOCK, 4 * BLOCK_FLOATS // _footprint(setting)))
     pilot = pairs(np.random.default_rng(PILOT), size)
@@ -178,7 +187,9 @@ def exact_family_bias(setting: Setting) -> np.ndarray | None:
 
 
 def rounding(setting: Setting) -> float:
-    """What rounding can add to a norm of the bias: a few units in the last place of what is multiplied up and subtracted."""
+    """What rounding can add to a norm of the bias: a few units in the last place of what is
+    multiplied up and subtracted.
+    """
     inner, tasks = setting.inner, setting.tasks
     path = exact_path(tasks, setting.w, inner.alpha, inner.steps)
     growth = (1 + inner.alpha * tasks.regularity.L) ** inner.steps

@@ -1,6 +1,7 @@
 """Proposition 4: second moment of the stochastic meta gradient, for the family.
 
-All noise is sampled, in mirrored pairs, which removes from the sample what is odd in the noise: the terms of first order.
+All noise is sampled, in mirrored pairs, which removes from the sample what is odd in the noise:
+the terms of first order.
 """
 
 import copy

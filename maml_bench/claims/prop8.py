@@ -43,7 +43,9 @@ def estimates(setting: Setting) -> Draw:
 
 
 def rounding(setting: Setting) -> float:
-    """What rounding can add to the norm of a product: a few units in the last place of the largest it can be, a factor."""
+    """What rounding can add to the norm of a product: a few units in the last place of the
+    largest it can be, a factor.
+    """
     alpha, steps, dim = setting.inner.alpha, setting.inner.steps, setting.tasks.dim
     factor = 1 + alpha * setting.tasks.regularity.L * (1 + dim / 2)
     return 16 * np.finfo(float).eps * dim * steps * float(factor**steps)

@@ -1,9 +1,9 @@
 """Replicates in blocks, each with its own random stream, reduced to batch means.
 
-A block has a fixed number of replicates and draws them from the `SeedSequence` child numbered like the block, so what a
-block yields depends on nothing but the seed and its number. Replicates are averaged in batches, batches pairwise, always
-along the same binary tree: the result is the same, bit for bit, for any number of workers and any order of work, and its
-rounding error grows with the logarithm of the number of replicates.
+A block has a fixed number of replicates and draws them from the `SeedSequence` child numbered like the block, so what
+a block yields depends on nothing but the seed and its number. Replicates are averaged in batches, batches pairwise,
+always along the same binary tree: the result is the same, bit for bit, for any number of workers and any order of
+work, and its rounding error grows with the logarithm of the number of replicates.
 """
 
 from collections.abc import Callable

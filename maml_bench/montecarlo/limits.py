@@ -1,16 +1,16 @@
 r"""Confidence limits from batch means.
 
-Every function takes the means of G equal batches, ``(G, cells, ...)``, and a one-sided level, and returns for each cell a value
-with a lower and an upper limit, each wrong with at most that probability. Limits are Student's t on the batch means: averaging inside
-batches makes their law nearly normal before the variance is estimated, so a heavy tail or a skew of single
-replicates does not enter as such.
+Every function takes the means of G equal batches, ``(G, cells, ...)``, and a one-sided level, and returns for each
+cell a value with a lower and an upper limit, each wrong with at most that probability. Limits are Student's t on the
+batch means: averaging inside batches makes their law nearly normal before the variance is estimated, so a heavy tail
+or a skew of single replicates does not enter as such.
 
-*Norm of a mean.* A norm is a supremum of linear functionals, :math:`\|\mu\| = \langle\varphi,\mu\rangle` for a fixed, unknown
-:math:`\varphi` of Frobenius norm 1 (:math:`\mu/\|\mu\|`, or :math:`uv^T` for the spectral norm). Hence
+*Norm of a mean.* A norm is a supremum of linear functionals, :math:`\|\mu\| = \langle\varphi,\mu\rangle` for a fixed,
+unknown :math:`\varphi` of Frobenius norm 1 (:math:`\mu/\|\mu\|`, or :math:`uv^T` for the spectral norm). Hence
 :math:`\|\bar x\| \ge \langle\varphi,\bar x\rangle`, which is normal around :math:`\|\mu\|` with variance at most
-:math:`\lambda_{\max}(\Sigma)/n`: so :math:`\|\bar x\| + t\,(\lambda_{\max}/n)^{1/2}` is an upper limit, whatever the dimension. For the
-lower limit :math:`\varphi` is chosen on one half of the batches and evaluated on the other, where it is a fixed functional:
-:math:`\langle\hat\varphi,\mu\rangle \le \|\mu\|`.
+:math:`\lambda_{\max}(\Sigma)/n`: so :math:`\|\bar x\| + t\,(\lambda_{\max}/n)^{1/2}` is an upper limit, whatever the
+dimension. For the lower limit :math:`\varphi` is chosen on one half of the batches and evaluated on the other, where
+it is a fixed functional: :math:`\langle\hat\varphi,\mu\rangle \le \|\mu\|`.
 """
 
 from collections.abc import Callable

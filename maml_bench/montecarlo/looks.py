@@ -1,7 +1,7 @@
 """A sequential run: looks at doubling numbers of replicates, until the caller stops asking or the budget is spent.
 
-Look k is taken at the level ``delta * 6 / (pi^2 k^2)``; the levels of all looks add up to delta, so a decision made at whichever look
-is wrong with probability at most delta.
+Look k is taken at the level ``delta * 6 / (pi^2 k^2)``; the levels of all looks add up to delta,
+so a decision made at whichever look is wrong with probability at most delta.
 """
 
 import math
@@ -25,8 +25,8 @@ BLOCK_FLOATS = 2**19
 class Look:
     """What is known after ``replicates`` replicates: limits valid simultaneously with all other looks.
 
-    ``dominated``: one batch alone makes up a large part of some cell's variance, as happens when the second moment is infinite. The limits
-    then deserve no trust. ``last``: the budget of replicates allows no further look.
+    ``dominated``: one batch alone makes up a large part of some cell's variance, as happens when the second moment is
+    infinite. The limits then deserve no trust. ``last``: the budget of replicates allows no further look.
     """
 
     replicates: int
@@ -36,7 +36,9 @@ class Look:
 
 
 def block_size(floats_per_replicate: int, budget: int) -> int:
-    """Replicates in a block: a power of two that keeps a block's arrays near 4 MB, and four blocks inside the budget."""
+    """Replicates in a block: a power of two that keeps a block's arrays near 4 MB,
+    and four blocks inside the budget.
+    """
     size = min(max(BLOCK_FLOATS // floats_per_replicate, BATCHES_PER_BLOCK), 4096, budget // FIRST_BLOCKS)
     return 2 ** int(math.log2(size))
 
@@ -44,8 +46,9 @@ def block_size(floats_per_replicate: int, budget: int) -> int:
 def dominated(batches: np.ndarray) -> bool:
     """Whether one of the batches ``(G, cells, ...)`` has too large a part in the sum of squared deviations of a cell.
 
-    With normal batches the largest part exceeds 0.3 (of fewer than 256) or 0.1 (of more) with probability below 1e-4. With an infinite
-    second moment it does not fall as batches are added: tail index 1.5 exceeds 0.1 nine times in ten, at any number.
+    With normal batches the largest part exceeds 0.3 (of fewer than 256) or 0.1 (of more) with probability below
+    1e-4. With an infinite second moment it does not fall as batches are added: tail index 1.5 exceeds 0.1 nine
+    times in ten, at any number.
     """
     deviations = (batches - batches.mean(0)).reshape(*batches.shape[:2], -1)
     squares = np.vecdot(deviations, deviations)
@@ -107,7 +110,8 @@ def looks(
 
 
 def schedule(most: int) -> list[tuple[int, int, int]]:
-    """The looks that ``most`` blocks allow: (blocks up to this look, blocks in a job, groups that a job is averaged to).
+    """The looks that ``most`` blocks allow: (blocks up to this look, blocks in a job,
+    groups that a job is averaged to).
 
     Jobs grow so that there are never more than ``MOST_GROUPS`` groups; the last look is cut to whole jobs.
     """

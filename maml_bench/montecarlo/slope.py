@@ -32,8 +32,8 @@ def loglog_slope(x: Sequence[float], value: Sequence[float], lower: Sequence[flo
     Returns
     -------
     Slope
-        With limits that hold whenever all the values' limits do: the extreme slopes over the box of the limits. They speak
-        of the fit to the true values, not of an asymptotic exponent.
+        With limits that hold whenever all the values' limits do: the extreme slopes over the box of the limits.
+        They speak of the fit to the true values, not of an asymptotic exponent.
 
     Raises
     ------

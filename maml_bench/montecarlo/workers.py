@@ -28,8 +28,8 @@ class Workers:
         Processes in place of threads. Threads start faster, and NumPy releases the interpreter lock in the heavy parts;
         processes pay for tasks that spend their time in Python.
     cluster : str
-        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers can import this package; ``count`` then does not matter. A
-        job that a dying worker leaves undone is given to another.
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers can import this package;
+        ``count`` then does not matter. A job that a dying worker leaves undone is given to another.
 
     Raises
     ------

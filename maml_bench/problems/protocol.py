@@ -18,7 +18,8 @@ class Sample(Protocol):
 
 @runtime_checkable
 class Tasks(Protocol):
-    """An array of tasks. Points are arrays ``(..., d)`` whose leading axes broadcast, from the right, with ``batch_shape``.
+    """An array of tasks. Points are arrays ``(..., d)`` whose leading axes broadcast, from the right,
+    with ``batch_shape``.
 
     ``sample=None`` asks for the population value. ``regularity`` is certified: it holds for every task, wherever the
     certificate says it does.

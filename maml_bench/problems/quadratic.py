@@ -24,8 +24,9 @@ class Quadratic:
 
     Notes
     -----
-    Certificate: ``L`` is the largest spectral norm of the tasks, ``rho = tau = 0``. With a shared A the gradients differ
-    by ``b_i - b_mean`` at every w, so ``sigma^2`` is the variance of the b_i; otherwise no sigma holds for all w.
+    Certificate: ``L`` is the largest spectral norm of the tasks, ``rho = tau = 0``. With a shared A the gradients
+    differ by ``b_i - b_mean`` at every w, so ``sigma^2`` is the variance of the b_i; otherwise no sigma holds for
+    all w.
 
     Raises
     ------
@@ -76,7 +77,9 @@ class Quadratic:
         return Regularity(L=curvature.max(), rho=0.0, tau=0.0, sigma=sigma)
 
     def gradient_gap(self, other: "Quadratic") -> np.ndarray:
-        """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w, for two arrays with the same A."""
+        """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w,
+        for two arrays with the same A.
+        """
         if not np.array_equal(*np.broadcast_arrays(self.A, other.A)):
             raise ValueError("A must be that of the other tasks: otherwise no bound holds for all w")
         return np.linalg.norm(self.b - other.b, axis=-1)

@@ -39,7 +39,9 @@ def _slope(findings, parameter, scale, *fields):
 
 
 NEAR = 0.1
-"""A fitted exponent within this of the expected one agrees with it: over a finite range a sum of powers has no exact exponent."""
+"""A fitted exponent within this of the expected one agrees with it:
+over a finite range a sum of powers has no exact exponent.
+"""
 
 
 def near(slope: Slope, expected: float) -> bool:
@@ -48,7 +50,8 @@ def near(slope: Slope, expected: float) -> bool:
 
 
 def exponent_table(rows: Iterable[tuple[str, str, Sequence[Finding], float]]) -> str:
-    """A table from rows of what is measured, the parameter, findings of one form, and the exponent expected of the measured values.
+    """A table from rows of what is measured, the parameter, findings of one form,
+    and the exponent expected of the measured values.
 
     Where limits reach 0, or the sweep has fewer than two points, the exponent is unknown, and said to be.
     """
@@ -67,7 +70,9 @@ def exponent_table(rows: Iterable[tuple[str, str, Sequence[Finding], float]]) ->
 
 
 def minimum_on_grid(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
-    """Where a function with one minimum is least on a grid in order, with the two neighbours: its minimum lies between them."""
+    """Where a function with one minimum is least on a grid in order, with the two neighbours:
+    its minimum lies between them.
+    """
     at = min(range(len(x)), key=y.__getitem__)
     below, above = sorted((x[max(at - 1, 0)], x[min(at + 1, len(x) - 1)]))
     return x[at], below, above

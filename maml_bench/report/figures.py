@@ -62,12 +62,12 @@ def key(
     forms: Sequence[str],
     exact: bool = False,
     found: str = "measured, with limits",
-    columns: int = 8,
+    columns: int = 0,
 ) -> None:
     """A legend below the axes: what the colours mean, the line of each form, and the markers of measured values.
 
     Without colours, those of the forms are `FORM_COLORS`. ``found`` says what filled markers are, empty if there are
-    none.
+    none. ``columns`` is what the width of the figure allows unless it is given.
     """
     entries = [Line2D([], [], color=color, linewidth=4, label=label) for label, color in colors.items()]
     for form in forms:
@@ -79,7 +79,11 @@ def key(
         entries.append(Line2D([], [], label=found, **dot))
     if exact:
         entries.append(Line2D([], [], label="exact", markerfacecolor="white", **dot))
-    figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), columns))
+    figure.legend(
+        handles=entries,
+        loc="outside lower center",
+        ncols=min(len(entries), columns or int(figure.get_figwidth() / 1.55)),
+    )
 
 
 def measured(axes, x: Sequence[float], findings: Sequence[Finding], color: str, label: str | None = None, scale=1.0):

@@ -64,8 +64,9 @@ def where(finding: Finding) -> str:
     )
 
 
-VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with probability {confidence:.0%};
-`inconclusive` means that the limits still straddle the bound when the budget is spent, `not applicable` that a hypothesis fails.
+VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with
+probability {confidence:.0%}; `inconclusive` means that the limits still straddle the bound when the budget is spent,
+`not applicable` that a hypothesis fails.
 """
 
 

@@ -2,8 +2,8 @@
 
 The derivatives of log cosh are at most 1, 1, 4/(3 sqrt 3) and 2 in size (orders 1 to 4). Along a unit vector v that
 gives, with ``M_k = mean_j |x_j|^k x_j x_j'``: ``L = ||M_0||``, ``rho = 4/(3 sqrt 3) ||M_1||``, ``tau = 2||M_2||``;
-gradients are at most ``||M_0||^(1/2)`` long, so sigma is too. Run this file to see the certificate attacked, and the bounds of the theory checked
-on the problem.
+gradients are at most ``||M_0||^(1/2)`` long, so sigma is too. Run this file to see the certificate attacked, and the
+bounds of the theory checked on the problem.
 """
 
 from dataclasses import dataclass

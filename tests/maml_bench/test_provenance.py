@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,17 @@ def test_code_digest_follows_imports_and_only_those(monkeypatch):
     for unused in ("maml_bench.cli", "maml_bench.report.index", "maml_bench.terminal"):
         monkeypatch.setattr(provenance, "_imports", edited(unused))
         assert digest(module) == before, unused
+
+
+def test_comments_docstrings_and_layout_do_not_count_and_code_does(tmp_path, monkeypatch):
+    def digest(source):
+        (tmp_path / "part.py").write_text(source)
+        spec = importlib.util.spec_from_file_location("maml_bench.part", tmp_path / "part.py")
+        monkeypatch.setattr(provenance.importlib.util, "find_spec", lambda name: spec)
+        provenance._imports.cache_clear()
+        return provenance.code_digest.__wrapped__("maml_bench.part")
+
+    plain = digest("def f(x):\n    return x\n")
+    assert digest('"""A module."""\n\n\ndef f(x):\n    """Nothing."""\n    return x  # as it is\n') == plain
+    assert digest("def f(x):\n    return -x\n") != plain
+    provenance._imports.cache_clear()

@@ -131,7 +131,9 @@ def test_cells_are_tasks():
 
 
 def heavy_tailed(index: float):
-    """The claim ``E ||w_N - w~_N|| <= bound`` with replicates of a Pareto law of the given tail index in place of distances."""
+    """The claim ``E ||w_N - w~_N|| <= bound`` with replicates of a Pareto law of the given tail
+    index in place of distances.
+    """
     claim = claims.get("prop2-first")
     measurement = dataclasses.replace(
         claim.measurement, sampler=lambda setting: lambda rng, replicates: rng.pareto(index, (replicates, 1))

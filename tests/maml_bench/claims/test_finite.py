@@ -18,8 +18,9 @@ def quadratics(tasks=3, dim=3):
 
 
 def test_one_step_by_hand():
-    # Task 1: grad l_S = 2w - 1, grad l_T = 2w; task 2: grad l_S = 2w, grad l_T = 2w - 4. From w = 3 with alpha = 1/4 the inner
-    # points are 3 - 5/4 = 7/4 and 3/2, the target gradients there 7/2 and -1, halved by I - alpha H: 7/4 and -1/2.
+    # Task 1: grad l_S = 2w - 1, grad l_T = 2w; task 2: grad l_S = 2w, grad l_T = 2w - 4. From w = 3 with
+    # alpha = 1/4 the inner points are 3 - 5/4 = 7/4 and 3/2, the target gradients there 7/2 and -1, halved by
+    # I - alpha H: 7/4 and -1/2.
     tasks = FiniteSum.pair(Quadratic([[2.0]], [[1.0], [0.0]]), Quadratic([[2.0]], [[0.0], [4.0]]))
     setting = Setting(tasks, np.array([3.0]), InnerLoop(0.25, 1))
     assert check("finite-prop4", setting, form="local").value == pytest.approx((49 / 16 + 1 / 4) / 2)

@@ -10,8 +10,8 @@ from maml_bench.problems import FAMILIES, AdditiveGaussian, Kink, Quadratic, Ran
 
 
 def test_one_step_on_a_quadratic_by_hand():
-    # The meta gradient is (I - A/2) grad l(w - grad l(w)/2), with the Hessian (I - A/2) A (I - A/2): diag(2, -1) becomes
-    # diag(0, -2.25), diag(1, 3) becomes diag(0.25, 0.75). The mean over both tasks is diag(0.125, -0.75).
+    # The meta gradient is (I - A/2) grad l(w - grad l(w)/2), with the Hessian (I - A/2) A (I - A/2): diag(2, -1)
+    # becomes diag(0, -2.25), diag(1, 3) becomes diag(0.25, 0.75). The mean over both tasks is diag(0.125, -0.75).
     tasks = Quadratic([np.diag([2.0, -1.0]), np.diag([1.0, 3.0])], np.zeros(2))
     setting = Setting(tasks, np.array([1.0, 2.0]), InnerLoop(0.5, 1))
     verdict = check("prop1", setting)

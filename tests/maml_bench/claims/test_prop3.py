@@ -1,6 +1,7 @@
 """Proposition 3: the bias by sampling against exact values and against sampling without any trick.
 
-Sampled values are compared with exact ones at confidence 1 - 1e-6: that is the false-alarm rate on each side. Seeds are fixed.
+Sampled values are compared with exact ones at confidence 1 - 1e-6: that is the false-alarm rate on each side.
+Seeds are fixed.
 """
 
 import copy
@@ -91,8 +92,8 @@ def test_there_is_no_bias_without_noise():
 
 @pytest.mark.parametrize("form", ["sharp", "smooth"])
 def test_one_step_by_hand(form):
-    # Only the last gradient sees the noise, and E sin(t + x) = exp(-s^2/2) sin(t) for x ~ N(0, s^2), where x is v_k times the
-    # error of w_1: s^2 = alpha^2 sigma_g^2 |v_k|^2 / (d S).
+    # Only the last gradient sees the noise, and E sin(t + x) = exp(-s^2/2) sin(t) for x ~ N(0, s^2),
+    # where x is v_k times the error of w_1: s^2 = alpha^2 sigma_g^2 |v_k|^2 / (d S).
     setting = trigonometric(AdditiveGaussian(2.0), alpha=0.3, steps=1, S=2, D=3, T=5)
     tasks, w = setting.tasks.population, setting.w
     bias = []

@@ -1,6 +1,7 @@
 """Proposition 4: the second moment by sampling against exact values.
 
-Sampled values are compared with exact ones at confidence 1 - 1e-6: that is the false-alarm rate on each side. Seeds are fixed.
+Sampled values are compared with exact ones at confidence 1 - 1e-6: that is the false-alarm rate on each side.
+Seeds are fixed.
 """
 
 import numpy as np
@@ -38,8 +39,8 @@ def assert_sampling_meets_exact(setting, width=0.02):
 
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
 def test_one_step_by_hand(noise):
-    # d = 1, l = a w^2/2 - b w: G^ = (1 - alpha (a + eta)) (g - alpha a xi + zeta), g = a w_1 - b, with independent eta, xi, zeta of
-    # mean zero and variances sigma_H^2/D, sigma_g^2/S, sigma_g^2/T.
+    # d = 1, l = a w^2/2 - b w: G^ = (1 - alpha (a + eta)) (g - alpha a xi + zeta), g = a w_1 - b,
+    # with independent eta, xi, zeta of mean zero and variances sigma_H^2/D, sigma_g^2/S, sigma_g^2/T.
     a, b, w, alpha, S, D, T = 1.5, 0.4, 2.0, 0.2, 3, 2, 5
     setting = Setting(Quadratic([[a]], [[b]]).with_noise(noise), np.array([w]), InnerLoop(alpha, 1, S, D, T))
     g = a * (w - alpha * (a * w - b)) - b

@@ -1,4 +1,6 @@
-"""Limits cover the truth as often as they say. Each test counts failures over many data sets and compares with the binomial law."""
+"""Limits cover the truth as often as they say. Each test counts failures over many data sets and
+compares with the binomial law.
+"""
 
 import numpy as np
 import pytest

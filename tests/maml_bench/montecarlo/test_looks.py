@@ -125,7 +125,8 @@ def test_block_size_is_a_power_of_two_within_budget(floats, budget):
 
 
 def test_an_infinite_second_moment_is_noticed_and_a_finite_one_is_not():
-    # Tail index 1.5: noticed in at least 9 of 10 runs; of 50 runs fewer than 35 has probability < 1e-5. Normal and exponential: never.
+    # Tail index 1.5: noticed in at least 9 of 10 runs; of 50 runs fewer than 35 has probability < 1e-5.
+    # Normal and exponential: never.
     rng = np.random.default_rng(0)
     heavy = sum(dominated(rng.pareto(1.5, (1024, 1, 64)).mean(-1)) for _ in range(50))
     light = sum(dominated(draw((1024, 3, 16)).mean(-1)) for draw in (rng.standard_normal, rng.standard_exponential))
