@@ -1,4 +1,5 @@
-# make report: environment, install, the studies, the report.   make test: what tests need, then the tests.
+# make report: environment, install, the studies, the report (QUICK=1 for a first look).
+# make test: what tests need, then the tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 .PHONY: report test benchmark reference clean
 
 report: $(VENV)/installed
-	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS)
+	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS) $(if $(QUICK),--quick)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -24,7 +25,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[data]'
 	touch $@
 
 $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python

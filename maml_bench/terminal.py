@@ -127,7 +127,7 @@ def print_audit(found: Audit) -> None:
 
 
 def print_findings(study: Study, findings: Sequence[Finding]) -> None:
-    """Print a study's outcomes: one line for each claim, form and problem, or for all problems if those are too many."""
+    """Print a study's outcomes: a line for each claim, form and problem, or for all problems if those are too many."""
     groups = {}
     for finding in findings:
         groups.setdefault((finding.verdict.claim, finding.verdict.form, finding.problem), []).append(finding)
