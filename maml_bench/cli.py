@@ -32,6 +32,8 @@ STUDIES = (
 )
 EXIT_CODES = {"holds": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
 INTERRUPTED = 130
+OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
+OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
 
 
 def main() -> None:
@@ -57,7 +59,7 @@ def _guarded(command: click.Command) -> None:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; finished rows are kept, the same command goes on from there", file=sys.stderr)
         code = INTERRUPTED
-    except (ValueError, OverflowError, ConnectionError) as error:
+    except (ValueError, OverflowError, OSError, MemoryError) as error:
         print(f"Error: {error}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)
@@ -230,9 +232,7 @@ def audit_command(seed, error, as_json, **problem):
 @cli.command("study")
 @click.argument("name")
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets: a look in well under a minute.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
-)
+@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("--seed", default=0, show_default=True)
 @workers_options
 @json_option
@@ -243,9 +243,7 @@ def study_command(name, **options):
 
 @cli.command("report")
 @click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Reports go here."
-)
+@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("--seed", default=0, show_default=True)
 @workers_options
 def report_command(**options):
@@ -268,6 +266,7 @@ def load_study(name: str) -> Study:
 
 
 def _study(study: Study, *, quick, output, seed, workers, processes, cluster, as_json) -> None:
+    output = output or (QUICK_OUTPUT if quick else OUTPUT)
     directory = output / study.name
     console = Console(stderr=True)
     findings = []

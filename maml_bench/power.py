@@ -1,9 +1,9 @@
 """Power: how false must a bound be before the bench notices, and how true before it says so?
 
-Multiply a bound by f. A run ends with ``violated`` at some look if and only if f is below the largest lower
-limit over bound of all looks, and with ``holds`` if f is above the smallest upper limit over bound. So one run
-to the end of the budget gives the outcome for every f at once, and repeated runs give the probability of each
-outcome as a function of f.
+Multiply a bound by f. A run of the check ends with ``violated`` if f is below the largest lower limit over bound of
+all its looks, and with ``holds`` if f is at least the smallest upper limit over bound (looks that cannot be trusted
+decide nothing). So one run to the end of the budget gives the outcome for every f at once, and repeated runs give the
+probability of each outcome as a function of f.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from maml_bench.claims.claim import Claim
 from maml_bench.montecarlo.looks import block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
+from maml_bench.verdict import ROUNDING, question
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,11 @@ def power(
         raise ValueError("seeds: must not be empty")
     if claim.tolerance is not None or claim.measurement.sampler is None:
         raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities only")
-    bound = claim.right_side(setting)
-    if not np.all(bound > 0):
+    asked = question(claim, setting)
+    if not np.all(asked.bound > 0):
         raise ValueError(f"{claim.name} ({claim.form}): the bound is 0 here, so no factor changes it")
     budget = checks.natural("budget", budget)
+    size = block_size(claim.measurement.footprint(setting), budget)
     noticed, confirmed = [], []
     for seed in seeds:
         run = looks(
@@ -103,12 +105,14 @@ def power(
             seed=checks.seed(seed),
             delta=1 - checks.probability("confidence", confidence),
             budget=budget,
-            size=block_size(claim.measurement.footprint(setting), budget),
+            size=size,
             workers=workers if isinstance(workers, Workers) else Workers(workers),
         )
-        ratios = [
-            (np.max(look.limits.lower / bound), np.max(look.limits.upper / bound), look.replicates) for look in run
-        ]
-        noticed.append(max(lower for lower, _, _ in ratios))
-        confirmed.append(min(upper for _, upper, _ in ratios))
-    return Power(np.array(noticed), np.array(confirmed), ratios[-1][2])
+        below, above = 0.0, np.inf
+        for look in run:
+            if look.trusted:
+                below = max(below, np.max((look.limits.lower - asked.resolution) / asked.bound) / (1 + ROUNDING))
+                above = min(above, np.max(look.limits.upper / asked.bound) / (1 + ROUNDING))
+        noticed.append(below)
+        confirmed.append(above)
+    return Power(np.array(noticed), np.array(confirmed), look.replicates)

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import hashlib
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -26,8 +27,19 @@ def _imports(module: str) -> tuple[bytes, frozenset[str]]:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
-    ours = {name for name in found if name.split(".")[0] in PACKAGES and _exists(name)}
+    ours = {name for name in found if _ours(name) and _exists(name)}
     return ast.dump(tree).encode(), frozenset(ours)
+
+
+def _ours(module: str) -> bool:
+    return module.split(".")[0] in PACKAGES
+
+
+def _foreign(module: str) -> bytes:
+    """The source of a user's own module; of an installed library nothing, as its version is stated with a finding."""
+    path = Path(getattr(sys.modules[module], "__file__", None) or "")
+    installed = module.split(".")[0] in sys.stdlib_module_names or {"site-packages", "dist-packages"} & set(path.parts)
+    return b"" if installed or not path.is_file() else path.read_bytes()
 
 
 @cache
@@ -42,15 +54,17 @@ def _exists(module: str) -> bool:
 def code_digest(*modules: str) -> str:
     """Digest of the code of the modules and of every project module that they import, directly or not.
 
-    Comments, docstrings and layout do not count.
+    Comments, docstrings and layout do not count. A module of the user's own counts by itself.
 
     Packages' ``__init__`` files are passed over unless named: they only collect names. The statements of `analytic` are
     reached through one, so what a bound says must enter a key by itself.
     """
-    seen, todo = {}, list(modules)
+    seen, todo = {}, [module for module in modules if _ours(module)]
+    for module in set(modules) - set(todo):
+        seen[module] = _foreign(module)
     while todo:
         module = todo.pop()
-        if module in seen or module.split(".")[0] not in PACKAGES:
+        if module in seen:
             continue
         source, imported = _imports(module)
         is_package = importlib.util.find_spec(module).submodule_search_locations is not None

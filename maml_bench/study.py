@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sympy import srepr
+
 from maml_bench import checks, claims
 from maml_bench.finding import VERSIONS, Finding, FindingsFile
 from maml_bench.montecarlo.workers import Workers
@@ -91,7 +93,7 @@ def _digest(*parts) -> str:
 
 def _right_side(claim: claims.Claim) -> list[str]:
     """What the bound says, as text: a corrected bound invalidates its rows and no others."""
-    return [str(claim.bound.expression), *(str(condition.relation) for condition in claim.bound.conditions)]
+    return [srepr(claim.bound.expression), *(srepr(condition.relation) for condition in claim.bound.conditions)]
 
 
 def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
@@ -117,7 +119,7 @@ def _modules(setting: Setting, claim: claims.Claim) -> list[str]:
     parts = (setting.tasks, setting.hessian, *vars(setting.tasks).values())
     modules = {function.__module__ for function in functions if function}
     modules |= {type(part).__module__ for part in parts}
-    return ["maml_bench.verdict", *sorted(modules)]
+    return ["maml_bench.power", claims.MODULES[claim.name], *sorted(modules)]
 
 
 def _by_measurement(chosen: Sequence[claims.Claim]) -> list[tuple[claims.Claim, ...]]:

@@ -55,7 +55,8 @@ def progress(items: Iterable[Finding], total: int, label: str, console: Console)
 def print_verdict(verdict: Verdict) -> None:
     """Print one verdict as a short paragraph."""
     console = Console(highlight=False)
-    console.print(f"{verdict.claim} ({verdict.form}): [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
+    scaled = "" if verdict.factor == 1 else f", bound times {verdict.factor:g}"
+    console.print(f"{verdict.claim} ({verdict.form}{scaled}): [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
     if verdict.outcome == "not applicable":
         console.print(f"  {verdict.reason}", markup=False)
         return

@@ -11,7 +11,7 @@ from analytic.bound import HypothesisError
 from maml_bench import checks, claims
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.montecarlo.limits import Limits
-from maml_bench.montecarlo.looks import LEAST_BUDGET, Look, block_size, looks
+from maml_bench.montecarlo.looks import Look, block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 
@@ -42,7 +42,8 @@ class Verdict:
     replicates, seconds : int, float
         Replicates drawn and wall time.
     seed, confidence : int, float
-        With ``replicates`` as the budget, they reproduce the limits.
+        They reproduce the limits: ``check(..., budget=replicates, precision=0)`` draws the same replicates and looks
+        at them as often.
     reason : str
         Why the run ended, or which hypothesis fails.
     """
@@ -56,6 +57,7 @@ class Verdict:
     bound: float = math.nan
     ratio: float = math.nan
     cell: int = 0
+    factor: float = 1.0
     method: str = ""
     replicates: int = 0
     seconds: float = 0.0
@@ -64,7 +66,8 @@ class Verdict:
     reason: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.claim} ({self.form}): {self.outcome}"
+        scaled = "" if self.factor == 1 else f", bound times {self.factor:g}"
+        head = f"{self.claim} ({self.form}{scaled}): {self.outcome}"
         if self.outcome == "not applicable":
             return f"{head}; {self.reason}"
         limits = "" if self.lower == self.upper else f" in [{self.lower:.4g}, {self.upper:.4g}]"
@@ -110,7 +113,8 @@ def check(
         ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for
         sampling; ``auto`` for the first of them that exists.
     precision : float
-        Once decided, draw on until the limits are within this fraction of the value, or out of budget.
+        Once decided, draw on until the limits are within this fraction of the value, or out of budget; 0 draws all of
+        the budget.
     workers : Workers or int
         Threads. The result does not depend on it.
 
@@ -154,7 +158,8 @@ def check_all(
     seed = checks.seed(seed)
     delta = 1 - checks.probability("confidence", confidence)
     budget = checks.natural("budget", budget)
-    checks.positive("precision", min(precision, 1e300))
+    checks.nonnegative("precision", min(precision, 1e300))
+    checks.positive("seconds", min(seconds, 1e300))
     if method not in METHODS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
     measurement = chosen[0].measurement
@@ -162,37 +167,34 @@ def check_all(
         raise ValueError("claims checked together must share one measurement")
 
     questions, refusals = {}, {}
-    for claim in chosen:
-        try:
-            questions[claim.form] = _Question(
-                claim.right_side(setting), claim.tolerance, measurement.resolution(setting)
-            )
-        except HypothesisError as error:
-            refusals[claim.form] = str(error)
-    if questions:
-        means = _means(chosen[0], setting, method)
-        if any(question.tolerance is not None for question in questions.values()):
-            delta /= 2  # either limit can refute an equality
-        if means == "monte-carlo":
-            if budget < LEAST_BUDGET:
-                raise ValueError(f"budget = {budget}: must be at least {LEAST_BUDGET} replicates")
-            run = looks(
-                measurement.sampler(setting),
-                measurement.estimand,
-                seed=seed,
-                delta=delta,
-                budget=budget,
-                size=block_size(measurement.footprint(setting), budget),
-                workers=workers if isinstance(workers, Workers) else Workers(workers),
-                seconds=seconds,
-            )
-            found = _sampled(run, list(questions.values()), precision)
-        else:
-            found = _computed(measurement, setting, means)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
+        for claim in chosen:
+            try:
+                questions[claim.form] = question(claim, setting)
+            except (HypothesisError, OverflowError) as error:
+                refusals[claim.form] = str(error)
+        if questions:
+            means = _means(chosen[0], setting, method)
+            if any(asked.tolerance is not None for asked in questions.values()):
+                delta /= 2  # either limit can refute an equality
+            if means == "monte-carlo":
+                run = looks(
+                    measurement.sampler(setting),
+                    measurement.estimand,
+                    seed=seed,
+                    delta=delta,
+                    budget=budget,
+                    size=block_size(measurement.footprint(setting), budget),
+                    workers=workers if isinstance(workers, Workers) else Workers(workers),
+                    seconds=seconds,
+                )
+                found = _sampled(run, list(questions.values()), precision)
+            else:
+                found = _computed(measurement, setting, means)
 
     common = {"seed": seed, "confidence": confidence, "seconds": time.perf_counter() - start}
     return [
-        Verdict(claim.name, claim.form, "not applicable", reason=refusals[claim.form], **common)
+        Verdict(claim.name, claim.form, "not applicable", factor=claim.factor, reason=refusals[claim.form], **common)
         if claim.form in refusals
         else _verdict(claim, questions[claim.form], found, common)
         for claim in chosen
@@ -200,26 +202,57 @@ def check_all(
 
 
 @dataclass(frozen=True)
-class _Question:
-    """A right side, the tolerance of an equality (None for a bound), and what rounding may add to the left side."""
+class Question:
+    """A right side to be compared with limits.
+
+    Attributes
+    ----------
+    bound : array
+        For each cell, or one for all.
+    tolerance : float or None
+        Relative tolerance of an equality; None for a bound.
+    resolution : float
+        What rounding may add to a sampled value. It can excuse a value above the bound, never confirm one.
+    """
 
     bound: np.ndarray
     tolerance: float | None
     resolution: float
 
-    def outcome(self, limits: Limits, rounding: float = 0.0) -> str:
-        """Limits refute a bound or an equality by excluding it; they confirm a bound by respecting it,
-        an equality by being close.
-        """
-        slack = self.resolution + rounding * self.bound
-        most, least = self.bound + slack, -np.inf
-        refuted = limits.lower > most
-        if self.tolerance is not None:
-            refuted |= limits.upper < self.bound - slack
-            most, least = (self.bound * (1 + sign * self.tolerance) + sign * slack for sign in (1, -1))
-        if np.any(refuted):
+    def refuted(self, limits: Limits, resolution: float | None = None) -> np.ndarray:
+        """Cells whose limits exclude the right side by more than rounding."""
+        slack = ROUNDING * self.bound + (self.resolution if resolution is None else resolution)
+        refuted = limits.lower > self.bound + slack
+        return refuted if self.tolerance is None else refuted | (limits.upper < self.bound - slack)
+
+    def confirmed(self, limits: Limits) -> np.ndarray:
+        """Cells whose limits respect the bound, or are as close to the right side of an equality as is asked."""
+        confirmed = limits.upper <= self.bound * (1 + ROUNDING)
+        if self.tolerance is None:
+            return confirmed
+        reach = self.tolerance * self.bound
+        return (limits.upper <= self.bound + reach) & (limits.lower >= self.bound - reach) & (self.resolution <= reach)
+
+    def outcome(self, limits: Limits, resolution: float | None = None) -> str:
+        if np.any(self.refuted(limits, resolution)):
             return "violated"
-        return "holds" if np.all((limits.upper <= most) & (limits.lower >= least)) else "inconclusive"
+        return "holds" if np.all(self.confirmed(limits)) else "inconclusive"
+
+
+def question(claim: Claim, setting: Setting) -> Question:
+    """What a claim asks in a setting.
+
+    Raises
+    ------
+    HypothesisError
+        If the claim does not apply.
+    OverflowError
+        If its right side is not a finite number.
+    """
+    bound = claim.right_side(setting)
+    if not np.all(np.isfinite(bound)):
+        raise OverflowError(f"{claim.name} ({claim.form}): the bound overflows at these parameters")
+    return Question(bound, claim.tolerance, claim.measurement.resolution(setting))
 
 
 @dataclass(frozen=True)
@@ -258,35 +291,37 @@ def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
         value, reason = measurement.exact(setting), "computed exactly"
     else:
         value, reason = measurement.search(setting), "largest value found by a search for the supremum"
+    if not np.all(np.isfinite(value)):
+        raise OverflowError("the measured value overflows: the inner loop diverges at these parameters")
     return _Found(Limits(value, value, value), means, 0, reason)
 
 
-def _sampled(run: Iterator[Look], questions: Sequence[_Question], precision: float) -> _Found:
+def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: float) -> _Found:
     """Look until all questions are decided, to the precision asked for, by limits that can be trusted."""
     for look in run:
         decided = all(question.outcome(look.limits) != "inconclusive" for question in questions)
-        if decided and not look.dominated and _precise(look.limits, precision):
+        if decided and look.trusted and _precise(look.limits, precision):
             return _Found(look.limits, "monte-carlo", look.replicates, "decided")
     if look.dominated:
-        reason = "one batch makes up most of the variance, which may be infinite: the limits cannot be trusted"
+        reason = "one batch makes up a large part of the variance, which may be infinite: the limits cannot be trusted"
+    elif look.constant:
+        reason = "all batches agree, so an event too rare to be drawn would not show: the limits cannot be trusted"
     else:
         reason = "budget spent" if look.last else "time spent"
-    return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=not look.dominated)
+    return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=look.trusted)
 
 
-def _verdict(claim: Claim, question: _Question, found: _Found, common: dict) -> Verdict:
+def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verdict:
     limits = found.limits
-    bound = np.broadcast_to(question.bound, limits.value.shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = limits.value / bound
-    badness = ratio if claim.tolerance is None else np.abs(ratio - 1)
-    cell = int(np.argmax(np.nan_to_num(badness, nan=-1.0)))
-    rounding = 0.0 if found.method == "monte-carlo" else ROUNDING
-    outcome = question.outcome(limits, rounding) if found.trusted else "inconclusive"
+    bound = np.broadcast_to(asked.bound, limits.value.shape)
+    resolution = asked.resolution if found.method == "monte-carlo" else 0.0
+    outcome = asked.outcome(limits, resolution) if found.trusted else "inconclusive"
+    cell = _telling_cell(asked, limits, bound, outcome, resolution)
     value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
+    right = float(bound[cell])
     reason = found.reason
     if outcome == "inconclusive" and found.trusted:
-        reason += _outlook(max(upper - value, value - lower), abs(value - float(bound[cell])), found.replicates)
+        reason += _outlook(max(upper - value, value - lower), abs(value - right), found.replicates, resolution)
     return Verdict(
         claim.name,
         claim.form,
@@ -294,9 +329,10 @@ def _verdict(claim: Claim, question: _Question, found: _Found, common: dict) -> 
         value=value,
         lower=lower,
         upper=upper,
-        bound=float(bound[cell]),
-        ratio=float(ratio[cell]),
+        bound=right,
+        ratio=_ratio(value, right),
         cell=cell,
+        factor=claim.factor,
         method=found.method,
         replicates=found.replicates,
         reason=reason,
@@ -304,9 +340,27 @@ def _verdict(claim: Claim, question: _Question, found: _Found, common: dict) -> 
     )
 
 
-def _outlook(reach: float, gap: float, replicates: int) -> str:
+def _ratio(value: float, bound: float) -> float:
+    if bound == 0:
+        return math.nan if value == 0 else math.inf
+    return value / bound
+
+
+def _telling_cell(asked: Question, limits: Limits, bound: np.ndarray, outcome: str, resolution: float) -> int:
+    """The cell that the verdict reports: of those that decide the outcome, the one with the largest ratio."""
+    deciding = np.ones(bound.shape, dtype=bool)
+    if outcome == "violated":
+        deciding = asked.refuted(limits, resolution)
+    elif outcome == "inconclusive" and not np.all(asked.confirmed(limits)):
+        deciding = ~asked.confirmed(limits)
+    ratios = np.array([_ratio(v, b) for v, b in zip(limits.value, bound, strict=True)])
+    badness = ratios if asked.tolerance is None else np.abs(ratios - 1)
+    return int(np.argmax(np.where(deciding, np.nan_to_num(badness, nan=0.0, posinf=np.inf), -1.0)))
+
+
+def _outlook(reach: float, gap: float, replicates: int, resolution: float) -> str:
     """What a larger budget could do: limits shrink with the root of the number of replicates."""
-    if gap <= reach / 100:
+    if gap <= max(reach / 100, resolution):
         return "; the value is too close to the bound to tell them apart"
     needed = replicates * (reach / gap) ** 2
     return f"; about {max(needed, 2 * replicates):.1g} replicates would decide if the value is as measured"

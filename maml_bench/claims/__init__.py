@@ -7,7 +7,10 @@ _FILES = (prop1, prop2, prop3, prop4, prop5, prop6, prop7, zeroth_order, prop8, 
 
 CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for file in _FILES for claim in file.CLAIMS}
 
-__all__ = ["CLAIMS", "Claim", "Measurement", "forms", "get", "names"]
+MODULES: dict[str, str] = {claim.name: file.__name__ for file in _FILES for claim in file.CLAIMS}
+"""The module that makes a claim: part of what its verdicts depend on."""
+
+__all__ = ["CLAIMS", "MODULES", "Claim", "Measurement", "forms", "get", "names"]
 
 
 def names() -> list[str]:

@@ -32,7 +32,7 @@ def path_second_moment(setting: Setting) -> np.ndarray | None:
     ``alpha^2 sigma_g^2 / S``, since both sampling models have that variance at every point.
     """
     inner, dim = setting.inner, setting.tasks.dim
-    if inner.steps == 1 and isinstance(setting.tasks, NoisyTasks):
+    if inner.steps == 1 and _certified_noise(setting):
         return np.full(_cells(setting), inner.alpha**2 * setting.tasks.noise.sigma_g**2 / inner.S)
     if not _noisy_quadratic(setting):
         return _path(setting, "path_second")
@@ -44,8 +44,7 @@ def path_second_moment(setting: Setting) -> np.ndarray | None:
 
 def path_drift(setting: Setting) -> np.ndarray | None:
     """||E w_N - w~_N|| for each task: 0 where w_N is linear in the noise, as on noisy quadratics and after one step."""
-    one_step = setting.inner.steps == 1 and isinstance(setting.tasks, NoisyTasks)
-    if one_step or _noisy_quadratic(setting):
+    if (setting.inner.steps == 1 and _certified_noise(setting)) or _noisy_quadratic(setting):
         return np.zeros(_cells(setting))
     bias = _path(setting, "path_bias")
     return None if bias is None else np.linalg.norm(bias.reshape(_cells(setting), -1), axis=-1)
@@ -109,9 +108,13 @@ def _cells(setting: Setting) -> int:
 # --- quadratics
 
 
+def _certified_noise(setting: Setting) -> bool:
+    """The noise is one of those that have their certified variance at every point; of others it is an upper bound."""
+    return isinstance(setting.tasks, NoisyTasks) and isinstance(setting.tasks.noise, Noise)
+
+
 def _noisy_quadratic(setting: Setting) -> bool:
-    tasks = setting.tasks
-    return isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise) and isinstance(tasks.population, Quadratic)
+    return _certified_noise(setting) and isinstance(setting.tasks.population, Quadratic)
 
 
 def _quadratics(setting: Setting):

@@ -15,7 +15,7 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems.kink import Kink
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.problems.rank_one import RankOne
-from maml_bench.problems.sampling import AdditiveGaussian, NoisyTasks
+from maml_bench.problems.sampling import AdditiveGaussian, Noise, NoisyTasks
 from maml_bench.problems.trigonometric import Trigonometric
 from maml_bench.setting import Setting
 
@@ -158,7 +158,8 @@ def _variances(setting, gaussian, plain, stein) -> np.ndarray | None:
     tasks, hessian = setting.tasks, setting.hessian
     noise = difference_noise(setting)
     # Only the sampling models have the certified variance at every point; other noise stays below it.
-    exact_noise = noise == 0 or (noise is not None and isinstance(tasks, NoisyTasks))
+    certified = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)
+    exact_noise = noise == 0 or (noise is not None and certified)
     if not exact_noise or (noise and not isinstance(hessian, GaussianSmoothing)):
         return None
     found = smoothings(tasks, setting.w, hessian.nu)

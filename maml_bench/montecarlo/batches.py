@@ -38,7 +38,8 @@ def group_means(draw: Draw, seed: int, first: int, blocks: int, size: int, group
     if blocks > 1:
         per_block = groups // blocks
         return np.concatenate([group_means(draw, seed, first + k, 1, size, per_block) for k in range(blocks)])
-    replicates = draw(block_generator(seed, first), size)
+    with np.errstate(over="ignore", invalid="ignore"):  # `looks` refuses means that are not finite
+        replicates = draw(block_generator(seed, first), size)
     means = replicates.reshape(BATCHES_PER_BLOCK, size // BATCHES_PER_BLOCK, *replicates.shape[1:]).mean(1)
     while len(means) > groups:
         means = halve(means)

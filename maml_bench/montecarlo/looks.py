@@ -19,6 +19,7 @@ FIRST_BLOCKS = 4
 MOST_GROUPS = 512
 LEAST_BUDGET = FIRST_BLOCKS * BATCHES_PER_BLOCK
 BLOCK_FLOATS = 2**19
+LARGEST_BLOCK = 2**27
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,38 @@ class Look:
     """What is known after ``replicates`` replicates: limits valid simultaneously with all other looks.
 
     ``dominated``: one batch alone makes up a large part of some cell's variance, as happens when the second moment is
-    infinite. The limits then deserve no trust. ``last``: the budget of replicates allows no further look.
+    infinite. ``constant``: all batches of a cell agree, so that an event too rare to be drawn would not show. The
+    limits deserve no trust in either case. ``last``: the budget of replicates allows no further look.
     """
 
     replicates: int
     limits: Limits
     dominated: bool
+    constant: bool
     last: bool
+
+    @property
+    def trusted(self) -> bool:
+        return not (self.dominated or self.constant)
 
 
 def block_size(floats_per_replicate: int, budget: int) -> int:
     """Replicates in a block: a power of two that keeps a block's arrays near 4 MB,
     and four blocks inside the budget.
+
+    Raises
+    ------
+    ValueError
+        If the budget is below ``LEAST_BUDGET``, or the smallest block does not fit into memory.
     """
+    if budget < LEAST_BUDGET:
+        raise ValueError(f"budget = {budget}: must be at least {LEAST_BUDGET} replicates")
+    if floats_per_replicate * BATCHES_PER_BLOCK > LARGEST_BLOCK:
+        gigabytes = 8e-9 * floats_per_replicate * BATCHES_PER_BLOCK
+        raise ValueError(
+            f"a block of {BATCHES_PER_BLOCK} replicates needs arrays of {gigabytes:.2g} GB, at most 1 GB: "
+            "use smaller batches, fewer tasks or a smaller dimension"
+        )
     size = min(max(BLOCK_FLOATS // floats_per_replicate, BATCHES_PER_BLOCK), 4096, budget // FIRST_BLOCKS)
     return 2 ** int(math.log2(size))
 
@@ -106,7 +126,8 @@ def looks(
         means = fresh if means is None else np.concatenate([means, fresh])
         done = target
         level = level_of_look(delta, number) / means.shape[1]
-        yield Look(done * size, estimand(means, level), dominated(means), last=number == len(plan))
+        constant = bool(np.any(np.all(means == means[0], axis=(0, *range(2, means.ndim)))))
+        yield Look(done * size, estimand(means, level), dominated(means), constant, last=number == len(plan))
 
 
 def schedule(most: int) -> list[tuple[int, int, int]]:

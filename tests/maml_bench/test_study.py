@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from maml_bench import check
 from maml_bench import study as study_module
 from maml_bench.study import rows, run
 
@@ -150,6 +151,17 @@ def test_a_corrected_bound_redoes_its_claim_alone(tmp_path, counted, monkeypatch
     assert counted == ["prop2-second"] * 3
 
 
+def test_the_claim_s_own_module_counts(tmp_path, counted, monkeypatch):
+    list(run(small.STUDY, tmp_path, quick=True))
+    counted.clear()
+    original = study_module.code_digest
+    monkeypatch.setattr(
+        study_module, "code_digest", lambda *m: original(*m) + "edited" * ("maml_bench.claims.prop2" in m)
+    )
+    list(run(small.STUDY, tmp_path, quick=True))
+    assert len(counted) == 6
+
+
 def test_rows_that_the_study_no_longer_has_are_dropped(tmp_path):
     list(run(small.STUDY, tmp_path, quick=True))
     fewer = dataclasses.replace(small.STUDY, cells=lambda quick: small.cells(quick)[:1])
@@ -159,20 +171,20 @@ def test_rows_that_the_study_no_longer_has_are_dropped(tmp_path):
 
 
 def test_findings_state_what_reproduces_them(reference):
-    from maml_bench import check
-
-    row = next(row for row in reference if row["claim"] == "prop2-first")
-    cell = small.cells(False)[0]
-    verdict = check(
-        row["claim"],
-        cell.setting,
-        form=row["form"],
-        seed=row["seed"],
-        confidence=row["confidence"],
-        budget=row["budget"],
-        precision=cell.precision,
-    )
-    assert (verdict.value, verdict.lower, verdict.upper) == (row["value"], row["lower"], row["upper"])
+    cells = {cell.parameters["N"]: cell.setting for cell in small.cells(False)}
+    sampled = [row for row in reference if row["method"] == "monte-carlo"]
+    assert len(sampled) > 5
+    for row in sampled:
+        verdict = check(
+            row["claim"],
+            cells[row["parameters"]["N"]],
+            form=row["form"],
+            seed=row["seed"],
+            confidence=row["confidence"],
+            budget=row["replicates"],
+            precision=0,
+        )
+        assert (verdict.value, verdict.lower, verdict.upper) == (row["value"], row["lower"], row["upper"])
 
 
 def test_a_bad_seed_is_named(tmp_path):

@@ -58,9 +58,9 @@ def test_exact_method_where_there_is_none_is_an_error():
         check("prop2-first", SETTING, method="exact")
 
 
-def test_unbounded_constant_makes_a_claim_not_applicable():
+def test_anybody_s_object_with_the_protocol_can_be_checked():
     class Unknown:
-        """Tasks without a finite rho."""
+        """Tasks of nobody's class."""
 
         dim, batch_shape = 3, (1,)
         loss, grad, hvp, hess, sample = TASKS.loss, TASKS.grad, TASKS.hvp, TASKS.hess, TASKS.sample
@@ -72,10 +72,9 @@ def test_unbounded_constant_makes_a_claim_not_applicable():
         def regularity(self):
             from analytic import Regularity
 
-            return Regularity(L=math.nextafter(1.0, 2.0), rho=0.0, sigma_g=1.0)
+            return Regularity(L=1.0, rho=0.0, sigma_g=1.0)
 
-    # prop2 needs L, rho and sigma_g, all finite: applicable, on anybody's object with the protocol.
-    assert check("prop2-mean", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=1000).outcome == "holds"
+    assert check("prop2-first", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=1000).outcome == "holds"
 
 
 @pytest.mark.parametrize(
@@ -88,12 +87,14 @@ def test_unbounded_constant_makes_a_claim_not_applicable():
         ({"seed": -1}, "seed = -1: must be"),
         ({"seed": 0.5}, "seed"),
         ({"method": "guess"}, "method = 'guess': must be one of"),
-        ({"precision": 0}, "precision"),
+        ({"precision": -1}, "precision"),
+        ({"seconds": 0}, "seconds"),
+        ({"seconds": math.nan}, "seconds"),
         ({"workers": 0}, "workers = 0: must be"),
         ({"form": "blunt"}, "unknown form 'blunt'.*known: paper, sharp"),
     ],
 )
-def test_bad_input_is_named(arguments, message):
+def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         check("prop2-first", SETTING, **arguments)
 
@@ -162,3 +163,76 @@ def test_the_verdict_says_which_budget_ended_it():
     assert check(SHARP, SETTING, method="monte-carlo", budget=20_000).reason.startswith("budget spent")
     assert check(SHARP, SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason.startswith("time spent")
     assert check(SHARP.scaled(2), SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason == "decided"
+
+
+def sampled(draw, **changes):
+    """prop2-first with another sampler: ``draw(rng, replicates)``."""
+    claim = claims.get("prop2-first")
+    measurement = dataclasses.replace(claim.measurement, sampler=lambda setting: draw, **changes)
+    return dataclasses.replace(claim, measurement=measurement)
+
+
+def test_rounding_excuses_a_value_above_the_bound_but_confirms_none():
+    bound = float(claims.get("prop2-first").right_side(SETTING))
+    above = sampled(lambda rng, n: 2 * bound + 1e-3 * rng.standard_normal((n, 1)), resolution=lambda setting: 10.0)
+    assert check(above, SETTING, budget=10_000).outcome == "inconclusive"
+    exact = dataclasses.replace(above.measurement, exact=lambda setting: np.array([2 * bound]))
+    assert check(dataclasses.replace(above, measurement=exact), SETTING).outcome == "violated"
+
+
+def test_replicates_that_all_agree_are_not_trusted():
+    found = check(sampled(lambda rng, n: np.zeros((n, 1))), SETTING, budget=10_000)
+    assert found.outcome == "inconclusive"
+    assert "too rare" in found.reason
+
+
+def test_the_cell_reported_is_one_that_decides():
+    bound = float(claims.get("prop2-first").right_side(SETTING))
+
+    def draw(rng, n):
+        # Cell 0: precise and 1 % too large. Cell 1: larger, but so noisy that nothing follows.
+        return bound * np.stack([1.01 + 1e-4 * rng.standard_normal(n), 1.05 + 5 * rng.standard_normal(n)], axis=1)
+
+    found = check(sampled(draw), SETTING, budget=5000)
+    assert (found.outcome, found.cell) == ("violated", 0)
+    assert found.lower > found.bound
+    assert check(sampled(lambda rng, n: draw(rng, n) * [0.9, 1]), SETTING, budget=5000).cell == 1
+
+
+def test_a_scaled_claim_says_so():
+    found = check(SHARP.scaled(0.5), SETTING)
+    assert found.factor == 0.5
+    assert "bound times 0.5" in str(found)
+    assert found.as_dict()["factor"] == 0.5
+
+
+def test_overflow_is_said_and_no_verdict():
+    # The bound overflows: not applicable. The value overflows below an infinite bound: the same.
+    huge = Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000))
+    found = check("prop2-second", huge)
+    assert found.outcome == "not applicable"
+    assert "overflows" in found.reason
+
+
+def test_noise_below_its_certificate_has_no_exact_value():
+    @dataclasses.dataclass(frozen=True)
+    class Half:
+        """Half the noise that it certifies."""
+
+        sigma_g: float = 1.0
+        sigma_H: float = 0.0
+
+        def draw(self, rng, shape, dim, size):
+            return AdditiveGaussian(0.5).draw(rng, shape, dim, size)
+
+    found = check("prop2-second", Setting(TASKS.population.with_noise(Half()), np.ones(3), InnerLoop(0.1, 1)))
+    assert found.method == "monte-carlo"
+    assert found.ratio == pytest.approx(0.25, rel=0.1)
+
+
+def test_memory_is_refused_by_name():
+    from maml_bench.problems import RandomPhase
+
+    tasks = TASKS.population.with_noise(RandomPhase(1.0, 1.0))
+    with pytest.raises(ValueError, match="GB"):
+        check("prop2-first", Setting(tasks, np.ones(3), InnerLoop(0.1, 1, S=10**7)))

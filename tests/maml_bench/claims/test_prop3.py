@@ -79,7 +79,8 @@ def test_there_is_no_bias_on_quadratics(noise):
         assert (verdict.method, verdict.value, verdict.outcome) == ("exact", 0.0, "holds")
         sampled = check("prop3", setting, form=form, method="monte-carlo", budget=1000)
         assert sampled.value <= prop3.rounding(setting)
-        assert sampled.outcome == "holds"
+        # Rounding is left, which neither violates nor confirms a bound of 0.
+        assert sampled.outcome == ("holds" if verdict.bound > 0 else "inconclusive")
     values = plain(setting, np.random.default_rng(SEED), 20_000)
     assert_same_mean(values, np.zeros((2, *values.shape[1:])))
 

@@ -72,7 +72,8 @@ def test_rank_one_is_a_polynomial():
 @pytest.mark.parametrize("method", ["auto", "monte-carlo"])
 def test_quadratics_have_no_error(form, method):
     found = check("prop5", setting(FAMILIES["quadratic"], nu=1e-2), form=form, method=method, budget=4096)
-    assert (found.outcome, found.bound) == ("holds", 0)
+    # Sampled, rounding is left, which neither violates nor confirms a bound of 0.
+    assert (found.outcome, found.bound) == ("holds" if method == "auto" else "inconclusive", 0)
     assert found.value < 1e-11
 
 

@@ -84,7 +84,8 @@ def test_limits_cover_the_exact_value(family):
 @pytest.mark.parametrize("form", FORMS)
 def test_no_bias_on_quadratics(form, method):
     found = check("prop6", setting(FAMILIES["quadratic"], nu=1e-3), form=form, method=method, budget=4096)
-    assert (found.outcome, found.bound) == ("holds", 0)
+    # Sampled, rounding is left, which neither violates nor confirms a bound of 0.
+    assert (found.outcome, found.bound) == ("holds" if method == "auto" else "inconclusive", 0)
     assert found.value < 1e-13
 
 

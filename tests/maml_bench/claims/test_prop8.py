@@ -126,3 +126,11 @@ def test_requirements():
     assert "stein=True" in check("prop8", setting(tasks), form="stein").reason
     assert "ball of radius" in check("prop8", setting(FAMILIES["rank-one"])).reason
     assert "dim <= 64" in check("prop8", setting(Logistic.random(65, 2, 0).support)).reason
+
+
+def test_rounding_is_not_taken_for_a_violation():
+    # On the dome and far out on the kink the bound is attained, and what is sampled is rounding alone.
+    for tasks, w in ((Quadratic.concave(1), np.ones(1)), (Kink.random(5, 1, 2), np.full(5, 50.0))):
+        case = Setting(tasks, w, InnerLoop(0.05, 4), ZerothOrder(0.01, 10))
+        for name in ("prop8", "prop8-mean"):
+            assert check(name, case, method="monte-carlo", budget=1000).outcome != "violated"

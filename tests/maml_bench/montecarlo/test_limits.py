@@ -72,9 +72,29 @@ def test_limits_of_a_constant_are_that_constant():
 
 
 def test_upper_limit_by_hand():
-    # Two batches 1 and 3: mean 2, standard error 1, Student's t with one degree of freedom at 25 % is 1.
+    # Two batches 1 and 3: mean 2, standard error 1, Student's t with one degree of freedom at 25 % is z = 1. Their
+    # skewness is 0, its standard error sqrt(6/2): widened by 2 sqrt(3) (2 z^2 + 1) / (6 sqrt(2)) = sqrt(6)/2.
     limits = mean(np.array([[1.0], [3.0]]), 0.25)
-    assert (limits.lower[0], limits.value[0], limits.upper[0]) == pytest.approx((1, 2, 3))
+    reach = 1 + np.sqrt(6) / 2
+    assert (limits.lower[0], limits.value[0], limits.upper[0]) == pytest.approx((2 - reach, 2, 2 + reach))
+
+
+def test_a_long_tail_widens_the_limit_that_would_fall_short():
+    rng = np.random.default_rng(0)
+    batches = rng.standard_exponential((512, 1))
+    right, left = mean(batches, 0.01), mean(-batches, 0.01)
+    assert right.upper - right.value > 1.05 * (right.value - right.lower)
+    assert left.upper == pytest.approx(-right.lower)
+    assert left.lower == pytest.approx(-right.upper)
+
+
+def test_the_correction_for_skewness_restores_most_of_the_coverage():
+    # 64 batches of one exponential each, level 1 %: Student's limit fails in 3.6 %, the corrected one in 1.4 %. With 5000
+    # data sets the standard errors are 0.26 % and 0.17 %.
+    batches = np.random.default_rng(1).standard_exponential((64, 5000))
+    plain = batches.mean(0) + stats.t.isf(0.01, 63) * batches.std(0, ddof=1) / 8
+    assert np.mean(plain < 1) > 0.025
+    assert np.mean(mean(batches, 0.01).upper < 1) < 0.021
 
 
 def test_root_of_a_mean_that_may_be_negative_is_cut_at_zero():
