@@ -16,7 +16,9 @@ class Regularity:
     sigma : float
         Task heterogeneity: ``E_i ||grad l_i(w) - grad l(w)||^2 <= sigma^2`` for all w; ``inf`` if unbounded.
     sigma_g, sigma_H : float
-        Standard deviations of the gradient and of the Hessian (spectral norm) of one sample.
+        Standard deviations of the gradient and of the Hessian (spectral norm) of one sample. A batch of D samples has
+        ``E ||(H_D - H) v||^2 <= sigma_H^2 ||v||^2 / D`` for every v, which is all that the theory uses; the mean square
+        of the spectral norm itself need not fall like 1/D.
     radius : float
         The constants hold on the ball ``||w|| <= radius``; ``inf`` means everywhere.
 

@@ -110,7 +110,7 @@ def power(
         )
         below, above = 0.0, np.inf
         for look in run:
-            if look.trusted:
+            if not look.constant:
                 below = max(below, np.max((look.limits.lower - asked.resolution) / asked.bound) / (1 + ROUNDING))
                 above = min(above, np.max(look.limits.upper / asked.bound) / (1 + ROUNDING))
         noticed.append(below)

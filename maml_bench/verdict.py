@@ -11,7 +11,7 @@ from analytic.bound import HypothesisError
 from maml_bench import checks, claims
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.montecarlo.limits import Limits
-from maml_bench.montecarlo.looks import Look, block_size, looks
+from maml_bench.montecarlo.looks import CAUTION, Look, block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 
@@ -300,15 +300,16 @@ def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: floa
     """Look until all questions are decided, to the precision asked for, by limits that can be trusted."""
     for look in run:
         decided = all(question.outcome(look.limits) != "inconclusive" for question in questions)
-        if decided and look.trusted and _precise(look.limits, precision):
+        if decided and not look.constant and _precise(look.limits, precision):
             return _Found(look.limits, "monte-carlo", look.replicates, "decided")
-    if look.dominated:
-        reason = "one batch makes up a large part of the variance, which may be infinite: the limits cannot be trusted"
-    elif look.constant:
-        reason = "all batches agree, so an event too rare to be drawn would not show: the limits cannot be trusted"
-    else:
-        reason = "budget spent" if look.last else "time spent"
-    return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=look.trusted)
+    reason = "budget spent" if look.last else "time spent"
+    if look.constant:
+        reason += "; all batches agree, so an event too rare to be drawn would not show: the limits cannot be trusted"
+    elif look.dominated:
+        reason += (
+            f"; one batch makes up a large part of the variance, which may be infinite: limits {CAUTION} times wider"
+        )
+    return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=not look.constant)
 
 
 def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verdict:

@@ -145,14 +145,14 @@ def _reasons(findings) -> str:
     )
 
 
+def _is_equality(finding: Finding) -> bool:
+    return claims.get(finding.verdict.claim, finding.verdict.form).tolerance is not None
+
+
 def tell(findings: Sequence[Finding], directory: Path) -> str:
     """The tables."""
     tight = sorted(
-        (
-            f
-            for f in findings
-            if f.verdict.outcome != "not applicable" and f.verdict.bound > 0 and f.verdict.form != "identity"
-        ),
+        (f for f in findings if f.verdict.outcome != "not applicable" and f.verdict.bound > 0 and not _is_equality(f)),
         key=lambda f: -f.verdict.ratio,
     )
     tightest = ", ".join(

@@ -33,6 +33,12 @@ class Limits:
         """The limits of an increasing function of the value."""
         return Limits(function(self.value), function(self.lower), function(self.upper))
 
+    def widened(self, factor: float) -> "Limits":
+        """Limits ``factor`` times as far from the value; those of a quantity that is not negative stay so."""
+        below = self.value - factor * (self.value - self.lower)
+        least = np.where(self.lower >= 0, 0.0, -np.inf)
+        return Limits(self.value, np.maximum(below, least), self.value + factor * (self.upper - self.value))
+
 
 def _student(batches: np.ndarray, level: float) -> Limits:
     """Limits of the mean of scalars ``(G, ...)``."""

@@ -20,6 +20,7 @@ MOST_GROUPS = 512
 LEAST_BUDGET = FIRST_BLOCKS * BATCHES_PER_BLOCK
 BLOCK_FLOATS = 2**19
 LARGEST_BLOCK = 2**27
+CAUTION = 10
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Look:
     """What is known after ``replicates`` replicates: limits valid simultaneously with all other looks.
 
     ``dominated``: one batch alone makes up a large part of some cell's variance, as happens when the second moment is
-    infinite. ``constant``: all batches of a cell agree, so that an event too rare to be drawn would not show. The
-    limits deserve no trust in either case. ``last``: the budget of replicates allows no further look.
+    infinite; the limits are then ``CAUTION`` times as wide as the batches say. ``constant``: all batches of a cell
+    agree, so that an event too rare to be drawn would not show; the limits deserve no trust. ``last``: the budget of
+    replicates allows no further look.
     """
 
     replicates: int
@@ -36,10 +38,6 @@ class Look:
     dominated: bool
     constant: bool
     last: bool
-
-    @property
-    def trusted(self) -> bool:
-        return not (self.dominated or self.constant)
 
 
 def block_size(floats_per_replicate: int, budget: int) -> int:
@@ -127,7 +125,9 @@ def looks(
         done = target
         level = level_of_look(delta, number) / means.shape[1]
         constant = bool(np.any(np.all(means == means[0], axis=(0, *range(2, means.ndim)))))
-        yield Look(done * size, estimand(means, level), dominated(means), constant, last=number == len(plan))
+        limits, heavy = estimand(means, level), dominated(means)
+        last = number == len(plan)
+        yield Look(done * size, limits.widened(CAUTION) if heavy else limits, heavy, constant, last)
 
 
 def schedule(most: int) -> list[tuple[int, int, int]]:
