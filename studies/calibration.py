@@ -165,8 +165,8 @@ the same runs; brackets are 95 % Clopper-Pearson intervals.
   for every claim, within its budget.
 
 {markdown_table(header, rows)}
-The two middle columns are wrong decisions: `violated` although the bound is exactly the truth,
-and `holds` although it is a hair too low.
+`violated at 1` counts wrong decisions, as the bound is exactly the truth; so does `holds just below 1`, as it is a hair
+too low.
 
 ![Share of runs that decide, against bound over truth](power.svg)
 
