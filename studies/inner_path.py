@@ -79,9 +79,11 @@ def _figure(findings, claim, path, ylabel, views, forms):
             for form in forms:
                 bound_line(column, steps, _sweep(findings, claim, form, problem, label, S)[1], color)
         column.set(xscale="log", yscale="log", xlabel="inner steps N", title=f"{problem}, S = {S}")
+        column.set_xlim(0.8, 25)  # more than a decade, so that its labels are powers of ten
     axes[0, 0].set_ylabel(ylabel)
     colors = {f"αL = {label}": color for label, color in zip(ALPHA_L, COLORS, strict=False)}
-    key(figure, colors, forms, exact=any(f.verdict.method == "exact" for f in select(findings, claim)))
+    shown = [f for problem, _ in views for f in select(findings, claim, problem=problem)]
+    key(figure, colors, forms, exact=any(f.verdict.method == "exact" for f in shown))
     save(figure, path)
 
 

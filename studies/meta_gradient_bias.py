@@ -91,6 +91,8 @@ def _against(findings, parameter, path, titles):
                 if form == "sharp":
                     measured(column, x, chosen, color)
         column.set(xscale="log", yscale="log", xlabel=parameter, title=title)
+        if parameter == "N":
+            column.set_xlim(0.8, 12)  # more than a decade, so that its labels are powers of ten
     axes[0, 0].set_ylabel(r"$\|E\,\hat G-\nabla\mathcal{L}\|$")
     key(figure, SHOWN, FORMS)
     save(figure, path)
@@ -115,6 +117,13 @@ def _by_batch(findings, problem, form="sharp"):
     chosen = [f for f in select(findings, CLAIM, form, problem, αL="0.1", N=3) if f.verdict.outcome != "not applicable"]
     large = [f for f in chosen if f.parameters["S"] >= 16]
     return large if len(large) > 1 else chosen
+
+
+def _growth(findings, label) -> float:
+    """The bias on the trigonometric tasks at the largest N over that at N = 1."""
+    chosen = select(findings, CLAIM, "sharp", TRIGONOMETRIC, αL=label, S=16)
+    ordered = sorted(chosen, key=lambda f: f.parameters["N"])
+    return ordered[-1].verdict.value / ordered[0].verdict.value
 
 
 def tell(findings: Sequence[Finding], directory: Path) -> str:
@@ -159,8 +168,9 @@ Exponents in S for S ≥ 16 (all of S in a quick run), N = 3, αL = 0.1:
 
 ![Bias against N](steps.svg)
 
-With α fixed the bias grows with N; with αL = 1/(8N) it does not. The kink task is made for each α anew,
-so that the first step ends on the kink.
+From N = 1 to the largest N the bias on the trigonometric tasks changes by a factor of
+{_growth(findings, "0.04"):.3g} with αL = 0.04, and of {_growth(findings, SHRINKING):.3g} with αL = 1/(8N). The kink
+task is made for each α anew, so that the first step ends on the kink.
 
 ## How loose
 
