@@ -104,7 +104,8 @@ def check(
     form : str
         Form of the bound, if ``claim`` is a name.
     confidence : float
-        An outcome ``holds`` or ``violated`` is wrong with probability at most ``1 - confidence``.
+        An outcome ``holds`` or ``violated`` is wrong with probability at most ``1 - confidence``,
+        as far as batch means are normal.
     budget : int
         Most replicates to draw, at least 64.
     seconds : float

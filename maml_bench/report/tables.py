@@ -64,9 +64,10 @@ def where(finding: Finding) -> str:
     )
 
 
-VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with
-probability {confidence:.0%}; `inconclusive` means that the limits still straddle the bound when the budget is spent,
-`not applicable` that a hypothesis fails.
+VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with probability
+{confidence:.0%}, as far as batch means are normal (exact values are right without that; a search can only refute).
+`inconclusive` means that the limits still straddle the bound when the budget is spent, `not applicable` that a
+hypothesis fails.
 """
 
 
