@@ -21,6 +21,7 @@ from maml_bench.report.exponents import bound_slope, measured_slope
 from maml_bench.report.figures import forms_against, forms_key, panels, save, whole_decades
 from maml_bench.report.tables import (
     VERDICT_NOTE,
+    attainment_gap,
     looseness_table,
     markdown_table,
     number,
@@ -137,7 +138,7 @@ def _directions(findings) -> str:
 
 def _attained_sentence(findings) -> str:
     attained = select(findings, SECOND_MOMENT, "local", QUADRATIC)
-    gap = max(abs(1 - f.verdict.ratio) for f in attained)
+    gap = attainment_gap(attained)
     lead = "**The concave pair attains the local second moment**" if gap < 1e-9 else "The concave pair was tried"
     return (
         f"- {lead} for every N, αL and b tried ({len(attained)} cells; the ratio differs from 1 by at most {gap:.0e})."

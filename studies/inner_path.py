@@ -17,6 +17,7 @@ from maml_bench.report.exponents import bound_slope, measured_slope
 from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
 from maml_bench.report.tables import (
     VERDICT_NOTE,
+    attainment_gap,
     looseness_table,
     markdown_table,
     outcome_table,
@@ -110,7 +111,7 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
     _figure(drifting, "prop2-mean", directory / "mean.svg", r"$\|E w_N-\tilde w_N\|$", views, ("sharp",))
 
     attained = select(findings, "prop2-second", "sharp", CONCAVE)
-    gap = max(abs(1 - f.verdict.ratio) for f in attained)
+    gap = attainment_gap(attained)
     first = select(findings, "prop2-first", "sharp", CONCAVE)
     dim = problems()[CONCAVE].dim
     near = max(f.verdict.ratio for f in first)

@@ -19,6 +19,7 @@ from maml_bench.report.exponents import bound_slope, measured_slope
 from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
 from maml_bench.report.tables import (
     VERDICT_NOTE,
+    attainment_gap,
     looseness_table,
     markdown_table,
     number,
@@ -137,7 +138,7 @@ def _forms_sentence(findings) -> str:
 
 def _attained_sentence(findings) -> str:
     attained = select(findings, "prop1", "sharp", CONCAVE)
-    gap = max(abs(1 - f.verdict.ratio) for f in attained)
+    gap = attainment_gap(attained)
     if gap > 1e-9:
         return f"- On the concave quadratic the ratio differs from 1 by up to {gap:.2g}."
     return (

@@ -21,6 +21,7 @@ from maml_bench.report.exponents import bound_slope, measured_slope
 from maml_bench.report.figures import forms_against, forms_key, panels, save, whole_decades
 from maml_bench.report.tables import (
     VERDICT_NOTE,
+    attainment_gap,
     looseness_table,
     markdown_table,
     number,
@@ -129,7 +130,7 @@ def _batches(findings) -> str:
 
 def _attained_sentence(findings) -> str:
     attained = select(findings, "prop4", "refined_local", CONCAVE)
-    gap = max(abs(1 - f.verdict.ratio) for f in attained)
+    gap = attainment_gap(attained)
     if gap > 1e-9:
         return f"- On the concave quadratic the ratio to the refined local form differs from 1 by up to {gap:.2g}."
     return (

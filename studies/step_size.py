@@ -17,7 +17,15 @@ from maml_bench.montecarlo.slope import loglog_slope
 from maml_bench.problems import Quadratic, SoftmaxBandit, Trigonometric
 from maml_bench.report.exponents import crossing_on_grid
 from maml_bench.report.figures import COLORS, key, panels, save, sweep
-from maml_bench.report.tables import VERDICT_NOTE, markdown_table, number, outcome_table, select, summary_sentence
+from maml_bench.report.tables import (
+    VERDICT_NOTE,
+    attainment_gap,
+    markdown_table,
+    number,
+    outcome_table,
+    select,
+    summary_sentence,
+)
 from maml_bench.study import Cell, Study
 
 DOME, BOWL, TRIGONOMETRIC, BANDIT = "dome", "bowl", "trigonometric", "softmax bandit"
@@ -190,7 +198,7 @@ def tell(findings: Sequence[Finding], directory: Path) -> str:
     _largest_figure(findings, directory / "largest.svg")
     last = max(f.parameters["N"] for f in _of_form(findings, DOME, "ZO", αL=FIXED))
     dome = {(e, r): _of_form(findings, DOME, e, αL=r, N=last)[0] for e in ESTIMATORS for r in RULES}
-    gap = max(abs(1 - f.verdict.ratio) for e in ESTIMATORS for f in _of_form(findings, DOME, e))
+    gap = attainment_gap(f for e in ESTIMATORS for f in _of_form(findings, DOME, e))
     wide = max(_of_form(findings, DOME, "ZO", N=GRID_N, αL=1 / (8 * GRID_N)), key=lambda f: f.parameters["d"])
     rows = [_slopes(findings, problem, estimator, N=GRID_N) for problem in LIMITS for estimator in ESTIMATORS]
     rows += [_slopes(findings, DOME, estimator, d=GRID_D) for estimator in ESTIMATORS]

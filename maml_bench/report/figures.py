@@ -86,23 +86,20 @@ def key(
     )
 
 
-def measured(axes, x: Sequence[float], findings: Sequence[Finding], color: str, label: str | None = None, scale=1.0):
-    """Measured values as points with their limits; exact values as open circles. ``scale`` multiplies what is drawn."""
-    scale = [scale] * len(findings) if isinstance(scale, float) else list(scale)
-    values = [f.verdict.value * k for f, k in zip(findings, scale, strict=True)]
-    below = [max(f.verdict.value - f.verdict.lower, 0.0) * k for f, k in zip(findings, scale, strict=True)]
-    above = [max(f.verdict.upper - f.verdict.value, 0.0) * k for f, k in zip(findings, scale, strict=True)]
-    exact = bool(findings) and all(f.verdict.method == "exact" for f in findings)
+def measured(axes, x: Sequence[float], findings: Sequence[Finding], color: str) -> None:
+    """Measured values as points with their limits; exact values as open circles."""
+    verdicts = [f.verdict for f in findings]
+    below = [max(v.value - v.lower, 0.0) for v in verdicts]
+    above = [max(v.upper - v.value, 0.0) for v in verdicts]
+    exact = bool(verdicts) and all(v.method == "exact" for v in verdicts)
     face = "white" if exact else color
-    axes.errorbar(x, values, [below, above], fmt="o", color=color, markerfacecolor=face, capsize=2, label=label)
+    axes.errorbar(x, [v.value for v in verdicts], [below, above], fmt="o", color=color, markerfacecolor=face, capsize=2)
 
 
-def bound_line(axes, x: Sequence[float], findings: Sequence[Finding], color: str, label: str | None = None, scale=1.0):
+def bound_line(axes, x: Sequence[float], findings: Sequence[Finding], color: str) -> None:
     """The bound of the findings' form as a line."""
-    scale = [scale] * len(findings) if isinstance(scale, float) else list(scale)
     line = FORM_LINES[findings[0].verdict.form]
-    values = [f.verdict.bound * k for f, k in zip(findings, scale, strict=True)]
-    axes.plot(x, values, linestyle=line, color=color, label=label)
+    axes.plot(x, [f.verdict.bound for f in findings], linestyle=line, color=color)
 
 
 def forms_against(axes, parameter: str, findings: Sequence[Finding]) -> None:

@@ -57,6 +57,11 @@ def looseness_table(findings: Sequence[Finding]) -> str:
     return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
 
 
+def attainment_gap(findings: Iterable[Finding]) -> float:
+    """How far measured / bound is from 1 at most: of an extremal instance, rounding."""
+    return max(abs(1 - f.verdict.ratio) for f in findings)
+
+
 def where(finding: Finding) -> str:
     """The parameters of a finding, in words."""
     return ", ".join(

@@ -34,7 +34,7 @@ def test_random_phase_noise(benchmark):
 
 
 def test_memory_does_not_grow_with_the_replicates():
-    # What Python and NumPy allocate at the peak: blocks in work and at most 1024 batch means.
+    # What Python and NumPy allocate at the peak: blocks in work and a bounded number of batch means.
     peaks = []
     for budget in (100_000, 800_000):
         tracemalloc.start()
