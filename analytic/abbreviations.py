@@ -6,7 +6,8 @@ Each is proved where it is first needed: `analytic.inner_path` (s, m, h, kappa),
 import sympy as sp
 
 from analytic.bound import Condition, Definition
-from analytic.symbols import Geometric, Least, symbols
+from analytic.functions import Geometric, Least
+from analytic.vocabulary import symbols
 
 alpha, S, L, rho, sigma, sigma_g, N, G = symbols("alpha S L rho sigma sigma_g steps grad_norm")
 j = sp.Symbol("j", integer=True, nonnegative=True)

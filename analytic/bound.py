@@ -8,7 +8,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from analytic.symbols import CONSTANTS, NUMERIC_FUNCTIONS, FormulaPrinter, NumericPrinter, checked
+from analytic.functions import NUMERIC_FUNCTIONS, FormulaPrinter, NumericPrinter
+from analytic.vocabulary import CONSTANTS, checked
 
 
 class HypothesisError(ValueError):
@@ -57,7 +58,7 @@ class Bound:
     statement, form : str
         Such as ``"prop2-second"`` and ``"sharp"``.
     formula : sympy.Expr
-        The bound, in the symbols of ``analytic.symbols`` and the abbreviations of ``where``.
+        The bound, in the symbols of ``analytic.vocabulary`` and the abbreviations of ``where``.
     where : tuple of Definition
         Abbreviations; a later one may use an earlier one.
     conditions : tuple of Condition

@@ -102,6 +102,7 @@ from analytic.abbreviations import (
     sigma_g,
 )
 from analytic.bound import Bound, Condition, Definition, Statement
+from analytic.functions import Least, NormMoment, Quotient
 from analytic.gaussian_smoothing import NOISE, REFINED_VECTOR, VECTOR
 from analytic.meta_gradient import (
     FACTOR,
@@ -114,7 +115,7 @@ from analytic.meta_gradient import (
     smooth_bias_pieces,
 )
 from analytic.smoothness import BATCH_CONDITIONS, FLOOR
-from analytic.symbols import Least, NormMoment, Quotient, symbols
+from analytic.vocabulary import symbols
 
 B, T, K, C_beta, gap, epsilon = symbols("B T K C_beta gap epsilon")
 d, nu, tau = symbols("dim nu tau")

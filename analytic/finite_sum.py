@@ -75,9 +75,10 @@ from analytic.abbreviations import (
 )
 from analytic.bound import Condition, Definition, Statement, statement
 from analytic.convergence import PAPER_MOMENTS, Convergence, Rate, evaluate, optional
+from analytic.functions import Geometric, Quotient
 from analytic.gaussian_smoothing import REFINED_VECTOR, VECTOR
 from analytic.smoothness import BATCH_CONDITIONS, FLOOR
-from analytic.symbols import Geometric, Quotient, symbols
+from analytic.vocabulary import symbols
 
 B, C_beta, b, b_2, g_1, g_2 = symbols("B C_beta b b_tilde task_grad_norm task_grad_rms")
 C_b, p, a_1, a_2 = sp.symbols("C_b p a_1 a_2", nonnegative=True)

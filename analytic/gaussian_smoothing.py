@@ -57,7 +57,8 @@ import sympy as sp
 
 from analytic.abbreviations import L, rho, sigma_g
 from analytic.bound import Condition, Definition, statement
-from analytic.symbols import Least, NormMoment, symbols
+from analytic.functions import Least, NormMoment
+from analytic.vocabulary import symbols
 
 d, nu, tau, Q, D, delta = symbols("dim nu tau directions D delta")
 width = sp.Symbol("gamma", positive=True)

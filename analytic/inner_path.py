@@ -36,7 +36,8 @@ import sympy as sp
 
 from analytic.abbreviations import GROWTH, PATH_DRIFT, PATH_ERROR, L, S, alpha, m, q, s, sigma_g
 from analytic.bound import statement
-from analytic.symbols import Geometric, Least, symbols
+from analytic.functions import Geometric, Least
+from analytic.vocabulary import symbols
 
 (N,) = symbols("steps")
 

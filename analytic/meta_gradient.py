@@ -94,7 +94,8 @@ from analytic.abbreviations import (
     sigma_g,
 )
 from analytic.bound import Definition, statement
-from analytic.symbols import Geometric, Least, Quotient, symbols
+from analytic.functions import Geometric, Least, Quotient
+from analytic.vocabulary import symbols
 
 tau, sigma_H, D, T, g_1, g_2 = symbols("tau sigma_H D T task_grad_norm task_grad_rms")
 A = sp.Symbol("A", positive=True)

@@ -96,7 +96,8 @@ from analytic.abbreviations import (
     sigma_g,
 )
 from analytic.bound import Condition, Definition, statement
-from analytic.symbols import Geometric, Least, Quotient, symbols
+from analytic.functions import Geometric, Least, Quotient
+from analytic.vocabulary import symbols
 
 g, C_beta, B_beta, D_beta = symbols("task_grad_norm C_beta B_beta D_beta")
 a, L_w, y, p, u = sp.symbols("a L_w y p u", nonnegative=True)

@@ -46,7 +46,8 @@ import sympy as sp
 
 from analytic.abbreviations import GROWTH, L, N, alpha, q, rho
 from analytic.bound import statement
-from analytic.symbols import NormMoment, symbols
+from analytic.functions import NormMoment
+from analytic.vocabulary import symbols
 
 d, nu, tau, Q = symbols("dim nu tau directions")
 

@@ -2,7 +2,7 @@
 
 from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
-from maml_bench.audit import audit
+from maml_bench.auditing import audit
 from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 

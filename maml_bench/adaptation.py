@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maml_bench.checks import natural, positive
+from analytic.arguments import natural, positive
 from maml_bench.problems.protocol import Tasks
 
 

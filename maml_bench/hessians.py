@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from maml_bench.checks import natural, positive
+from analytic.arguments import natural, positive
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")

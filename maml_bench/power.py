@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from maml_bench import checks
+from analytic import arguments
 from maml_bench.claims.claim import Claim
 from maml_bench.montecarlo.looks import block_size, looks
 from maml_bench.montecarlo.workers import Workers
@@ -95,15 +95,15 @@ def power(
     asked = question(claim, setting)
     if not np.all(asked.bound > 0):
         raise ValueError(f"{claim.name} ({claim.form}): the bound is 0 here, so no factor changes it")
-    budget = checks.natural("budget", budget)
+    budget = arguments.natural("budget", budget)
     size = block_size(claim.measurement.footprint(setting), budget)
     noticed, confirmed = [], []
     for seed in seeds:
         run = looks(
             claim.measurement.sampler(setting),
             claim.measurement.estimand,
-            seed=checks.seed(seed),
-            delta=1 - checks.probability("confidence", confidence),
+            seed=arguments.seed(seed),
+            delta=1 - arguments.probability("confidence", confidence),
             budget=budget,
             size=size,
             workers=workers if isinstance(workers, Workers) else Workers(workers),

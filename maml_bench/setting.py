@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from maml_bench import checks
+from analytic import arguments
 from maml_bench.adaptation import InnerLoop
 from maml_bench.hessians import ExactHessian
 from maml_bench.problems.finite_sum import TaskPairs
@@ -43,5 +43,11 @@ class Setting:
             )
         if not isinstance(self.inner, InnerLoop):
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
-        object.__setattr__(self, "w", checks.array("w", self.w, 1, exact=True))
-        checks.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
+        object.__setattr__(self, "w", arguments.array("w", self.w, 1, exact=True))
+        arguments.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
+
+
+def losses(setting: Setting) -> tuple:
+    """The tasks to adapt on and those to be judged on; the same unless tasks have a support and a target loss."""
+    tasks = setting.tasks
+    return (tasks.support, tasks.target) if isinstance(tasks, TaskPairs) else (tasks, tasks)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from analytic import arguments
 from analytic.bound import HypothesisError
-from maml_bench import checks, claims
+from maml_bench import claims
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.montecarlo.limits import Limits
 from maml_bench.montecarlo.looks import CAUTION, Look, block_size, looks
@@ -156,11 +157,11 @@ def check_all(
     Parameters and errors as in `check`; each verdict has the stated confidence by itself.
     """
     start = time.perf_counter()
-    seed = checks.seed(seed)
-    delta = 1 - checks.probability("confidence", confidence)
-    budget = checks.natural("budget", budget)
-    checks.nonnegative("precision", min(precision, 1e300))
-    checks.positive("seconds", min(seconds, 1e300))
+    seed = arguments.seed(seed)
+    delta = 1 - arguments.probability("confidence", confidence)
+    budget = arguments.natural("budget", budget)
+    arguments.nonnegative("precision", min(precision, 1e300))
+    arguments.positive("seconds", min(seconds, 1e300))
     if method not in METHODS:
         raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
     measurement = chosen[0].measurement

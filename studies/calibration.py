@@ -11,14 +11,14 @@ import numpy as np
 
 from maml_bench import InnerLoop, Setting, claims
 from maml_bench.adaptation import stochastic_path
-from maml_bench.finding import Finding
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.power import Power
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
-from maml_bench.report.figures import COLORS, panels, save
-from maml_bench.report.tables import markdown_table
-from maml_bench.study import Cell, Study
+from maml_bench.study.figures import COLORS, panels, save
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import markdown_table
 
 CONFIDENCE = 0.95
 TOO_LOW, TOO_HIGH = 0.97, 1.03
@@ -192,6 +192,6 @@ def _rate(rate) -> str:
 STUDY = Study("calibration", "Are the verdicts right? Calibration on known truths", cells, tell, confidence=CONFIDENCE)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.claims.prop1 import SHORTEST
-from maml_bench.finding import Finding
+from maml_bench.claims.smoothness import SHORTEST
 from maml_bench.hessians import GaussianSmoothing
 from maml_bench.problems import FiniteSum, Logistic, Quadratic, Trigonometric, digits
-from maml_bench.report.exponents import bound_slope, measured_slope
-from maml_bench.report.figures import forms_against, forms_key, panels, save, whole_decades
-from maml_bench.report.tables import (
+from maml_bench.problems.sawtooth import Sawtooth
+from maml_bench.study.facts import bound_slope, measured_slope
+from maml_bench.study.figures import forms_against, forms_key, panels, save, whole_decades
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     looseness_table,
@@ -29,8 +31,6 @@ from maml_bench.report.tables import (
     select,
     summary_sentence,
 )
-from maml_bench.study import Cell, Study
-from studies.examples.sawtooth import Sawtooth
 from studies.inner_path import SHRINKING, alpha_times_l
 
 QUADRATIC, SAWTOOTH, TRIGONOMETRIC = "concave pair", "sawtooth pair", "trigonometric pairs"
@@ -245,6 +245,6 @@ Bound over measured value, over the sweep:
 STUDY = Study("finite-sum", "Support and target losses: the finite-sum case", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

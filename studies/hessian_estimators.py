@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.finding import Finding
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
-from maml_bench.montecarlo.slope import loglog_slope
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, SoftmaxBandit, Trigonometric
-from maml_bench.report.exponents import bound_slope, exponent_table, measured_slope, minimum_on_grid
-from maml_bench.report.figures import COLORS, FORM_LINES, forms_against, forms_key, key, panels, save, sweep
-from maml_bench.report.tables import (
+from maml_bench.study.facts import bound_slope, exponent_table, loglog_slope, measured_slope, minimum_on_grid
+from maml_bench.study.figures import COLORS, FORM_LINES, forms_against, forms_key, key, panels, save, sweep
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     markdown_table,
@@ -27,7 +27,6 @@ from maml_bench.report.tables import (
     select,
     summary_sentence,
 )
-from maml_bench.study import Cell, Study
 
 KINK, BOWL, TRIGONOMETRIC, BANDIT = "kink", "bowl", "trigonometric", "softmax bandit"
 FAMILIES = {
@@ -315,6 +314,6 @@ Q = {MANY}, $\\sigma_g = 1$. A limit of an exponent is where the minimum would l
 STUDY = Study("hessian-estimators", "Hessian estimators from Gaussian directions", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

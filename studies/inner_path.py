@@ -11,11 +11,12 @@ import numpy as np
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims.claim import footprint
-from maml_bench.finding import Finding
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
-from maml_bench.report.exponents import bound_slope, measured_slope
-from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
-from maml_bench.report.tables import (
+from maml_bench.study.facts import bound_slope, measured_slope
+from maml_bench.study.figures import COLORS, bound_line, key, measured, panels, save
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     looseness_table,
@@ -25,7 +26,6 @@ from maml_bench.report.tables import (
     summary_sentence,
     where,
 )
-from maml_bench.study import Cell, Study
 
 CONCAVE, INDEFINITE, TRIGONOMETRIC = "concave quadratic", "indefinite quadratic", "trigonometric"
 CLAIMS = ("prop2-first", "prop2-second", "prop2-mean")
@@ -184,6 +184,6 @@ def _drift_sentence(drifts, steps) -> str:
 STUDY = Study("inner-path", "Distance of the stochastic from the exact inner path", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.finding import Finding
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, Trigonometric
-from maml_bench.report.exponents import bound_slope, measured_slope
-from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
-from maml_bench.report.tables import (
+from maml_bench.study.facts import bound_slope, measured_slope
+from maml_bench.study.figures import COLORS, bound_line, key, measured, panels, save
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     looseness_table,
     markdown_table,
@@ -22,7 +23,6 @@ from maml_bench.report.tables import (
     select,
     summary_sentence,
 )
-from maml_bench.study import Cell, Study
 
 QUADRATIC, TRIGONOMETRIC, KINK = "quadratic", "trigonometric", "kink"
 CLAIM = "prop3"
@@ -182,6 +182,6 @@ Bound over measured value, over the sweep:
 STUDY = Study("meta-gradient-bias", "Bias of the stochastic meta gradient", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

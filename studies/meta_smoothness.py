@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.claims.prop1 import SHORTEST
-from maml_bench.finding import Finding
+from maml_bench.claims.smoothness import SHORTEST
 from maml_bench.problems import Kink, Quadratic, RankOne, Trigonometric
-from maml_bench.report.exponents import bound_slope, measured_slope
-from maml_bench.report.figures import COLORS, bound_line, key, measured, panels, save
-from maml_bench.report.tables import (
+from maml_bench.problems.sawtooth import Sawtooth
+from maml_bench.study.facts import bound_slope, measured_slope
+from maml_bench.study.figures import COLORS, bound_line, key, measured, panels, save
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     looseness_table,
@@ -28,8 +30,6 @@ from maml_bench.report.tables import (
     summary_sentence,
     where,
 )
-from maml_bench.study import Cell, Study
-from studies.examples.sawtooth import Sawtooth
 from studies.inner_path import SHRINKING, alpha_times_l
 
 CONCAVE, CONVEX, TRIGONOMETRIC = "concave quadratic", "convex quadratic", "trigonometric"
@@ -201,7 +201,7 @@ $L_w = q^{{2N}}L + C_L E_i\\|\\nabla l_i(w)\\|$, $q = 1+αL$. On quadratics the 
 norm. Elsewhere a search over u gives the largest ratio it finds, a lower limit: `holds` then says that the search did
 not exceed the bound ({searched} of {len(findings)} rows), and is no proof.
 
-The sawtooth (`studies/examples/sawtooth.py`) is built to attain $L_w$: one variable, curvature −1 at every point of
+The sawtooth (`maml_bench/problems/sawtooth.py`) is built to attain $L_w$: one variable, curvature −1 at every point of
 the inner path, rising at the rate ρ = 1 on both sides of it, and constant outside these narrow kinks.
 
 ## What was found
@@ -243,6 +243,6 @@ Bound over measured value, over the sweep:
 STUDY = Study("meta-smoothness", "Smoothness of the meta objective", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

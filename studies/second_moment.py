@@ -14,12 +14,12 @@ import numpy as np
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims.claim import footprint
-from maml_bench.finding import Finding
-from maml_bench.montecarlo.slope import loglog_slope
 from maml_bench.problems import Quadratic, RandomPhase, Trigonometric
-from maml_bench.report.exponents import bound_slope, measured_slope
-from maml_bench.report.figures import forms_against, forms_key, panels, save, whole_decades
-from maml_bench.report.tables import (
+from maml_bench.study.facts import bound_slope, loglog_slope, measured_slope
+from maml_bench.study.figures import forms_against, forms_key, panels, save, whole_decades
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     looseness_table,
@@ -29,7 +29,6 @@ from maml_bench.report.tables import (
     select,
     summary_sentence,
 )
-from maml_bench.study import Cell, Study
 from studies.inner_path import SHRINKING, alpha_times_l
 
 CONCAVE, QUADRATIC, TRIGONOMETRIC = "concave quadratic", "quadratics", "trigonometric"
@@ -235,6 +234,6 @@ Bound over measured value, over the sweep:
 STUDY = Study("second-moment", "Second moment of the stochastic meta gradient", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

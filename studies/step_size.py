@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.finding import Finding
 from maml_bench.hessians import ZerothOrder
-from maml_bench.montecarlo.slope import loglog_slope
 from maml_bench.problems import Quadratic, SoftmaxBandit, Trigonometric
-from maml_bench.report.exponents import crossing_on_grid
-from maml_bench.report.figures import COLORS, key, panels, save, sweep
-from maml_bench.report.tables import (
+from maml_bench.study.facts import crossing_on_grid, loglog_slope
+from maml_bench.study.figures import COLORS, key, panels, save, sweep
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import (
     VERDICT_NOTE,
     attainment_gap,
     markdown_table,
@@ -26,7 +26,6 @@ from maml_bench.report.tables import (
     select,
     summary_sentence,
 )
-from maml_bench.study import Cell, Study
 
 DOME, BOWL, TRIGONOMETRIC, BANDIT = "dome", "bowl", "trigonometric", "softmax bandit"
 FAMILIES = {
@@ -268,6 +267,6 @@ def _reach(finding) -> float:
 STUDY = Study("step-size", "Step size with zeroth-order Hessians", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

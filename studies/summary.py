@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from maml_bench import InnerLoop, Setting, claims
-from maml_bench.finding import Finding
 from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import (
     AdditiveGaussian,
@@ -22,8 +21,9 @@ from maml_bench.problems import (
     SoftmaxBandit,
     Trigonometric,
 )
-from maml_bench.report.tables import VERDICT_NOTE, markdown_table, number, outcome_table, select, summary_sentence
-from maml_bench.study import Cell, Study
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Cell, Study
+from maml_bench.study.tables import VERDICT_NOTE, markdown_table, number, outcome_table, select, summary_sentence
 
 ALPHA_L, STEPS = 0.05, 3
 
@@ -192,6 +192,6 @@ are exactly 0. Of `identity`, an equality, the ratio should be 1.
 STUDY = Study("summary", "Every claim on every family", cells, tell)
 
 if __name__ == "__main__":
-    from maml_bench.cli import run_study_script
+    from maml_bench.cli.commands import run_study_script
 
     run_study_script(STUDY)

@@ -1,21 +1,29 @@
 """Every verdict on the reference problems, to the last bit: run before and after a change that must change none.
 
-``python tests/snapshot.py before.json``, then, on the changed tree, ``python tests/snapshot.py after.json before.json``:
-prints what differs, and exits 1 if anything does.
+``python tests/snapshot.py before.json``, then, on the changed tree, ``python tests/snapshot.py after.json before.json``
+which prints what differs and exits 1 if anything does.
 """
 
 import json
 import sys
 import warnings
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
-from maml_bench.problems import FiniteSum, AdditiveGaussian, Kink, Logistic, Quadratic, RandomPhase, RankOne
-from maml_bench.problems import SoftmaxBandit, Trigonometric
+from maml_bench.problems import (
+    AdditiveGaussian,
+    FiniteSum,
+    Kink,
+    Logistic,
+    Quadratic,
+    RandomPhase,
+    RankOne,
+    SoftmaxBandit,
+    Trigonometric,
+)
 
 NUMBERS = ("value", "lower", "upper", "bound", "ratio")
 

@@ -46,8 +46,8 @@ from itertools import permutations
 
 import numpy as np
 
-from analytic.moments.checks import shaped
-from analytic.symbols import checked
+from analytic.arguments import shaped
+from analytic.vocabulary import checked
 
 
 @dataclass(frozen=True)

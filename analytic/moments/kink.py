@@ -22,10 +22,10 @@ import math
 
 import numpy as np
 
-from analytic.moments.checks import shaped, vector
+from analytic.arguments import shaped, vector
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.rules import piecewise
-from analytic.symbols import checked
+from analytic.vocabulary import checked
 
 
 def loss(center, slope, rho, radius, w) -> float:

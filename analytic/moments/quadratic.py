@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.moments.checks import shaped, symmetric
+from analytic.arguments import shaped, symmetric
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment
-from analytic.symbols import checked
+from analytic.vocabulary import checked
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import erf
 
 from analytic.moments.rules import hermite, piecewise
-from analytic.symbols import checked
+from analytic.vocabulary import checked
 
 # Nodes per noise, or per piece of the line when there are breaks, by number of steps.
 HERMITE_NODES = {1: 128, 2: 64, 3: 40, 4: 20}

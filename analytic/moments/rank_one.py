@@ -14,9 +14,9 @@ against the even :math:`u^TWu`:
 
 import numpy as np
 
-from analytic.moments.checks import shaped, vector
+from analytic.arguments import shaped, vector
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment
-from analytic.symbols import checked
+from analytic.vocabulary import checked
 
 
 def loss(x, w) -> float:

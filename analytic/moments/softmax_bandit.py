@@ -29,8 +29,8 @@ from math import comb
 import numpy as np
 from scipy.special import gammaln
 
-from analytic.moments.checks import shaped, vector
-from analytic.symbols import checked
+from analytic.arguments import shaped, vector
+from analytic.vocabulary import checked
 
 PATH_LIMIT = 500_000
 

@@ -25,9 +25,9 @@ stands.
 
 import numpy as np
 
-from analytic.moments.checks import shaped, symmetric, vector
+from analytic.arguments import shaped, symmetric, vector
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment, fourier
-from analytic.symbols import checked
+from analytic.vocabulary import checked
 
 
 def smoothing(A, b, amplitude, frequency, phase, w, nu) -> Smoothing:

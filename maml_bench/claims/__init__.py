@@ -1,13 +1,13 @@
-"""Claims: where experiment and theory meet. One file a statement; ``get`` finds a claim by name and form."""
+"""Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form."""
 
-from maml_bench.claims import finite, prop1, prop2, prop3, prop4, prop5, prop6, prop7, prop8, zeroth_order
+from maml_bench.claims import finite_sum, gaussian_smoothing, inner_path, meta_gradient, smoothness, zeroth_order
 from maml_bench.claims.claim import Claim, Measurement
 
-_FILES = (prop1, prop2, prop3, prop4, prop5, prop6, prop7, zeroth_order, prop8, finite)
+_TOPICS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, finite_sum)
 
-CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for file in _FILES for claim in file.CLAIMS}
+CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for topic in _TOPICS for claim in topic.CLAIMS}
 
-MODULES: dict[str, str] = {claim.name: file.__name__ for file in _FILES for claim in file.CLAIMS}
+MODULES: dict[str, str] = {claim.name: topic.__name__ for topic in _TOPICS for claim in topic.CLAIMS}
 """The module that makes a claim: part of what its verdicts depend on."""
 
 __all__ = ["CLAIMS", "MODULES", "Claim", "Measurement", "forms", "get", "names"]

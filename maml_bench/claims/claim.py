@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analytic import arguments
 from analytic.bound import Bound, HypothesisError
-from maml_bench import checks
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import Limits
@@ -96,7 +96,7 @@ class Claim:
 
     def scaled(self, factor: float) -> "Claim":
         """The same claim with its right side multiplied by ``factor`` > 0."""
-        return replace(self, factor=self.factor * checks.positive("factor", factor))
+        return replace(self, factor=self.factor * arguments.positive("factor", factor))
 
     @property
     def tolerance(self) -> float | None:

@@ -8,29 +8,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from maml_bench.meta_gradient import exact_meta_gradient
-from maml_bench.problems.finite_sum import TaskPairs
+from maml_bench.exact import meta_gradients, task_grad_norms
 from maml_bench.setting import Setting
-
-
-def losses(setting: Setting) -> tuple:
-    """The tasks to adapt on and those to be judged on; the same unless tasks have a support and a target loss."""
-    tasks = setting.tasks
-    return (tasks.support, tasks.target) if isinstance(tasks, TaskPairs) else (tasks, tasks)
-
-
-def meta_gradients(setting: Setting) -> np.ndarray:
-    """The exact meta gradient of each task at w, shape (tasks, d)."""
-    support, target = losses(setting)
-    gradients = exact_meta_gradient(support, setting.w, setting.inner.alpha, setting.inner.steps, target)
-    return gradients.reshape(-1, setting.tasks.dim)
-
-
-def task_grad_norms(setting: Setting) -> np.ndarray:
-    """The norm of each task's gradient at w, shape (tasks,)."""
-    _, target = losses(setting)
-    return np.linalg.norm(target.grad(setting.w), axis=-1).reshape(-1)
-
 
 _READ: dict[str, Callable[[Setting], object]] = {
     "dim": lambda setting: setting.tasks.dim,

@@ -10,7 +10,7 @@ from functools import cache
 import joblib
 from threadpoolctl import ThreadpoolController
 
-from maml_bench.checks import natural
+from analytic.arguments import natural
 
 CONNECT_SECONDS = 5
 RETRIES = 3

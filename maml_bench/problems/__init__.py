@@ -1,14 +1,13 @@
 """Problem families with certified constants, and sampling models."""
 
-from maml_bench.problems.ball import outside
 from maml_bench.problems.digits import digits
 from maml_bench.problems.finite_sum import FiniteSum, TaskPairs
 from maml_bench.problems.kink import Kink
 from maml_bench.problems.logistic import Logistic, LogisticLoss
-from maml_bench.problems.protocol import Sample, Tasks
+from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks, RandomPhase
+from maml_bench.problems.protocol import Sample, Tasks, outside
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.problems.rank_one import RankOne
-from maml_bench.problems.sampling import AdditiveGaussian, NoisyTasks, RandomPhase
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
 from maml_bench.problems.trigonometric import Trigonometric
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from maml_bench.checks import natural
+from analytic.arguments import natural
 from maml_bench.problems.logistic import Logistic
 
 

@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from analytic.arguments import array
 from analytic.regularity import Regularity
-from maml_bench.checks import array
 from maml_bench.problems.protocol import Tasks
 
 

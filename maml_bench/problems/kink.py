@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
+from analytic.arguments import array, common_shape, last_axis, natural, positive
 from analytic.regularity import Regularity
-from maml_bench.checks import array, common_shape, last_axis, natural, positive
-from maml_bench.problems.indexing import take
-from maml_bench.problems.sampling import NoisyTasks
+from maml_bench.arrays import take
+from maml_bench.problems.noise import NoisyTasks
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,10 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
+from analytic.arguments import array, common_shape, labels, last_axis, natural, nonnegative
 from analytic.regularity import Regularity
-from maml_bench.checks import array, common_shape, labels, last_axis, natural, nonnegative
-from maml_bench.linalg import matvec, transposed_matvec
+from maml_bench.arrays import matvec, take, transposed_matvec
 from maml_bench.problems.finite_sum import FiniteSum
-from maml_bench.problems.indexing import take
 
 
 @dataclass(frozen=True, eq=False)

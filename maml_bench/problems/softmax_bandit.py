@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from analytic.arguments import array, natural
 from analytic.regularity import Regularity
-from maml_bench.checks import array, natural
-from maml_bench.problems.indexing import take
+from maml_bench.arrays import take
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
+from analytic.arguments import array, common_shape, last_axis, natural, symmetric
 from analytic.regularity import Regularity
-from maml_bench.checks import array, common_shape, last_axis, natural, symmetric
-from maml_bench.linalg import matvec, random_orthogonal, transposed_matvec
-from maml_bench.problems.indexing import take
-from maml_bench.problems.sampling import NoisyTasks
+from maml_bench.arrays import matvec, random_orthogonal, take, transposed_matvec
+from maml_bench.problems.noise import NoisyTasks
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import exact_meta_gradient, meta_gradient_along, meta_objective, stochastic_meta_gradient
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
-from maml_bench.problems.mirrored import Mirrored
+from maml_bench.problems.noise import Mirrored
 
 SEED = 20261
 A = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.4]])

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from maml_bench.finding import FindingsFile
-from maml_bench.study import run
+from maml_bench.study.findings import FindingsFile
+from maml_bench.study.run import run
 from studies import calibration as study
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maml_bench.report.tables import select
-from maml_bench.study import run
+from maml_bench.study.run import run
+from maml_bench.study.tables import select
 from studies import finite_sum
 from studies.finite_sum import (
     DIGITS,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from maml_bench.report.exponents import measured_slope, minimum_on_grid
-from maml_bench.report.tables import select
-from maml_bench.study import run
+from maml_bench.study.facts import measured_slope, minimum_on_grid
+from maml_bench.study.run import run
+from maml_bench.study.tables import select
 from studies import hessian_estimators as study
 
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from maml_bench.report.tables import select
-from maml_bench.study import run
+from maml_bench.study.run import run
+from maml_bench.study.tables import select
 from studies import inner_path as study
 
 

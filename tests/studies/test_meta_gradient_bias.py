@@ -3,9 +3,9 @@
 import pytest
 
 from maml_bench.adaptation import exact_path
-from maml_bench.report.exponents import measured_slope
-from maml_bench.report.tables import select
-from maml_bench.study import run
+from maml_bench.study.facts import measured_slope
+from maml_bench.study.run import run
+from maml_bench.study.tables import select
 from studies import meta_gradient_bias as study
 
 

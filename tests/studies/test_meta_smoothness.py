@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from maml_bench import check
-from maml_bench.report.tables import select
-from maml_bench.study import run
+from maml_bench.problems.sawtooth import Sawtooth, example
+from maml_bench.study.run import run
+from maml_bench.study.tables import select
 from studies import meta_smoothness
-from studies.examples.sawtooth import Sawtooth, example
 from studies.meta_smoothness import CONCAVE, CONVEX, SAWTOOTH, SHRINKING, STUDY, TRIGONOMETRIC
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from maml_bench import claims
-from maml_bench.study import run
+from maml_bench.study.run import run
 from studies import summary as study
 
 

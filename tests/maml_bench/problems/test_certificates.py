@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from maml_bench.audit import audit
+from maml_bench.auditing import audit
 from maml_bench.problems import (
     FAMILIES,
     FiniteSum,

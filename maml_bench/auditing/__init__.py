@@ -1,0 +1,89 @@
+"""An audit of anybody's problem: derivatives that agree, unbiased samples, constants that survive an attack."""
+
+import time
+from dataclasses import asdict
+
+import numpy as np
+
+from analytic.applicability import Applicability
+from analytic.arguments import natural, probability
+from maml_bench.auditing import derivatives, lipschitz, sampling
+from maml_bench.auditing.result import Audit, Row
+from maml_bench.problems.finite_sum import TaskPairs
+from maml_bench.problems.protocol import Tasks
+
+MEMBERS = ("dim", "batch_shape", "regularity", "loss", "grad", "hvp", "hess", "sample", "__getitem__")
+
+__all__ = ["Applicability", "Audit", "Row", "audit"]
+
+
+def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: int = 4096) -> Audit:
+    """Check what a problem says of itself.
+
+    Derivatives are compared with each other and with differences of the loss, samples with the population. Every finite
+    constant of the certificate is then attacked inside its ball: by random search, and from the best points found by
+    ``scipy.optimize``. No violation is no proof; a violation comes with its witness.
+
+    Parameters
+    ----------
+    tasks : Tasks or TaskPairs
+        Of pairs, support and target are audited each, and the distance ``b_i`` of their gradients is attacked.
+    seed : int
+        The audit is a function of its arguments.
+    error : float
+        Probability at most (by normal approximation) that a correct sampler is called biased or too noisy, over all
+        tests of the audit together. The other checks are free of chance: what they report is a fact.
+    points : int
+        Random points per attack (fewer where tasks are many or large).
+    draws : int
+        Replicates per test of a sampler.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    ValueError
+        If ``tasks`` lacks an attribute of the protocol, or an option is outside its range.
+    """
+    natural("points", points), natural("draws", draws), probability("error", error)
+    started = time.perf_counter()
+    rng = np.random.default_rng(seed)
+    with np.errstate(all="ignore"):
+        if isinstance(tasks, TaskPairs):
+            halves = (("support", tasks.support), ("target", tasks.target))
+            rows = [
+                row.named(f"{name} {row.name}")
+                for name, half in halves
+                for row in _rows(half, rng, error / 2, points, draws)
+            ]
+            rows.append(lipschitz.attack_distance(tasks, rng, points))
+        elif isinstance(tasks, Tasks):
+            rows = _rows(tasks, rng, error, points, draws)
+        else:
+            lacking = ", ".join(name for name in sorted(MEMBERS) if not hasattr(tasks, name))
+            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacking}")
+    return Audit(
+        problem=type(tasks).__name__,
+        rows=tuple(rows),
+        constants=_constants(tasks),
+        seed=seed,
+        error=error,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _rows(tasks, rng, error, points, draws):
+    return [
+        *derivatives.check(tasks, rng),
+        *(lipschitz.attack(tasks, name, rng, points) for name in ("L", "rho", "tau")),
+        lipschitz.attack_heterogeneity(tasks, rng, points),
+        *sampling.check(tasks, rng, error, draws),
+    ]
+
+
+def _constants(tasks):
+    """The certified constants by name; pairs of tasks also have ``b`` and ``b_tilde``."""
+    distances = {name: float(getattr(tasks, name)) for name in ("b", "b_tilde") if isinstance(tasks, TaskPairs)}
+    return asdict(tasks.regularity) | distances

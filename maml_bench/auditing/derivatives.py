@@ -1,0 +1,85 @@
+"""Do loss, gradient, Hessian-vector product and Hessian belong together, and do tasks index as they say?"""
+
+import numpy as np
+
+from maml_bench.auditing.lipschitz import length_scale
+from maml_bench.auditing.result import Row, judged, skipped
+from maml_bench.search import affordable, inside, one, random_points, unit
+
+TOLERANCE = 1e-6
+LARGEST_HESSIAN = 200
+
+
+def check(tasks, rng) -> list[Row]:
+    """Rows ``finite``, ``gradient``, ``hvp``, ``hessian`` and ``indexing``; values are relative errors."""
+    shape = (affordable(tasks, 16), *tasks.batch_shape)
+    h = length_scale(tasks.regularity) / 10
+    w = inside(random_points(tasks, rng, shape, largest=10), tasks.regularity.radius - 2 * h)
+    w[0] = 0.1 * h * rng.standard_normal(w[0].shape)
+    v = unit(rng.standard_normal(w.shape))
+    far = random_points(tasks, rng, shape)
+    values = [tasks.loss(far), tasks.grad(far), tasks.hvp(far, v)]
+    bad = float(np.mean([(~np.isfinite(value)).mean() for value in values]))
+    reach = tasks.regularity.L * (np.linalg.norm(w, axis=-1) + 1)
+    gradient, product = tasks.grad(w), tasks.hvp(w, v)
+    steep = np.linalg.norm(gradient, axis=-1) + reach
+    slope = _slope(tasks.loss, w, v, h)
+    turn = _slope(tasks.grad, w, v, h)
+    return [
+        judged("finite", "share of values that are not finite", 0.0, bad),
+        _agree("gradient", "against differences of the loss", slope - np.vecdot(gradient, v), steep),
+        _agree("hvp", "against differences of the gradient", turn - product, steep[..., None]),
+        _hessian(tasks, w, v, product, rng),
+        _indexing(tasks, w, v),
+    ]
+
+
+def _slope(function, w, v, h):
+    """Candidate derivatives along v, by five-point differences of several step sizes, on a new first axis."""
+    steps = h * np.array([1.0, 0.1, 1e-2, 1e-3])
+    return np.stack([_five_point(function, w, v, step) for step in steps])
+
+
+def _five_point(function, w, v, h):
+    near, far = (function(w + k * h * v) - function(w - k * h * v) for k in (1, 2))
+    return (8 * near - far) / (12 * h)
+
+
+def _agree(name, checked, errors, scale) -> Row:
+    """The largest error, each measured at the step size that suits it best, relative to ``scale``."""
+    tiny = np.finfo(float).tiny
+    least = np.nan_to_num(np.abs(errors).min(0), nan=np.inf) / np.maximum(scale, tiny)
+    return judged(name, f"{checked}, relative error", TOLERANCE, least.max())
+
+
+def _hessian(tasks, w, v, product, rng) -> Row:
+    if tasks.dim > LARGEST_HESSIAN:
+        return skipped("hessian", f"dimension above {LARGEST_HESSIAN}", TOLERANCE)
+    w, v, product = w[:4], v[:4], product[:4]
+    matrix = np.asarray(tasks.hess(w))
+    gaps = [np.abs(np.matvec(matrix, v) - product).max(), np.abs(matrix - matrix.swapaxes(-1, -2)).max()]
+    scale = max(np.abs(product).max(), tasks.regularity.L, np.finfo(float).tiny)
+    drawn = tasks.sample(rng, w, 2)
+    if drawn is not None:
+        gaps.append(np.abs(np.matvec(tasks.hess(w, drawn), v) - tasks.hvp(w, v, drawn)).max())
+        scale = max(scale, tasks.regularity.sigma_H)
+    checked = "against Hessian-vector products and its transpose, with and without a sample, relative error"
+    return judged("hessian", checked, TOLERANCE, np.max(gaps) / scale)
+
+
+def _indexing(tasks, w, v) -> Row:
+    """All tasks at once against the first and the last task alone, at one point alone."""
+    shape, gap = tasks.batch_shape, 0.0
+    shared = w[(0, *(0,) * len(shape))]
+    everything = [tasks.loss(w), tasks.grad(w), tasks.hvp(w, v), np.broadcast_to(tasks.grad(shared), w.shape)]
+    for index in {(0,) * len(shape), tuple(size - 1 for size in shape)}:
+        task = one(tasks, index)
+        if task.batch_shape != ():
+            return judged("indexing", f"tasks[{index}] has batch_shape {task.batch_shape}, not ()", 0.0, np.inf)
+        for m in (0, len(w) - 1):
+            at = (m, *index)
+            alone = [task.loss(w[at]), task.grad(w[at]), task.hvp(w[at], v[at]), task.grad(shared)]
+            for together, single in zip(everything, alone, strict=True):
+                size = max(np.abs(single).max(), np.abs(together[at]).max(), np.finfo(float).tiny)
+                gap = max(gap, np.abs(together[at] - single).max() / size)
+    return judged("indexing", "all tasks and points at once against one alone, relative difference", TOLERANCE, gap)

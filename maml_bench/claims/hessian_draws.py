@@ -1,0 +1,194 @@
+r"""Sampling the Hessian estimators: replicates for means, with the noise taken out, and for variances; exact moments.
+
+*Means.* The mean does not depend on the number of directions, and the data noise has mean zero at every point: one
+direction and population values keep it. The quadratic at w with the Hessian H has the same estimator with :math:`Hu`
+in place of :math:`[\nabla l(w+\nu u)-\nabla l(w)]/\nu` and :math:`u^THu/2` in place of the second difference. Its
+mean is known: H, or :math:`H + \frac12\operatorname{tr}(H)I` for the zeroth-order estimator without Stein's
+correction. Their difference, the `residual`, is of the order of the bias. Gradient differences are also averaged over
+u and -u, which removes their even part and leaves the order :math:`\nu^2`; second differences are even in u by
+themselves.
+
+*Variances.* :math:`E\|X-EX\|^2 = \frac12E\|X-Y\|^2` for an independent copy Y: no mean is needed.
+"""
+
+import copy
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from maml_bench.claims.claim import by_cell
+from maml_bench.claims.requirements import difference_noise
+from maml_bench.exact import smoothings
+from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
+from maml_bench.problems.noise import Noise, NoisyTasks
+from maml_bench.setting import Setting
+
+
+@dataclass(frozen=True)
+class Reflected:
+    """A generator whose normal numbers have the opposite sign."""
+
+    rng: np.random.Generator
+
+    def standard_normal(self, size):
+        return -self.rng.standard_normal(size)
+
+
+def points(setting: Setting, w: np.ndarray, replicates: int) -> np.ndarray:
+    """The point w once for each replicate and task, shape (replicates, *batch_shape, d)."""
+    return np.broadcast_to(w, (replicates, *setting.tasks.batch_shape, setting.tasks.dim))
+
+
+def residual(
+    setting: Setting, w: np.ndarray, replicates: int, rng: np.random.Generator, directions: int = 1
+) -> DirectionMean:
+    """An operator whose mean is that of the setting's estimator at w less `known_mean`, that of the quadratic at w."""
+    tasks = setting.tasks
+    at = points(setting, w, replicates)
+    one = replace(setting.hessian, directions=directions, data="population")
+    twin = Reflected(copy.deepcopy(rng))
+    drawn = one.operator(tasks, at, 1, rng)
+    u = drawn.right
+    pushed = tasks.hvp(at, u)
+    if isinstance(one, GaussianSmoothing):
+        opposite = one.operator(tasks, at, 1, twin)
+        return DirectionMean((drawn.left - opposite.left) / 2 - pushed, u)
+    curvature = np.vecdot(u, pushed)[..., None] / 2
+    shift = drawn.shift - curvature.mean(0) if one.stein else 0.0
+    return DirectionMean(drawn.left - curvature * u, u, shift)
+
+
+def known_mean(setting: Setting, w: np.ndarray) -> np.ndarray:
+    """The mean that `residual` leaves out, (*batch_shape, d, d)."""
+    H = setting.tasks.hess(w)
+    if isinstance(setting.hessian, GaussianSmoothing) or setting.hessian.stein:
+        return H
+    return H + np.trace(H, axis1=-2, axis2=-1)[..., None, None] / 2 * np.eye(setting.tasks.dim)
+
+
+def matrix(operator: DirectionMean) -> np.ndarray:
+    """The operator as matrices (..., d, d)."""
+    left, right = np.moveaxis(operator.left, 0, -1), np.moveaxis(operator.right, 0, -2)
+    product = left * right if len(operator.left) == 1 else left @ right / len(operator.left)
+    shift = np.asarray(operator.shift)
+    return product - shift[..., None] * np.eye(right.shape[-1]) if shift.any() else product
+
+
+def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator) -> DirectionMean:
+    """Independent draws of the estimator at w, as the setting has it."""
+    return setting.hessian.operator(setting.tasks, points(setting, setting.w, replicates), setting.inner.D, rng)
+
+
+def half_squares(setting: Setting, vectors: np.ndarray):
+    """Replicates of ``||(H^ - H^') v||^2 / 2`` for independent H^, H^', and one v for each task."""
+
+    def draw(rng, replicates):
+        difference = draw_operator(setting, replicates, rng)(vectors) - draw_operator(setting, replicates, rng)(vectors)
+        return by_cell(np.vecdot(difference, difference) / 2, 0)
+
+    return draw
+
+
+def cells(setting: Setting) -> int:
+    return math.prod(setting.tasks.batch_shape)
+
+
+def direction_floats(setting: Setting) -> int:
+    """Floats of one replicate of two copies of the estimator: directions with differences, or the batches at one."""
+    return cells(setting) * setting.tasks.dim * max(4 * setting.hessian.directions, setting.inner.D)
+
+
+def matrix_floats(setting: Setting) -> int:
+    """Floats of one replicate of a mean matrix."""
+    return cells(setting) * setting.tasks.dim * (setting.tasks.dim + 8)
+
+
+def gradient_scale(setting: Setting) -> float:
+    """Size of the numbers that a gradient near w is computed from."""
+    tasks, w = setting.tasks, setting.w
+    reach = np.linalg.norm(w) + setting.hessian.nu * math.sqrt(tasks.dim)
+    return float(np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * reach)
+
+
+def loss_scale(setting: Setting) -> float:
+    """Size of the numbers that a loss near w is computed from."""
+    return float(np.abs(setting.tasks.loss(setting.w)).max() + gradient_scale(setting) * np.linalg.norm(setting.w))
+
+
+def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> np.ndarray | None:
+    """E H^ of the setting's estimator at w, for each task: (cells, d, d).
+
+    Sampled gradients and losses have the population values for means, whatever ``data`` says: the sampling model plays
+    no part.
+    """
+    found = smoothings(setting.tasks, setting.w if w is None else w, setting.hessian.nu)
+    if found is None:
+        return None
+    plain = isinstance(setting.hessian, ZerothOrder) and not setting.hessian.stein
+    return np.array([smooth.zo_mean if plain else smooth.hess for smooth in found])
+
+
+def hessians(setting: Setting) -> np.ndarray:
+    """The Hessian at w of each task: (cells, d, d)."""
+    tasks = setting.tasks
+    shape = (*tasks.batch_shape, tasks.dim, tasks.dim)
+    return np.broadcast_to(tasks.hess(setting.w), shape).reshape(-1, tasks.dim, tasks.dim)
+
+
+def directions_at(setting: Setting) -> np.ndarray:
+    """For each task the unit vector that variances are measured on: along its gradient at w, or e_1 where that is zero.
+
+    Shape (*batch_shape, d). The estimators are applied to gradients, and their variance depends on the vector.
+    """
+    tasks = setting.tasks
+    gradient = np.broadcast_to(tasks.grad(setting.w), (*tasks.batch_shape, tasks.dim))
+    size = np.linalg.norm(gradient, axis=-1, keepdims=True)
+    first = np.eye(tasks.dim)[0]
+    return np.where(size > 0, gradient / np.where(size > 0, size, 1.0), first)
+
+
+def _variances(setting, gaussian, plain, stein) -> np.ndarray | None:
+    """One of three functions of (smoothing, unit vector, directions, noise), by the kind of estimator."""
+    tasks, hessian = setting.tasks, setting.hessian
+    noise = difference_noise(setting)
+    # Only the sampling models have the certified variance at every point; other noise stays below it.
+    certified = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)
+    exact_noise = noise == 0 or (noise is not None and certified)
+    if not exact_noise or (noise and not isinstance(hessian, GaussianSmoothing)):
+        return None
+    found = smoothings(tasks, setting.w, hessian.nu)
+    if found is None:
+        return None
+    vectors = directions_at(setting).reshape(-1, tasks.dim)
+    chosen = gaussian if isinstance(hessian, GaussianSmoothing) else stein if hessian.stein else plain
+    count, D = hessian.directions, setting.inner.D
+    return np.array([chosen(smooth, v, count, noise, D) for smooth, v in zip(found, vectors, strict=True)])
+
+
+def vector_variance(setting: Setting) -> np.ndarray | None:
+    """E ||(H^ - E H^) v||^2 of the setting's estimator, for each task, with v from `directions_at`."""
+    return _variances(
+        setting,
+        lambda smooth, v, count, noise, D: smooth.ggs_vector_variance(v, count, noise, D),
+        lambda smooth, v, count, noise, D: smooth.zo_vector_variance(v, count),
+        lambda smooth, v, count, noise, D: smooth.zo_stein_vector_variance(v, count),
+    )
+
+
+def frobenius_variance(setting: Setting) -> np.ndarray | None:
+    """E ||H^ - E H^||_F^2 of the setting's estimator, for each task."""
+    return _variances(
+        setting,
+        lambda smooth, v, count, noise, D: smooth.ggs_frobenius_variance(count, noise, D),
+        lambda smooth, v, count, noise, D: smooth.zo_frobenius_variance(count),
+        lambda smooth, v, count, noise, D: smooth.zo_stein_frobenius_variance(count),
+    )
+
+
+def spectral_deviation(setting: Setting) -> np.ndarray | None:
+    """(E ||H^ - E H^||^2)^(1/2), spectral, for each task: known for d = 1, where all norms are one."""
+    if setting.tasks.dim > 1:
+        return None
+    variance = vector_variance(setting)
+    return None if variance is None else np.sqrt(variance)

@@ -1,0 +1,84 @@
+"""Proposition 2: distance of the stochastic from the exact inner path, for each task."""
+
+import copy
+
+import numpy as np
+
+from analytic import statement
+from maml_bench.adaptation import exact_path, stochastic_path
+from maml_bench.claims.claim import Claim, Measurement, by_cell, footprint
+from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
+from maml_bench.exact import path_drift, path_first_moment, path_second_moment
+from maml_bench.montecarlo.batches import Draw
+from maml_bench.montecarlo.limits import mean, norm_of_mean
+from maml_bench.problems.noise import Mirrored
+from maml_bench.setting import Setting
+
+
+def _errors(setting: Setting):
+    """``errors(tasks, rng, replicates)``: w_N - w~_N, shape (replicates, *batch_shape, d),
+    with samples from ``tasks``.
+    """
+    inner = setting.inner
+    exact = exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[-1]
+
+    def errors(tasks, rng, replicates):
+        start = np.broadcast_to(setting.w, (replicates, *exact.shape))
+        return stochastic_path(tasks, start, inner, rng)[-1] - exact
+
+    return errors
+
+
+def distances(setting: Setting) -> Draw:
+    """Replicates of ||w_N - w~_N||."""
+    errors = _errors(setting)
+    return lambda rng, replicates: by_cell(np.linalg.norm(errors(setting.tasks, rng, replicates), axis=-1), 0)
+
+
+def squared_distances(setting: Setting) -> Draw:
+    """Replicates of ||w_N - w~_N||^2."""
+    errors = _errors(setting)
+
+    def draw(rng, replicates):
+        error = errors(setting.tasks, rng, replicates)
+        return by_cell(np.vecdot(error, error), 0)
+
+    return draw
+
+
+def antithetic_errors(setting: Setting) -> Draw:
+    """Replicates of w_N - w~_N, averaged over a path and the path of the mirrored noise: odd errors cancel."""
+    errors = _errors(setting)
+    mirrored = Mirrored(setting.tasks)
+
+    def draw(rng, replicates):
+        twin = copy.deepcopy(rng)
+        pair = errors(setting.tasks, rng, replicates) + errors(mirrored, twin, replicates)
+        return by_cell(pair / 2, 1)
+
+    return draw
+
+
+def rounding(setting: Setting) -> float:
+    """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
+    path = exact_path(setting.tasks, setting.w, setting.inner.alpha, setting.inner.steps)
+    return 16 * np.finfo(float).eps * len(path) * float(np.linalg.norm(path, axis=-1).max())
+
+
+_REQUIRES = first_reason(single_loss, noisy_path_in_ball)
+
+MEASUREMENTS = {
+    "prop2-first": Measurement("E ||w_N - w~_N||", distances, mean, path_first_moment, footprint, _REQUIRES, rounding),
+    "prop2-second": Measurement(
+        "E ||w_N - w~_N||^2", squared_distances, mean, path_second_moment, footprint, _REQUIRES
+    ),
+    "prop2-mean": Measurement(
+        "||E w_N - w~_N||", antithetic_errors, norm_of_mean, path_drift, footprint, _REQUIRES, rounding
+    ),
+}
+
+CLAIMS = tuple(
+    Claim(name, form, bound, measurement)
+    for name, measurement in MEASUREMENTS.items()
+    for form, bound in statement(name).forms.items()
+)

@@ -1,0 +1,267 @@
+r"""Propositions 3 and 4: bias and second moment of the stochastic meta gradient.
+
+The bias is for the family and (form ``smooth``) for each task. It is small against the noise, so the sampler removes
+all noise whose mean is known, in four steps. None changes the mean.
+
+1. Hessian batches and the final gradient are fresh and enter linearly: given the inner path, the mean over them puts
+   population Hessians and gradients in their place. So the estimand is :math:`E F(\xi)` less F(0), with
+   :math:`F(\xi)` the product along the path whose gradient noise is :math:`\xi = (\xi_0, \dots, \xi_{N-1})`.
+2. A path and the path of the mirrored noise are averaged: what is odd in the noise cancels.
+3. Each :math:`\xi_j` has mean zero given the past. So has any linear function of :math:`\xi`;
+   F's derivative at 0 is a control variate.
+4. Both sampling models of `maml_bench.problems.noise` give :math:`\xi_j` the covariance
+   :math:`(\sigma_g^2/(dS)) I` at whatever point. So a quadratic function :math:`\xi^TQ\xi/2` has the mean
+   :math:`(\sigma_g^2/(dS))\,\mathrm{tr}\,Q/2`. With F's second derivative as Q this mean is the bias to first order
+   in 1/S, and sampling is left with the rest.
+
+The derivatives are central differences over the size of the noise; they need not be accurate, as any linear or
+quadratic function will do. The factor of the control variate, one a task, is fitted to a pilot sample, so that
+it does no harm where the noise is too large for an expansion; the pilot has a stream of its own and is
+independent of the replicates.
+
+The second moment is for the family. All noise is sampled, in mirrored pairs, which removes from the sample what is odd
+in the noise: the terms of first order.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytic import statement
+from maml_bench.adaptation import exact_path, stochastic_path
+from maml_bench.claims.claim import Claim, Measurement, footprint
+from maml_bench.claims.constants import constants_of_each_task
+from maml_bench.claims.requirements import exact_hessian, first_reason, noisy_path_in_ball, single_loss
+from maml_bench.exact import meta_gradient_bias, meta_gradient_second_moment, meta_gradients
+from maml_bench.meta_gradient import stochastic_meta_gradient
+from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw
+from maml_bench.montecarlo.limits import mean, norm_of_mean
+from maml_bench.montecarlo.looks import BLOCK_FLOATS
+from maml_bench.problems.noise import Mirrored, Noise, NoisyTasks
+from maml_bench.problems.protocol import Tasks
+from maml_bench.setting import Setting
+
+PILOT = 256
+"""Pairs of paths, at most, to which the factors of the control variates are fitted."""
+
+
+LARGEST_EXPANSION = 2**21
+"""Most numbers in the derivatives, of first or second order, of all tasks; those with more are not used."""
+
+
+def mean_along(tasks: Tasks, path: np.ndarray, alpha: float) -> np.ndarray:
+    """Mean of the stochastic meta gradient given the inner path ``(N + 1, ..., d)``:
+    population Hessians and gradient.
+    """
+    vector = tasks.grad(path[-1])
+    for point in path[-2::-1]:
+        vector = vector - alpha * tasks.hvp(point, vector)
+    return vector
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The part of `mean_along` of first and second order in the noise of the path; M = N d numbers, tasks on one axis.
+
+    Attributes
+    ----------
+    linear : array (tasks, M, d)
+    quadratic : array (tasks, M, M, d) or None
+        Half the second derivative. None where the covariance of the noise is not known, or for want of memory.
+    mean : array (tasks, d)
+        Mean of the quadratic part.
+    """
+
+    linear: np.ndarray
+    quadratic: np.ndarray | None
+    mean: np.ndarray
+
+    def centered(self, noise: np.ndarray) -> np.ndarray:
+        """The expansion at ``noise`` (replicates, tasks, M), less its mean: (replicates, tasks, d), of mean zero."""
+        noise = noise.swapaxes(0, 1)
+        result = noise @ self.linear
+        if self.quadratic is not None:
+            count, size, _, dim = self.quadratic.shape
+            pushed = (noise @ self.quadratic.reshape(count, size, size * dim)).reshape(count, -1, size, dim)
+            result += np.vecmat(noise, pushed)
+        return result.swapaxes(0, 1) - self.mean
+
+
+def expand(setting: Setting) -> Expansion | None:
+    """The expansion by central differences; None without noise, or for want of memory."""
+    tasks, inner = setting.tasks, setting.inner
+    count, size, dim = math.prod(tasks.batch_shape), inner.steps * tasks.dim, tasks.dim
+    variance = tasks.regularity.sigma_g**2 / (dim * inner.S)
+    step, order = math.sqrt(variance), _order(setting)
+    if step == 0 or order == 0:
+        return None
+
+    def values(noise):
+        """`mean_along` for rows of noise (m, M), the same for all tasks: (m, tasks, d)."""
+        rows = noise.reshape(len(noise), inner.steps, *(1,) * len(tasks.batch_shape), dim)
+        path = [np.broadcast_to(setting.w, (len(noise), *tasks.batch_shape, dim))]
+        for number in range(inner.steps):
+            path.append(path[-1] - inner.alpha * (tasks.grad(path[-1]) + rows[:, number]))
+        return mean_along(tasks, np.stack(path), inner.alpha).reshape(len(noise), count, dim)
+
+    axes = step * np.eye(size)
+    ahead, behind = values(axes), values(-axes)
+    linear = np.moveaxis((ahead - behind) / (2 * step), 0, 1)
+    if order == 1:
+        return Expansion(linear, None, np.zeros((count, dim)))
+    twice = 2 * values(np.zeros((1, size)))
+    bend = ahead + behind - twice
+    quadratic = np.empty((count, size, size, dim))
+    for row in range(size):
+        both = values(axes[row] + axes) + values(-axes[row] - axes) - twice
+        quadratic[:, row] = np.moveaxis(both - bend - bend[row], 0, 1) / (4 * step**2)
+    return Expansion(linear, quadratic, variance * np.einsum("taad->td", quadratic))
+
+
+def _order(setting):
+    """Order of the expansion: 2 where memory allows and the covariance of the noise is known."""
+    tasks, size = setting.tasks, setting.inner.steps * setting.tasks.dim
+    first = math.prod(tasks.batch_shape) * size * tasks.dim
+    known = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)
+    return int(first <= LARGEST_EXPANSION) + int(known and first * size <= LARGEST_EXPANSION)
+
+
+def _pairs(setting: Setting):
+    """``pairs(rng, replicates)``: G^_i - grad calL_i(w) and its control variate,
+    each averaged over a path and its mirror image.
+
+    Both have the shape (replicates, tasks, d).
+    """
+    inner, tasks = setting.inner, setting.tasks
+    expansion, exact = expand(setting), meta_gradients(setting)
+    mirrored, leading = Mirrored(tasks), (1,) * len(tasks.batch_shape)
+
+    def one(source, rng, replicates):
+        start = np.broadcast_to(setting.w, (replicates, *leading, tasks.dim))
+        path = stochastic_path(source, start, inner, rng)
+        noise = (path[:-1] - path[1:]) / inner.alpha - tasks.grad(path[:-1])
+        rows = np.moveaxis(noise.reshape(inner.steps, replicates, -1, tasks.dim), 0, 2)
+        error = mean_along(tasks, path, inner.alpha).reshape(replicates, -1, tasks.dim) - exact
+        rows = rows.reshape(*rows.shape[:2], -1)
+        return np.stack([error, expansion.centered(rows) if expansion else np.zeros_like(error)])
+
+    def pairs(rng, replicates):
+        twin = copy.deepcopy(rng)
+        return (one(tasks, rng, replicates) + one(mirrored, twin, replicates)) / 2
+
+    return pairs
+
+
+def biases(setting: Setting) -> Draw:
+    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), noise of known mean removed:
+    see the head of this file.
+    """
+    pairs = _pairs(setting)
+    size = min(PILOT, max(BATCHES_PER_BLOCK, 4 * BLOCK_FLOATS // _footprint(setting)))
+    pilot = pairs(np.random.default_rng(PILOT), size)
+    error, control = pilot - pilot.mean(1, keepdims=True)
+    square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
+    factor = np.divide(product, square, out=np.zeros_like(square), where=square > 0)[:, None]
+
+    def draw(rng, replicates):
+        error, control = pairs(rng, replicates)
+        return error - factor * control
+
+    return draw
+
+
+def family_bias(setting: Setting) -> Draw:
+    """Replicates of the mean over tasks of `biases`, (replicates, 1, d)."""
+    draw = biases(setting)
+    return lambda rng, replicates: draw(rng, replicates).mean(1, keepdims=True)
+
+
+def exact_bias(setting: Setting) -> np.ndarray | None:
+    """||E G^_i - grad calL_i(w)|| for each task."""
+    bias = meta_gradient_bias(setting)
+    return None if bias is None else np.linalg.norm(bias, axis=-1)
+
+
+def exact_family_bias(setting: Setting) -> np.ndarray | None:
+    """||E_i E G^_i - grad calL(w)||, one cell."""
+    bias = meta_gradient_bias(setting)
+    return None if bias is None else np.linalg.norm(bias.mean(0, keepdims=True), axis=-1)
+
+
+def rounding(setting: Setting) -> float:
+    """What rounding can add to a norm of the bias: a few units in the last place of what is
+    multiplied up and subtracted.
+    """
+    inner, tasks = setting.inner, setting.tasks
+    path = exact_path(tasks, setting.w, inner.alpha, inner.steps)
+    growth = (1 + inner.alpha * tasks.regularity.L) ** inner.steps
+    size = np.linalg.norm(meta_gradients(setting), axis=-1).max() + growth * tasks.regularity.L * np.abs(path).max()
+    return 16 * np.finfo(float).eps * len(path) * float(size)
+
+
+def _footprint(setting: Setting) -> int:
+    numbers = math.prod(setting.tasks.batch_shape) * setting.inner.steps * setting.tasks.dim
+    return max(footprint(setting), numbers * (setting.tasks.dim if _order(setting) == 2 else 1))
+
+
+_REQUIRES = first_reason(single_loss, exact_hessian, noisy_path_in_ball)
+
+
+FAMILY = Measurement(
+    "||E_i E G^_i - grad calL(w)||",
+    family_bias,
+    norm_of_mean,
+    exact_family_bias,
+    _footprint,
+    _REQUIRES,
+    rounding,
+)
+
+
+EACH_TASK = Measurement(
+    "||E G^_i - grad calL_i(w)||",
+    biases,
+    norm_of_mean,
+    exact_bias,
+    _footprint,
+    _REQUIRES,
+    rounding,
+    constants=constants_of_each_task,
+)
+
+
+def squares(setting: Setting) -> Draw:
+    """Replicates of ||G^_i||^2, the mean over tasks and over a draw and its mirror image; shape (replicates, 1)."""
+    tasks = setting.tasks
+    mirrored, leading = Mirrored(tasks), (1,) * len(tasks.batch_shape)
+
+    def one(source, rng, replicates):
+        start = np.broadcast_to(setting.w, (replicates, *leading, tasks.dim))
+        gradient = stochastic_meta_gradient(source, start, setting.inner, setting.hessian, rng)
+        return np.vecdot(gradient, gradient).reshape(replicates, -1).mean(1, keepdims=True)
+
+    def draw(rng, replicates):
+        twin = copy.deepcopy(rng)
+        return (one(tasks, rng, replicates) + one(mirrored, twin, replicates)) / 2
+
+    return draw
+
+
+def exact_square(setting: Setting) -> np.ndarray | None:
+    """E_i E ||G^_i||^2, one cell."""
+    moments = meta_gradient_second_moment(setting)
+    return None if moments is None else moments.mean(keepdims=True)
+
+
+SQUARE = Measurement("E_i E ||G^_i||^2", squares, mean, exact_square, footprint, _REQUIRES)
+
+
+_BIAS = {"smooth": EACH_TASK}
+
+
+CLAIMS = (
+    *(Claim("prop3", form, bound, _BIAS.get(form, FAMILY)) for form, bound in statement("prop3").forms.items()),
+    *(Claim("prop4", form, bound, SQUARE) for form, bound in statement("prop4").forms.items()),
+)

@@ -1,0 +1,1 @@
+"""The command line: ``maml-bench``, also as ``python -m maml_bench``."""

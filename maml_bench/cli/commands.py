@@ -1,0 +1,283 @@
+"""The command line: ``maml-bench claims | theory | check | power | audit | study | report``."""
+
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from analytic import STATEMENTS, arguments, statement
+from maml_bench import claims
+from maml_bench.auditing import audit
+from maml_bench.cli import terminal
+from maml_bench.cli.options import problem_options, setting_from, setting_options, tasks_from
+from maml_bench.montecarlo.workers import Workers
+from maml_bench.power import power
+from maml_bench.study.run import Study, rows, run
+from maml_bench.study.site import write_index
+from maml_bench.verdict import METHODS, check
+
+STUDIES = (
+    "summary",
+    "inner-path",
+    "meta-smoothness",
+    "meta-gradient-bias",
+    "second-moment",
+    "hessian-estimators",
+    "step-size",
+    "finite-sum",
+    "calibration",
+)
+EXIT_CODES = {"holds": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
+INTERRUPTED = 130
+OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
+OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
+
+
+def main() -> None:
+    """Entry point: bad input ends with one line and code 2, Ctrl-C with one line and code 130."""
+    _guarded(cli)
+
+
+def run_study_script(study: Study) -> None:
+    """Command line of a study's script: the same options as ``maml-bench study``."""
+    command = click.Command(
+        "study", params=study_command.params[1:], help=f"Run the study {study.name}: {study.title}."
+    )
+    command.callback = lambda **options: _study(study, **options)
+    _guarded(command)
+
+
+def _guarded(command: click.Command) -> None:
+    try:
+        code = command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; finished rows are kept, the same command goes on from there", file=sys.stderr)
+        code = INTERRUPTED
+    except (ValueError, OverflowError, OSError, MemoryError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        code = 2
+    sys.exit(code or 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+def cli():
+    """A testbench for the theory of multi-step MAML.
+
+    Measures the left-hand sides of its statements and compares them with the bounds.
+    """
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def workers_options(command):
+    """Add the options that say where replicates are computed."""
+    for option in (
+        click.option("--cluster", default="", help="Address of a Dask scheduler, such as tcp://host:8786."),
+        click.option("--processes", is_flag=True, help="Processes in place of threads."),
+        click.option("--workers", default=1, show_default=True, help="Workers here; no number depends on it."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command("claims")
+@json_option
+def claims_command(as_json):
+    """List the claims that can be checked, with their forms."""
+    listed = [
+        {
+            "claim": name,
+            "forms": claims.forms(name),
+            "measured": claims.get(name, claims.forms(name)[0]).measurement.words,
+        }
+        for name in claims.names()
+    ]
+    if as_json:
+        click.echo(json.dumps(listed, indent=1))
+        return
+    terminal.print_table(
+        ["claim", "forms", "measured"], [[x["claim"], ", ".join(x["forms"]), x["measured"]] for x in listed]
+    )
+
+
+@cli.command("theory")
+@click.argument("name", required=False, metavar="[STATEMENT]")
+@click.option("--latex", is_flag=True, help="Formulas in LaTeX.")
+@json_option
+def theory_command(name, latex, as_json):
+    """Print a statement: in words, its hypotheses, all forms, and where each is proved. Without a name: list all."""
+    if name is None:
+        if as_json:
+            click.echo(json.dumps([{"statement": s.name, "title": s.title} for s in STATEMENTS.values()], indent=1))
+        else:
+            terminal.print_table(["statement", "what it is about"], [[s.name, s.title] for s in STATEMENTS.values()])
+        return
+    chosen = statement(name)
+    if as_json:
+        click.echo(json.dumps(terminal.statement_as_dict(chosen), indent=1))
+    else:
+        click.echo(terminal.statement_text(chosen, latex))
+
+
+@cli.command("check")
+@click.argument("claim")
+@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@setting_options
+@click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: how sharp could it be?")
+@click.option("--seed", default=0, show_default=True, help="Seed of the replicates.")
+@click.option("--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely.")
+@click.option("--budget", default=1_000_000, show_default=True, help="Most replicates to draw.")
+@click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in.")
+@click.option(
+    "--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative)."
+)
+@click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True, help="How to measure.")
+@workers_options
+@json_option
+def check_command(
+    claim,
+    form,
+    as_json,
+    factor,
+    seed,
+    confidence,
+    budget,
+    seconds,
+    precision,
+    method,
+    workers,
+    processes,
+    cluster,
+    **problem,
+):
+    """Check one claim on one problem.
+
+    Exit code: 0 holds, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
+    """
+    verdict = check(
+        claims.get(claim, form).scaled(factor),
+        setting_from(**problem),
+        seed=seed,
+        confidence=confidence,
+        budget=budget,
+        seconds=seconds,
+        precision=precision,
+        method=method,
+        workers=Workers(workers, processes, cluster),
+    )
+    if as_json:
+        click.echo(json.dumps(verdict.as_dict(), indent=1))
+    else:
+        terminal.print_verdict(verdict)
+    return EXIT_CODES[verdict.outcome]
+
+
+@cli.command("power")
+@click.argument("claim")
+@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@setting_options
+@click.option("--runs", default=20, show_default=True, help="Runs of the check, each with a seed of its own.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first run; the next has the next.")
+@click.option("--confidence", default=0.99, show_default=True, help="Confidence of each run.")
+@click.option("--budget", default=100_000, show_default=True, help="Replicates of each run.")
+@workers_options
+@json_option
+def power_command(claim, form, runs, seed, confidence, budget, workers, processes, cluster, as_json, **problem):
+    """How false would the bound have to be before the bench notices?
+
+    Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`,
+    with 95 % intervals.
+    """
+    chosen = claims.get(claim, form)
+    seeds = range(arguments.seed(seed), arguments.seed(seed) + arguments.natural("runs", runs))
+    found = power(
+        chosen,
+        setting_from(**problem),
+        seeds=seeds,
+        confidence=confidence,
+        budget=budget,
+        workers=Workers(workers, processes, cluster),
+    )
+    if as_json:
+        click.echo(json.dumps(terminal.power_as_dict(chosen, found), indent=1))
+    else:
+        terminal.print_power(chosen, found)
+
+
+@cli.command("audit")
+@problem_options
+@click.option("--seed", default=0, show_default=True, help="Seed of the attacks.")
+@click.option("--error", default=1e-3, show_default=True, help="Probability that a correct sampler is blamed.")
+@json_option
+def audit_command(seed, error, as_json, **problem):
+    """Attack the certificate of a problem: derivatives, samples and constants.
+
+    For a problem of your own call `maml_bench.audit(tasks)`. Exit code: 0 nothing found, 1 a violation, 2 bad input.
+    """
+    found = audit(tasks_from(**problem), seed=seed, error=error)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=1))
+    else:
+        terminal.print_audit(found)
+    return 0 if found.passed else 1
+
+
+@cli.command("study")
+@click.argument("name")
+@click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets: a look in well under a minute.")
+@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
+@click.option("--seed", default=0, show_default=True)
+@workers_options
+@json_option
+def study_command(name, **options):
+    """Run the study NAME and write its report. A run that was stopped goes on where it was."""
+    _study(load_study(name), **options)
+
+
+@cli.command("report")
+@click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets.")
+@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
+@click.option("--seed", default=0, show_default=True)
+@workers_options
+def report_command(**options):
+    """Run all studies and write their reports and index.html. A run that was stopped goes on where it was."""
+    for name in STUDIES:
+        _study(load_study(name), as_json=False, **options)
+
+
+def load_study(name: str) -> Study:
+    """The study called ``name``, from ``studies/``.
+
+    Raises
+    ------
+    ValueError
+        If there is none; lists those there are.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}")
+    return importlib.import_module(f"studies.{name.replace('-', '_')}").STUDY
+
+
+def _study(study: Study, *, quick, output, seed, workers, processes, cluster, as_json) -> None:
+    output = output or (QUICK_OUTPUT if quick else OUTPUT)
+    directory = output / study.name
+    console = Console(stderr=True)
+    findings = []
+    found = run(study, directory, quick=quick, seed=seed, workers=Workers(workers, processes, cluster))
+    for finding in terminal.progress(found, rows(study, quick), study.name, console):
+        findings.append(finding)
+        if as_json:
+            click.echo(json.dumps(finding.row()))
+    (directory / "report.md").write_text(study.tell(findings, directory))
+    index = write_index(output, STUDIES)
+    if not as_json:
+        terminal.print_findings(study, findings)
+        click.echo(f"report: {directory / 'report.md'}\nall reports: {index}")

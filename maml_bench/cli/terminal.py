@@ -1,0 +1,182 @@
+"""What the command line prints: tables at 80 columns, progress, statements and verdicts."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from analytic import Statement
+from maml_bench.auditing import Audit
+from maml_bench.claims import Claim
+from maml_bench.power import Power, Rate
+from maml_bench.study.findings import Finding
+from maml_bench.study.run import Study
+from maml_bench.study.tables import OUTCOMES, number
+from maml_bench.verdict import Verdict
+
+MOST_LINES = 40
+COLORS = {"holds": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), title: str = ""
+) -> None:
+    """Print a table; the columns numbered in ``right`` are right-aligned."""
+    right = set(right)
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index in right else "left")
+    for row in rows:
+        table.add_row(*(number(x) if isinstance(x, float) else str(x) for x in row))
+    Console().print(table)
+
+
+def progress(items: Iterable[Finding], total: int, label: str, console: Console) -> Iterator[Finding]:
+    """Pass items through under a progress bar that counts them and the outcomes that want attention."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    violated = 0
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total, note="")
+        for item in items:
+            violated += item.verdict.outcome == "violated"
+            bar.update(task, advance=1, note=f"{violated} violated" if violated else "")
+            yield item
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """Print one verdict as a short paragraph."""
+    console = Console(highlight=False)
+    scaled = "" if verdict.factor == 1 else f", bound times {verdict.factor:g}"
+    console.print(f"{verdict.claim} ({verdict.form}{scaled}): [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
+    if verdict.outcome == "not applicable":
+        console.print(f"  {verdict.reason}", markup=False)
+        return
+    limits = "" if verdict.method == "exact" else f" in [{verdict.lower:.4g}, {verdict.upper:.4g}]"
+    console.print(f"  measured  {verdict.value:.6g}{limits}", markup=False)
+    console.print(f"  bound     {verdict.bound:.6g}   measured/bound {number(verdict.ratio, 4)}")
+    drawn = "" if verdict.method == "exact" else f", {verdict.replicates:,} replicates, seed {verdict.seed}"
+    console.print(f"  {verdict.method}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")
+
+
+FACTORS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.05, 1.1, 1.25, 2.0)
+
+
+def _curve(found: Power) -> list[tuple[float, Rate, Rate]]:
+    """(factor, rate of ``violated``, rate of ``holds``), where the outcomes change and one
+    factor beyond on either side.
+    """
+    center = (found.noticed_at(0.5) + found.confirmed_at(0.5)) / 2
+    return [(center * factor, found.violated(center * factor), found.holds(center * factor)) for factor in FACTORS]
+
+
+def print_power(claim: Claim, found: Power) -> None:
+    """Print how often a scaled bound is found violated or found to hold."""
+    runs = len(found.noticed)
+    rows = [
+        [f"{factor:.4g}", *(f"{r.value:.2f} [{r.lower:.2f}, {r.upper:.2f}]" for r in (violated, holds))]
+        for factor, violated, holds in _curve(found)
+    ]
+    title = f"{claim.name} ({claim.form}), {runs} runs of {found.replicates:,} replicates"
+    print_table(["bound times", "says violated", "says holds"], rows, right=range(3), title=title)
+    for share in (0.5, 0.95):
+        if share < 1 - 1 / runs or share == 0.5:
+            print(
+                f"noticed in {share:.0%} of runs: bound times {found.noticed_at(share):.4g} or less; "
+                f"confirmed: times {found.confirmed_at(share):.4g} or more"
+            )
+
+
+def power_as_dict(claim: Claim, found: Power) -> dict:
+    """The power of a check as a JSON object."""
+    return {
+        "claim": claim.name,
+        "form": claim.form,
+        "replicates": found.replicates,
+        "noticed": found.noticed.tolist(),
+        "confirmed": found.confirmed.tolist(),
+        "curve": [
+            {"factor": factor, "violated": asdict(violated), "holds": asdict(holds)}
+            for factor, violated, holds in _curve(found)
+        ],
+    }
+
+
+def print_audit(found: Audit) -> None:
+    """Print an audit: its rows, and which statements may be applied."""
+    verdict = "no violation found" if found.passed else "violated"
+    rows = [[row.name, row.claimed, row.found, row.ratio, row.outcome, row.checked] for row in found.rows]
+    print_table(
+        ["name", "claimed", "found", "ratio", "outcome", "checked"],
+        rows,
+        title=f"{found.problem}: {verdict} (seed {found.seed}, {found.seconds:.1f} s)",
+    )
+    console = Console(highlight=False)
+    names = sorted({entry.statement for entry in found.applicable})
+    console.print(f"\napplies: {', '.join(names)}", markup=False)
+    for reason in sorted({entry.reason for entry in found.statements if entry.reason}):
+        forms = [f"{e.statement} ({e.form})" for e in found.statements if e.reason == reason]
+        console.print(f"does not apply, {reason}: {', '.join(forms)}", markup=False)
+
+
+def print_findings(study: Study, findings: Sequence[Finding]) -> None:
+    """Print a study's outcomes: a line for each claim, form and problem, or for all problems if those are too many."""
+    groups = {}
+    for finding in findings:
+        groups.setdefault((finding.verdict.claim, finding.verdict.form, finding.problem), []).append(finding)
+    if len(groups) > MOST_LINES:
+        groups = {}
+        for finding in findings:
+            groups.setdefault((finding.verdict.claim, finding.verdict.form), []).append(finding)
+    rows = []
+    for (claim, form, *_), chosen in groups.items():
+        counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
+        most = max(chosen, key=lambda f: -1.0 if math.isnan(f.verdict.ratio) else f.verdict.ratio)
+        rows.append([claim, form, *counts, most.verdict.ratio, most.problem])
+    header = ["claim", "form", "holds", "viol.", "open", "n/a", "ratio", "problem"]
+    print_table(
+        header, rows, right=range(2, 7), title=f"{study.title}\n(ratio: the largest measured / bound, on that problem)"
+    )
+
+
+def statement_text(statement: Statement, latex: bool) -> str:
+    """A statement with its forms, hypotheses and proofs."""
+    lines = [f"{statement.name}: {statement.title}", f"  source: arXiv 2002.07836, {statement.source}"]
+    lines.append(f"  bounds {statement.quantity_latex if latex else statement.quantity}")
+    if statement.remarks:
+        lines.append(f"  {statement.remarks}")
+    for form, bound in statement.forms.items():
+        formula = bound.latex() if latex else bound.text().replace("\n", "\n    ")
+        lines += ["", f"{form}:", f"    {formula}"]
+        lines += [f"  needs {condition.words}" for condition in bound.conditions]
+        lines += [f"  constants: {', '.join(bound.arguments)}", f"  proof: {bound.proof}"]
+    return "\n".join(lines)
+
+
+def statement_as_dict(statement: Statement) -> dict:
+    """A statement as a JSON object."""
+    return {
+        "statement": statement.name,
+        "title": statement.title,
+        "quantity": statement.quantity,
+        "source": statement.source,
+        "remarks": statement.remarks,
+        "forms": {
+            form: {
+                "formula": str(bound.expression),
+                "latex": bound.latex(),
+                "conditions": [condition.words for condition in bound.conditions],
+                "constants": bound.arguments,
+                "proof": bound.proof,
+            }
+            for form, bound in statement.forms.items()
+        },
+    }

@@ -1,0 +1,206 @@
+"""Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from analytic.arguments import nonnegative, positive
+from analytic.regularity import Regularity
+
+
+@dataclass(frozen=True)
+class AdditiveGaussian:
+    """``l(w; xi) = l(w) + xi.w`` with ``xi ~ N(0, (sigma_g^2/d) I)``.
+
+    ``E||grad l(w; xi) - grad l(w)||^2 = sigma_g^2`` at every w, and the Hessian is exact: ``sigma_H = 0``.
+    """
+
+    sigma_g: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "sigma_g", nonnegative("sigma_g", self.sigma_g))
+
+    @property
+    def sigma_H(self) -> float:
+        return 0.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "LinearTerm":
+        """The mean of ``size`` samples for each of ``shape`` points; its law is drawn directly."""
+        slope = rng.standard_normal((*shape, dim))
+        slope *= self.sigma_g / np.sqrt(dim * size)
+        return LinearTerm(slope)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearTerm:
+    """The perturbation ``slope.w``; ``slope`` has shape (..., d)."""
+
+    slope: np.ndarray
+
+    def __neg__(self):
+        return LinearTerm(-self.slope)
+
+    def loss(self, w):
+        return np.vecdot(self.slope, w)
+
+    def grad(self, w):
+        return self.slope
+
+    def hvp(self, w, v):
+        return np.zeros(())
+
+    def hess(self, w):
+        return np.zeros(())
+
+
+@dataclass(frozen=True)
+class RandomPhase:
+    """``l(w; z, phi) = l(w) + a cos(z.w + phi)``, z uniform on the sphere of radius kappa, phi uniform on [0, 2 pi).
+
+    Averaging over phi alone gives, at every w, a zero mean and ``sigma_g^2 = a^2 kappa^2 / 2``,
+    ``sigma_H^2 = a^2 kappa^4 / 2`` with equality: Assumption 3 is met with equality everywhere.
+    """
+
+    amplitude: float
+    kappa: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "amplitude", nonnegative("amplitude", self.amplitude))
+        object.__setattr__(self, "kappa", positive("kappa", self.kappa))
+
+    @property
+    def sigma_g(self) -> float:
+        return self.amplitude * self.kappa / np.sqrt(2)
+
+    @property
+    def sigma_H(self) -> float:
+        return self.amplitude * self.kappa**2 / np.sqrt(2)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "Waves":
+        direction = rng.standard_normal((*shape, size, dim))
+        direction *= self.kappa / np.linalg.norm(direction, axis=-1, keepdims=True)
+        return Waves(self.amplitude, direction, rng.uniform(0, 2 * np.pi, (*shape, size)))
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """The perturbation: the mean over the batch of ``amplitude cos(direction.w + phase)``.
+
+    ``direction`` has shape (..., batch, d), ``phase`` (..., batch).
+    """
+
+    amplitude: float
+    direction: np.ndarray
+    phase: np.ndarray
+
+    def __neg__(self):
+        return Waves(-self.amplitude, self.direction, self.phase)
+
+    def _angle(self, w):
+        return np.matvec(self.direction, w) + self.phase
+
+    @property
+    def _weight(self):
+        return self.amplitude / self.phase.shape[-1]
+
+    def loss(self, w):
+        return self._weight * np.cos(self._angle(w)).sum(-1)
+
+    def grad(self, w):
+        return np.vecmat(-self._weight * np.sin(self._angle(w)), self.direction)
+
+    def hvp(self, w, v):
+        return np.vecmat(-self._weight * np.cos(self._angle(w)) * np.matvec(self.direction, v), self.direction)
+
+    def hess(self, w):
+        weighted = -self._weight * np.cos(self._angle(w))[..., None] * self.direction
+        return weighted.swapaxes(-1, -2) @ self.direction
+
+
+Noise = AdditiveGaussian | RandomPhase
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyTasks:
+    """Population tasks whose samples carry an independent perturbation."""
+
+    population: object
+    noise: Noise
+
+    @property
+    def dim(self) -> int:
+        return self.population.dim
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.population.batch_shape
+
+    @cached_property
+    def regularity(self) -> Regularity:
+        return replace(self.population.regularity, sigma_g=self.noise.sigma_g, sigma_H=self.noise.sigma_H)
+
+    def __getitem__(self, index) -> "NoisyTasks":
+        return NoisyTasks(self.population[index], self.noise)
+
+    def loss(self, w, sample=None):
+        return _plus(self.population.loss(w), sample and sample.loss(w))
+
+    def grad(self, w, sample=None):
+        return _plus(self.population.grad(w), sample and sample.grad(w))
+
+    def hvp(self, w, v, sample=None):
+        return _plus(self.population.hvp(w, v), sample and sample.hvp(w, v))
+
+    def hess(self, w, sample=None):
+        return _plus(self.population.hess(w), sample and sample.hess(w))
+
+    def sample(self, rng: np.random.Generator, w: np.ndarray, size: int):
+        """Independent data for each leading index of ``w`` and each task: the mean of ``size`` samples."""
+        return self.noise.draw(rng, np.broadcast_shapes(w.shape[:-1], self.batch_shape), self.dim, size)
+
+
+def _plus(value, perturbation):
+    return value if perturbation is None else value + perturbation
+
+
+@dataclass(frozen=True, eq=False)
+class Mirrored:
+    """Tasks whose samples are ``-sample``: equal in law to the original, with errors of opposite sign.
+
+    Run an algorithm once on ``tasks`` and once on ``Mirrored(tasks)`` with generators in the same state, and average:
+    whatever is odd in the noise cancels.
+    """
+
+    tasks: object
+
+    @property
+    def dim(self) -> int:
+        return self.tasks.dim
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.tasks.batch_shape
+
+    @property
+    def regularity(self) -> Regularity:
+        return self.tasks.regularity
+
+    def __getitem__(self, index) -> "Mirrored":
+        return Mirrored(self.tasks[index])
+
+    def loss(self, w, sample=None):
+        return self.tasks.loss(w, sample)
+
+    def grad(self, w, sample=None):
+        return self.tasks.grad(w, sample)
+
+    def hvp(self, w, v, sample=None):
+        return self.tasks.hvp(w, v, sample)
+
+    def hess(self, w, sample=None):
+        return self.tasks.hess(w, sample)
+
+    def sample(self, rng, w, size):
+        drawn = self.tasks.sample(rng, w, size)
+        return None if drawn is None else -drawn

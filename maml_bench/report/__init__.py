@@ -1,1 +1,0 @@
-"""Telling findings: tables, figures, Markdown and the HTML index."""

@@ -1,0 +1,1 @@
+"""Studies: questions as data, run case by case, and told as a report."""

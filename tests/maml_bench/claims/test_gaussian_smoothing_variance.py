@@ -1,0 +1,199 @@
+"""Proposition 7 against exact variances, in every combination of norm, family and data.
+
+Tests of a mean reject at five standard errors (false alarm about 6e-7 each, by normal approximation). Seeds are
+fixed; ten were tried.
+"""
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims import gaussian_smoothing, hessian_draws
+from maml_bench.hessians import GaussianSmoothing, ZerothOrder
+from maml_bench.problems import (
+    AdditiveGaussian,
+    FiniteSum,
+    Kink,
+    Logistic,
+    Quadratic,
+    RandomPhase,
+    RankOne,
+    SoftmaxBandit,
+    Trigonometric,
+)
+
+INNER = InnerLoop(alpha=0.05, steps=2, D=3)
+NAMES = ["prop7-vector", "prop7-frobenius", "prop7-spectral"]
+FAMILIES = {
+    "quadratic": Quadratic.random(4, 3, 1),
+    "trigonometric": Trigonometric.random(4, 3, 1),
+    "kink": Kink.random(4, 3, 1),
+    "rank-one": RankOne.random(4, 3, 1),
+}
+
+
+def setting(tasks, nu=0.4, directions=3, data="resampled"):
+    return Setting(tasks, np.linspace(-0.5, 1.0, tasks.dim), INNER, GaussianSmoothing(nu, directions, data=data))
+
+
+def assert_mean(values, expected):
+    error = np.abs(values.mean(0) - expected) / (values.std(0) / np.sqrt(len(values)))
+    assert np.all(error < 5), f"{error} standard errors"
+
+
+def replicates(name, case, count=20_000):
+    return claims.get(name).measurement.sampler(case)(np.random.default_rng(3), count)
+
+
+@pytest.mark.parametrize("directions", [1, 3], ids=["gram", "matrix"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_replicates_have_the_exact_variance_as_mean(family, directions):
+    case = setting(FAMILIES[family], directions=directions)
+    assert_mean(replicates("prop7-vector", case), hessian_draws.vector_variance(case))
+    assert_mean(replicates("prop7-frobenius", case), hessian_draws.frobenius_variance(case))
+
+
+@pytest.mark.parametrize("noise", [AdditiveGaussian(0.3), RandomPhase(0.3, 1.5)], ids=repr)
+@pytest.mark.parametrize("data", ["resampled", "population"])
+def test_with_noise(noise, data):
+    clean = setting(FAMILIES["trigonometric"])
+    case = setting(clean.tasks.with_noise(noise), data=data)
+    added = 2 * noise.sigma_g**2 / (3 * 3 * 0.4**2) if data == "resampled" else 0.0
+    for name, exact, size in [
+        ("prop7-vector", hessian_draws.vector_variance, 1),
+        ("prop7-frobenius", hessian_draws.frobenius_variance, 4),
+    ]:
+        np.testing.assert_allclose(exact(case), exact(clean) + size * added, rtol=1e-12)
+        assert_mean(replicates(name, case), exact(case))
+        assert check(name, case).bound == pytest.approx(check(name, clean).bound + size * added, rel=1e-12)
+
+
+def test_shared_data_cancel_additive_noise_and_no_other():
+    tasks = FAMILIES["trigonometric"]
+    clean, shared = setting(tasks), setting(tasks.with_noise(AdditiveGaussian(2.0)), data="shared")
+    found, reference = check("prop7-vector", shared), check("prop7-vector", clean)
+    assert (found.value, found.bound, found.method) == (reference.value, reference.bound, "exact")
+    assert_mean(replicates("prop7-vector", shared), hessian_draws.vector_variance(shared))
+    for name in NAMES:
+        waves = check(name, setting(tasks.with_noise(RandomPhase(0.3, 1.5)), data="shared"))
+        assert waves.outcome == "not applicable"
+        assert "sampled loss" in waves.reason
+
+
+@pytest.mark.parametrize("dim", [1, 2, 7])
+def test_multiple_of_the_identity_nearly_attains_the_vector_bound(dim):
+    case = setting(Quadratic(-2 * np.eye(dim), np.ones((1, dim))))
+    assert check("prop7-vector", case).ratio == pytest.approx((dim + 1) / (dim + 2), rel=1e-12)
+    assert check("prop7-frobenius", case).ratio == pytest.approx((dim + 1) / (dim + 2), rel=1e-12)
+    for name in ("prop7-vector", "prop7-frobenius"):
+        found = check(name, case, form="refined")
+        assert (found.outcome, found.ratio) == ("holds", pytest.approx(1, rel=1e-12))
+
+
+def test_exact_values_on_quadratics():
+    tasks = FAMILIES["quadratic"]
+    case = setting(tasks)
+    v = hessian_draws.directions_at(case)
+    square = np.linalg.norm(tasks.A) ** 2
+    pushed = np.linalg.norm(v @ tasks.A, axis=-1) ** 2
+    np.testing.assert_allclose(hessian_draws.vector_variance(case), (square + pushed) / 3)
+    np.testing.assert_allclose(hessian_draws.frobenius_variance(case), square * 5 / 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", ["sharp", "refined"])
+@pytest.mark.parametrize("family", ["quadratic", "trigonometric", "kink"])
+def test_holds_by_sampling(family, form, name):
+    found = check(name, setting(FAMILIES[family], directions=5), form=form, method="monte-carlo", budget=16_384)
+    assert (found.outcome, found.method) == ("holds", "monte-carlo")
+
+
+def test_sampling_tells_the_refined_constant_from_a_smaller_one():
+    case = setting(Quadratic(np.eye(3), np.ones((1, 3))), directions=20)
+    smaller = claims.get("prop7-vector", "refined").scaled(0.9)
+    assert check(smaller, case, method="monte-carlo").outcome == "violated"
+
+
+def test_spectral_against_matrices():
+    tasks, directions = Quadratic(np.diag([2.0, -1.0, 0.5]), np.ones((1, 3))), 4
+    case = setting(tasks, directions=directions)
+    u = np.random.default_rng(0).standard_normal((20_000, directions, 3))
+    deviations = tasks.A @ (u.mT @ u / directions - np.eye(3))
+    reference = np.linalg.norm(deviations, ord=2, axis=(-2, -1)) ** 2
+    values = replicates("prop7-spectral", case)[:, 0]
+    error = np.hypot(values.std(), reference.std()) / np.sqrt(20_000)
+    assert abs(values.mean() - reference.mean()) < 5 * error
+
+
+def test_one_dimension_has_one_norm():
+    case = setting(Trigonometric.random(1, 2, 4))
+    spectral, vector = check("prop7-spectral", case), check("prop7-vector", case)
+    assert spectral.method == "exact"
+    assert spectral.value**2 == pytest.approx(vector.value)
+    assert hessian_draws.frobenius_variance(case).max() == pytest.approx(vector.value)
+    found = check("prop7-spectral", case, method="monte-carlo", budget=16_384, precision=1e-3, confidence=1 - 1e-5)
+    assert found.lower <= hessian_draws.spectral_deviation(case)[found.cell] <= found.upper
+
+
+def test_spectral_needs_a_known_mean_and_for_sharp_enough_directions():
+    unknown = check("prop7-spectral", setting(SoftmaxBandit.random(3, 2, 0)))
+    assert "smoothed Hessian" in unknown.reason
+    few = check("prop7-spectral", setting(FAMILIES["trigonometric"], directions=3), budget=4096)
+    assert few.outcome == "not applicable"
+    assert "Q >= d" in few.reason
+
+
+@pytest.mark.parametrize(
+    "tasks", [SoftmaxBandit.random(3, 2, 0), Logistic.random(3, 2, 0).support], ids=["softmax", "logistic"]
+)
+def test_families_without_exact_values(tasks):
+    for name in ("prop7-vector", "prop7-frobenius"):
+        found = check(name, setting(tasks), budget=16_384)
+        assert (found.outcome, found.method) == ("holds", "monte-carlo")
+
+
+def test_vector_is_along_the_gradient():
+    tasks = Quadratic(np.eye(3), [[1.0, 1.0, 1.0], [1.0, 1.0, 4.0]])
+    case = Setting(tasks, np.ones(3), INNER, GaussianSmoothing(0.1, 2))
+    np.testing.assert_array_equal(hessian_draws.directions_at(case), [[1, 0, 0], [0, 0, -1]])
+
+
+def test_requirements():
+    def reason(case, name="prop7-vector"):
+        found = check(name, case)
+        assert found.outcome == "not applicable"
+        return found.reason
+
+    tasks = FAMILIES["trigonometric"]
+    for name in NAMES:
+        assert "GaussianSmoothing" in reason(Setting(tasks, np.ones(4), INNER, ZerothOrder(0.1, 2)), name)
+        assert "ball of radius" in reason(setting(FAMILIES["rank-one"]), name)
+        assert "one loss" in reason(setting(Logistic.random(3, 2, 0)), name)
+
+
+# Finite sums
+
+
+def test_finite_sum_on_quadratics():
+    A = np.diag([1.0, -0.5, 0.2])
+    support, target = (Quadratic(A, np.random.default_rng(k).standard_normal((2, 3))) for k in (0, 1))
+    case = setting(FiniteSum.pair(support, target))
+    found = check("finite-prop7-vector", case)
+    assert found.method == "exact"
+    assert found.value == pytest.approx(hessian_draws.vector_variance(setting(support)).max())
+    assert found.bound == pytest.approx(1.0 * 5 / 3)
+    sampled = check(
+        "finite-prop7-vector", case, method="monte-carlo", budget=16_384, precision=1e-3, confidence=1 - 1e-5
+    )
+    truth = hessian_draws.vector_variance(gaussian_smoothing.support(case))[sampled.cell]
+    assert sampled.lower <= truth <= sampled.upper
+
+
+def test_finite_sum_needs_exact_differences():
+    tasks = Logistic.random(3, 2, 0)
+    assert check("finite-prop7-vector", setting(tasks, data="population"), budget=16_384).outcome == "holds"
+    for data in ("resampled", "shared"):
+        found = check("finite-prop7-vector", setting(tasks, data=data))
+        assert found.outcome == "not applicable"
+        assert "population" in found.reason
+    assert "support and a target" in check("finite-prop7-vector", setting(FAMILIES["kink"])).reason

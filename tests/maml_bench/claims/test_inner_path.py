@@ -1,0 +1,95 @@
+"""Proposition 2: sampled against exact values, and wrong code against the sampled ones."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims import inner_path
+from maml_bench.exact import path_second_moment
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+
+
+def quadratic(steps=4, S=2, dim=3, sigma_g=0.7, alpha=0.2):
+    tasks = Quadratic.random(dim, 2, 0).with_noise(AdditiveGaussian(sigma_g))
+    return Setting(tasks, np.ones(dim), InnerLoop(alpha, steps, S=S))
+
+
+def scores(sampler, setting, truth, seeds, replicates=4000):
+    """z-scores of sample means against the truth, one for each seed (task 0)."""
+    draw = sampler(setting)
+    out = []
+    for seed in seeds:
+        values = draw(np.random.default_rng(seed), replicates)[:, 0]
+        out.append((values.mean() - truth[0]) / (values.std(ddof=1) / np.sqrt(replicates)))
+    return np.array(out)
+
+
+def test_scores_against_the_exact_second_moment_are_standard_normal():
+    setting = quadratic()
+    z = scores(inner_path.squared_distances, setting, path_second_moment(setting), range(300))
+    # Kolmogorov-Smirnov; false alarm 1e-4 but for the skew of a mean of 4000, which is below 0.03.
+    assert stats.kstest(z, "norm").pvalue > 1e-4
+
+
+@pytest.mark.parametrize("wrong", ["noise by S", "one step too few", "half the step size"])
+def test_scores_notice_wrong_code(wrong):
+    setting = quadratic()
+    truth = path_second_moment(setting)
+    broken = {
+        "noise by S": quadratic(S=4),
+        "one step too few": quadratic(steps=3),
+        "half the step size": quadratic(alpha=0.1),
+    }[wrong]
+    z = scores(inner_path.squared_distances, broken, truth, range(20))
+    assert stats.kstest(z, "norm").pvalue < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_extremal_quadratic_attains_the_sharp_second_moment(seed):
+    rng = np.random.default_rng(seed)
+    tasks = Quadratic.concave(dim=rng.integers(1, 30), curvature=rng.uniform(0.1, 5)).with_noise(AdditiveGaussian(2.0))
+    setting = Setting(tasks, rng.standard_normal(tasks.dim), InnerLoop(rng.uniform(0.01, 1), 7, S=3))
+    verdict = check("prop2-second", setting)
+    assert verdict.outcome == "holds"
+    assert verdict.method == "exact"
+    assert verdict.ratio == pytest.approx(1, abs=1e-12)
+
+
+def test_first_moment_of_the_extremal_quadratic_is_the_mean_of_a_chi_variable():
+    # e_N is Gaussian and isotropic, so E||e|| / s_N = sqrt(2/d) Gamma((d+1)/2) / Gamma(d/2) = sqrt(2/pi) in d = 1.
+    tasks = Quadratic.concave(dim=1).with_noise(AdditiveGaussian(1.0))
+    setting = Setting(tasks, np.ones(1), InnerLoop(0.3, 5))
+    verdict = check("prop2-first", setting, budget=200_000, precision=0.005)
+    assert verdict.lower / verdict.bound <= np.sqrt(2 / np.pi) <= verdict.upper / verdict.bound
+
+
+def test_mean_is_zero_on_quadratics_and_antithetic_pairs_see_it():
+    setting = quadratic()
+    assert check("prop2-mean", setting).value == 0
+    draw = inner_path.antithetic_errors(setting)(np.random.default_rng(0), 50)
+    assert np.abs(draw).max() < 1e-15
+    # Sampled, only rounding is left, which must not pass for a violation of the bound 0.
+    assert check("prop2-mean", setting, method="monte-carlo", budget=1000).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("noise", [AdditiveGaussian(1.0), RandomPhase(1.0, 1.0)])
+def test_antithetic_mean_is_unbiased_and_far_less_noisy(noise):
+    tasks = Trigonometric.random(2, 1, 3).with_noise(noise)
+    setting = Setting(tasks, np.ones(2), InnerLoop(0.1, 3, S=2))
+    errors = inner_path._errors(setting)
+    plain = errors(tasks, np.random.default_rng(0), 200_000)[:, 0]
+    paired = inner_path.antithetic_errors(setting)(np.random.default_rng(1), 20_000)[:, 0]
+    spread = np.sqrt(plain.var(0) / len(plain) + paired.var(0) / len(paired))
+    # Two coordinates, 5 standard errors: false alarm 1e-6.
+    assert np.all(np.abs(plain.mean(0) - paired.mean(0)) < 5 * spread)
+    assert np.all(paired.var(0) < plain.var(0) / 20)
+
+
+def test_one_task_violating_is_enough():
+    setting = quadratic()
+    worst = int(np.argmax(path_second_moment(setting)))
+    claim = claims.get("prop2-second")
+    verdict = check(claim.scaled(0.5), setting)
+    assert verdict.outcome == "violated"
+    assert verdict.cell == worst

@@ -1,0 +1,100 @@
+"""Proposition 1: the search for a supremum against suprema that are known."""
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims import smoothness
+from maml_bench.claims.constants import constants
+from maml_bench.problems import FAMILIES, AdditiveGaussian, Kink, Quadratic, RankOne, Trigonometric
+
+
+def test_one_step_on_a_quadratic_by_hand():
+    # The meta gradient is (I - A/2) grad l(w - grad l(w)/2), with the Hessian (I - A/2) A (I - A/2): diag(2, -1)
+    # becomes diag(0, -2.25), diag(1, 3) becomes diag(0.25, 0.75). The mean over both tasks is diag(0.125, -0.75).
+    tasks = Quadratic([np.diag([2.0, -1.0]), np.diag([1.0, 3.0])], np.zeros(2))
+    setting = Setting(tasks, np.array([1.0, 2.0]), InnerLoop(0.5, 1))
+    verdict = check("prop1", setting)
+    assert verdict.method == "exact"
+    assert verdict.value == pytest.approx(0.75)
+    # L = 3 and rho = 0: the bound is (1 + 3/2)^2 3.
+    assert verdict.bound == pytest.approx(18.75)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_search_finds_the_supremum_of_a_quadratic(seed):
+    tasks = Quadratic.random(6, 3, seed).with_noise(AdditiveGaussian(1.0))
+    setting = Setting(tasks, np.ones(6), InnerLoop(0.2, 3))
+    exact, found = (check("prop1", setting, method=method) for method in ("exact", "search"))
+    assert (exact.method, found.method) == ("exact", "search")
+    assert found.value == pytest.approx(exact.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["exact", "search"])
+def test_the_concave_quadratic_attains_the_bound(method):
+    setting = Setting(Quadratic.concave(3, curvature=2.0), np.ones(3), InnerLoop(0.1, 4))
+    for form in claims.forms("prop1"):
+        assert check("prop1", setting, form=form, method=method).ratio == pytest.approx(1, abs=1e-9)
+        assert check("prop1", setting, form=form, method=method).outcome == "holds"
+        assert check(claims.get("prop1", form).scaled(0.99), setting, method=method).outcome == "violated"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_search_finds_what_a_fine_grid_finds_in_one_variable(seed):
+    setting = Setting(Trigonometric.random(1, 3, seed), np.ones(1), InnerLoop(0.3, 4))
+    grid = np.linspace(-40, 40, 100_000)[:, None]
+    assert smoothness.largest_ratio(setting) >= smoothness.ratios(setting, grid).max() * (1 - 1e-6)
+
+
+def test_the_local_limit_is_found_where_it_is_the_supremum():
+    # A kink: 1 - alpha L > 0, so the curvature of the meta objective is largest far from the kink, where w already is.
+    tasks = Kink(np.zeros((1, 1)), np.zeros((1, 1)), rho=1.0, radius=1.0)
+    setting = Setting(tasks, np.array([5.0]), InnerLoop(0.1, 2))
+    assert check("prop1", setting).value == pytest.approx(0.9**4)
+
+
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"logistic"}))
+def test_no_family_exceeds_the_bound(name):
+    tasks = FAMILIES[name].random(3, 4, 0)
+    w = 0.3 * np.ones(3)
+    verdict = check("prop1", Setting(tasks, w, InnerLoop(0.1, 3)))
+    assert verdict.outcome == "holds"
+    assert verdict.value > 0
+
+
+def test_the_constant_of_the_bound_is_taken_at_w():
+    tasks = Trigonometric.random(3, 4, 0)
+    w = np.array([0.5, -1.0, 2.0])
+    setting = Setting(tasks, w, InnerLoop(0.1, 3))
+    sizes = [np.linalg.norm(tasks[i].grad(w)) for i in range(4)]
+    values = constants(setting, ["task_grad_norm", "task_grad_rms"])
+    assert values["task_grad_norm"] == pytest.approx(np.mean(sizes))
+    assert values["task_grad_rms"] == pytest.approx(np.sqrt(np.mean(np.square(sizes))))
+
+
+def test_a_certificate_on_a_ball_limits_the_search_and_the_point():
+    tasks = RankOne.random(3, 2, 0, radius=1.5)
+    w = np.array([1.0, 0.0, 0.0])
+    setting = Setting(tasks, w, InnerLoop(0.02, 2))
+    inside, beyond = smoothness.ratios(setting, np.array([[1.4, 0.0, 0.0], [1.6, 0.0, 0.0]]))
+    assert inside > 0
+    assert beyond == 0
+    assert check("prop1", setting).outcome == "holds"
+    far = check("prop1", Setting(tasks, 2 * w, InnerLoop(0.02, 2)))
+    assert far.outcome == "not applicable"
+    assert "ball of radius 1.5" in far.reason
+    # w is inside, and so is the first step, but the step is so long that the second one is not.
+    steep = check("prop1", Setting(tasks, 1.4 * w, InnerLoop(2.0, 2)))
+    assert "ball of radius 1.5" in steep.reason
+
+
+def test_what_cannot_be_asked():
+    setting = Setting(Trigonometric.random(2, 2, 0), np.ones(2), InnerLoop(0.1, 2))
+    with pytest.raises(ValueError, match="method = 'monte-carlo': prop1"):
+        check("prop1", setting, method="monte-carlo")
+    with pytest.raises(ValueError, match="method = 'exact'.*prop1"):
+        check("prop1", setting, method="exact")
+    with pytest.raises(ValueError, match="method = 'search': prop2-first"):
+        check("prop2-first", setting, method="search")
+    pairs = Setting(FAMILIES["logistic"].random(2, 2, 0), np.ones(2), InnerLoop(0.1, 2))
+    assert "one loss each" in check("prop1", pairs).reason
