@@ -1,21 +1,12 @@
 """Theory of multi-step MAML as code: bounds, hypotheses and exact expectations. Knows nothing of experiments."""
 
-from analytic import (
-    convergence,
-    finite_sum,
-    gaussian_smoothing,
-    inner_path,
-    lemma_a,
-    meta_gradient,
-    smoothness,
-    zeroth_order,
-)
+from analytic import convergence, finite_sum, gaussian_smoothing, inner_path, meta_gradient, smoothness, zeroth_order
 from analytic.bound import Bound, Condition, Definition, HypothesisError, Statement
 from analytic.convergence import Convergence, corollary1, theorem1, theorem2
 from analytic.finite_sum import finite_theorem1
 from analytic.regularity import Regularity
 
-_SECTIONS = (lemma_a, smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
+_SECTIONS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
 
 STATEMENTS: dict[str, Statement] = {
     statement.name: statement for section in _SECTIONS for statement in section.STATEMENTS

@@ -1,0 +1,161 @@
+r"""Certified limits of a mean, valid at every sample size at once: bets against every smaller mean.
+
+*A mean of nonnegative numbers.* Let :math:`Y_i \ge 0` be independent with mean :math:`\mu`. Then
+:math:`\prod_i (1 + cY_i)/(1 + c\mu)` is a nonnegative martingale for each stake c > 0, and so is the average over a
+grid of stakes that is fixed before the numbers are seen,
+
+.. math:: W_n(\mu) = \frac1K\sum_k \exp\bigl(S_k - n\log(1 + c_k\mu)\bigr), \qquad S_k = \sum_{i\le n}\log(1 + c_kY_i).
+
+By Ville's inequality it ever reaches :math:`1/\delta` with probability at most :math:`\delta`. Since :math:`W_n(m)`
+falls in m, :math:`\sup\{m : W_n(m) \ge 1/\delta\}` is a lower limit of the mean for all n together, whatever the law:
+no moment need exist. An upper limit needs a ceiling :math:`Y \le b`: it is b less the lower limit of the mean of
+:math:`b - Y`. Nothing but n and the sums :math:`S_k` is kept, and blocks of numbers just add theirs.
+
+The stakes decide how soon a limit closes in, never whether it is right. The best one against a mean that is off by
+:math:`\Delta` is about :math:`\Delta` over the variance; a geometric grid is never far from it.
+
+*The norm of a mean.* Let :math:`\|Y_i\| \le b`, :math:`\mu = EY`. For a direction :math:`\varphi` of dual norm 1 that
+is chosen without looking at :math:`Y_i`, the number :math:`b + \langle\varphi, Y_i\rangle \ge 0` has a mean of at most
+:math:`b + \|\mu\|`: its lower limit less b is one of :math:`\|\mu\|`, even if the direction changes as numbers come in.
+
+For the upper limit let :math:`\varphi` be the fixed, unknown direction with :math:`\langle\varphi,\mu\rangle =
+\|\mu\|`, :math:`z_i` a centre that is chosen without looking at :math:`Y_i`, :math:`\|Y_i - z_i\| \le C`, and
+:math:`x_i = \langle\varphi, Y_i\rangle`. As :math:`\exp(\lambda\xi - \psi(\lambda)\xi^2) \le 1 + \lambda\xi` for
+:math:`\xi \ge -1`, :math:`0 \le \lambda < 1`, :math:`\psi(\lambda) = -\log(1-\lambda) - \lambda`, the choice
+:math:`\xi = \langle\varphi, z_i - Y_i\rangle/C` gives
+
+.. math:: E\exp\bigl(\lambda(\|\mu\| - x_i)/C - \psi(\lambda)\langle\varphi, Y_i - z_i\rangle^2/C^2\bigr)
+          \le (1 + \lambda E\xi)e^{-\lambda E\xi} \le 1 .
+
+The product over i is at least :math:`\exp\bigl(n\lambda(\|\mu\| - \|\bar Y\|)/C - \psi(\lambda)\Lambda/C^2\bigr)` with
+:math:`\Lambda` the largest eigenvalue of :math:`\sum_i(Y_i-z_i)(Y_i-z_i)^T`, whatever :math:`\varphi` is. Averaged over
+a grid of :math:`\lambda` it grows with :math:`\|\mu\|`; the value that makes it :math:`1/\delta` is an upper limit.
+
+*Asymptotic limits*, for what has no ceiling: the same with the normal law's exponent, which is no bound but an
+approximation for many numbers with a finite variance; nothing is said before `LEAST` of them.
+"""
+
+import numpy as np
+
+STAKES = 15
+"""Number of stakes, and of slopes."""
+
+CHUNK = 16
+"""Numbers whose factors are multiplied up before a logarithm is taken, a power of two."""
+
+LARGEST_FACTOR = 2.0**60
+"""The largest factor that `CHUNK` of them can be multiplied up without overflow."""
+
+FLOATS = 2**16
+"""Size of a temporary array."""
+
+LEAST = 1024
+"""Fewest replicates of which the normal approximation is used."""
+
+SLOPES = 0.75 * 2.0 ** -np.arange(STAKES)
+
+ROUNDS = 60
+
+
+def stakes(scale: np.ndarray, ceiling: np.ndarray | None = None) -> np.ndarray:
+    """A grid of stakes for each cell, (cells, STAKES).
+
+    Parameters
+    ----------
+    scale : array (cells,), > 0
+        The size of the means that are to be told apart.
+    ceiling : array (cells,), optional
+        The largest possible number. Without it the grid reaches down to events of probability near 1e-5.
+    """
+    scale = np.asarray(scale, dtype=float)
+    least = 2.0**-16 / scale if ceiling is None else 2.0**-10 / np.maximum(ceiling, scale)
+    return np.geomspace(least, 16 / scale, STAKES, axis=-1)
+
+
+def logs(numbers: np.ndarray, stakes: np.ndarray) -> np.ndarray:
+    """The sums ``S_k`` over numbers >= 0, (n, cells): one for each cell and stake, (cells, STAKES)."""
+    total = np.zeros(stakes.shape)
+    rows = max(1, FLOATS // stakes.size // CHUNK) * CHUNK
+    for first in range(0, len(numbers), rows):
+        part = np.ascontiguousarray(numbers[first : first + rows].T)
+        factors = part[:, None] * stakes[:, :, None]
+        if part.shape[1] % CHUNK or part.max() * stakes.max() > LARGEST_FACTOR:
+            total += np.log1p(factors).sum(-1)
+            continue
+        factors += 1
+        for _ in range(CHUNK.bit_length() - 1):
+            half = factors.shape[-1] // 2
+            factors = np.multiply(factors[..., :half], factors[..., half:], out=factors[..., :half])
+        total += np.log(factors).sum(-1)
+    return total
+
+
+def lower_limit(count: int, logs: np.ndarray, stakes: np.ndarray, level, start: np.ndarray) -> np.ndarray:
+    """The largest m with ``W_n(m) >= 1/level``, or ``start`` where that is larger; (cells,).
+
+    ``log W_n`` is convex and falls, so Newton's method from the left stays on the left: every iterate is a limit.
+    """
+    target = np.log(stakes.shape[-1] / np.asarray(level, dtype=float))
+
+    def excess(m):
+        grown = 1 + stakes * m[:, None]
+        terms = logs - count * np.log(grown)
+        return _log_sum(terms, count * stakes / grown, target)
+
+    return _climb(excess, start)
+
+
+def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach: np.ndarray, level) -> np.ndarray:
+    """An upper limit of the norm of a mean, (cells,).
+
+    Parameters
+    ----------
+    count : int
+    norm : array (cells,)
+        ``||mean||`` of the sample.
+    largest : array (cells,)
+        The largest eigenvalue of the sum of outer products about the centres.
+    reach : array (cells,), > 0
+        C: no number is farther than this from its centre.
+    """
+    slopes = SLOPES / reach[:, None]
+    curvature = (-np.log1p(-SLOPES) - SLOPES) / reach[:, None] ** 2
+    target = np.log(STAKES / np.asarray(level, dtype=float))
+
+    def excess(below):  # convex and falling in the distance below a point beyond the limit
+        terms = count * slopes * (top - below)[:, None] - curvature * largest[:, None]
+        return _log_sum(terms, count * slopes, target)
+
+    # With one slope alone the limit would be this; the average of all reaches 1/level before the last of them does.
+    top = np.max((target[..., None] + curvature * largest[:, None]) / (count * slopes), axis=-1)
+    return norm + top - _climb(excess, np.zeros(len(norm)))
+
+
+def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
+    """How far the mean of numbers can be from that of the sample, on one side and at any sample size from LEAST on.
+
+    In the normal approximation: with V the sum of squared deviations, ``sqrt(r/(r+V)) exp(x^2/(2(r+V)))`` is at most
+    the average of ``exp(s x - s^2 V/2)`` over a half-normal slope s. It is 1/level at this distance, for r = LEAST
+    times the variance.
+    """
+    grown = 1 + count / LEAST
+    return np.sqrt(2 * squares * (1 + LEAST / count) * np.log(np.sqrt(grown) / np.asarray(level, dtype=float))) / count
+
+
+def _log_sum(terms, slopes, target):
+    peak = terms.max(-1, keepdims=True)
+    weights = np.exp(terms - peak)
+    total = weights.sum(-1)
+    return peak[:, 0] + np.log(total) - target, (weights * slopes).sum(-1) / total
+
+
+def _climb(excess, start):
+    """Newton's method from the left for the zero of a convex, falling function; ``excess`` gives value and -slope."""
+    m = np.array(start, dtype=float)
+    for _ in range(ROUNDS):
+        value, slope = excess(m)
+        step = np.where(value > 0, value, 0.0) / slope
+        m += step
+        if not np.any(step > 1e-6 * np.abs(m)):
+            break
+    return m

@@ -1,0 +1,343 @@
+"""What is estimated from replicates: a mean, its root, or the norm of a mean; with limits for all sample sizes at once.
+
+An estimand is fed block after block. What it keeps of them has a fixed size. Every replicate may be looked at in a
+worker, by a `plan` that rests on earlier blocks alone; what comes back is merged in the order of the blocks, so no
+number depends on the workers.
+
+A limit is *certified* if it is valid at its level whatever the law (`maml_bench.montecarlo.betting`), else
+*asymptotic*: valid for many replicates with a finite variance.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from maml_bench.montecarlo import betting
+from maml_bench.montecarlo.tilted import ROUNDING, EnvelopeExceeded
+
+CERTIFIED, ASYMPTOTIC = "certified", "asymptotic"
+
+LARGEST_GRAM = 1024
+"""Largest number of entries of a mean whose Gram matrix is kept."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A value for each cell, with a lower and an upper limit; arrays ``(cells,)``.
+
+    Attributes
+    ----------
+    value, lower, upper : array (cells,)
+        The limits of one side hold for all cells together.
+    lower_alone, upper_alone : array (cells,)
+        Each holds for its cell alone, at the full level: they serve where every cell has to pass its test.
+    lower_kind, upper_kind : str
+        ``certified`` or ``asymptotic``.
+    """
+
+    value: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_alone: np.ndarray
+    upper_alone: np.ndarray
+    lower_kind: str
+    upper_kind: str
+
+    def within(self, earlier: "Limits") -> "Limits":
+        """These limits and earlier ones of the same run: all are valid together, so the tightest are."""
+        return replace(
+            self,
+            **{name: np.maximum(getattr(self, name), getattr(earlier, name)) for name in ("lower", "lower_alone")},
+            **{name: np.minimum(getattr(self, name), getattr(earlier, name)) for name in ("upper", "upper_alone")},
+        )
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Limits":
+        """The limits of an increasing function of the value."""
+        names = ("value", "lower", "upper", "lower_alone", "upper_alone")
+        return replace(self, **{name: function(getattr(self, name)) for name in names})
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and sum of squared deviations of blocks of numbers or vectors, merged without cancellation."""
+
+    count: int
+    mean: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Moments":
+        """Of values (n, cells, ...); the squares are summed over all but the first two axes: (cells,)."""
+        mean = values.mean(0)
+        away = (values - mean).reshape(*values.shape[:2], -1)
+        return cls(len(values), mean, np.einsum("ncd,ncd->c", away, away))
+
+    def __add__(self, other: "Moments") -> "Moments":
+        count = self.count + other.count
+        gap = other.mean - self.mean
+        away = (gap.reshape(len(gap), -1) ** 2).sum(-1)
+        return Moments(
+            count,
+            self.mean + gap * (other.count / count),
+            self.squares + other.squares + away * (self.count * other.count / count),
+        )
+
+
+class Mean:
+    """The mean of numbers >= 0, or its root.
+
+    Parameters
+    ----------
+    level : float
+        Probability that any lower limit is wrong, ever, and that any upper limit is.
+    cells : int
+    scale : array (cells,), optional
+        The size of the means that are to be told apart, > 0. Without it the first block is looked at for it, and only
+        later blocks are bet on.
+    ceiling : array (cells,), optional
+        No number exceeds it, by a proof: each number is checked. Without it upper limits are asymptotic.
+    root : bool
+        Estimate the root of the mean.
+    """
+
+    def __init__(self, level, cells, scale=None, ceiling=None, root=False):
+        self.levels, self.ceiling, self.root = (level / cells, level), ceiling, root
+        self.moments, self.bet = None, 0
+        self.rising = self.falling = None
+        self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
+        self.low = [np.zeros(cells) for _ in self.levels]
+        self.lowered = [np.zeros(cells) for _ in self.levels]
+        if ceiling is not None:
+            positive = np.where(ceiling > 0, ceiling, 1.0)
+            self.falling = betting.stakes(positive, positive)
+        if scale is not None:
+            self._stake(scale)
+
+    def _stake(self, scale):
+        self.rising = betting.stakes(scale, self.ceiling)
+
+    def plan(self, block: int) -> "MeanPlan":
+        """How block number ``block`` is to be looked at."""
+        return MeanPlan(self.rising, self.falling if self.rising is not None else None, self.ceiling)
+
+    def merge(self, part: "tuple") -> None:
+        """Take in what a plan made of the next block."""
+        moments, up, down = part
+        self.moments = moments if self.moments is None else self.moments + moments
+        if up is None:
+            mean = self.moments.mean
+            other = np.max(mean, initial=0.0) or 1.0
+            self._stake(np.where(mean > 0, mean, other if self.ceiling is None else np.maximum(self.ceiling, 1e-300)))
+            return
+        self.bet += moments.count
+        self.up += up
+        if down is not None:
+            self.down += down
+
+    def limits(self) -> Limits:
+        """Limits after the blocks so far."""
+        moments = self.moments
+        if self.bet:
+            self.low = [
+                betting.lower_limit(self.bet, self.up, self.rising, level, start)
+                for level, start in zip(self.levels, self.low, strict=True)
+            ]
+        kind = CERTIFIED
+        if self.ceiling is None:
+            kind = ASYMPTOTIC
+            upper = [_upper(moments.mean, moments.count, moments.squares, level) for level in self.levels]
+        else:
+            if self.bet:
+                self.lowered = [
+                    betting.lower_limit(self.bet, self.down, self.falling, level, start)
+                    for level, start in zip(self.levels, self.lowered, strict=True)
+                ]
+            upper = [self.ceiling - lowered for lowered in self.lowered]
+        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind)
+        return found.map(np.sqrt) if self.root else found
+
+
+@dataclass(frozen=True)
+class MeanPlan:
+    """Reduces a block of numbers (n, cells): stakes on the numbers and on what they lack to the ceiling, or None."""
+
+    rising: np.ndarray | None
+    falling: np.ndarray | None
+    ceiling: np.ndarray | None
+
+    def __call__(self, values: np.ndarray) -> tuple:
+        if values.ndim != 2:
+            raise ValueError(f"replicates of a mean have the shape {values.shape}: must be (replicates, cells)")
+        if np.min(values) < 0:
+            at = np.unravel_index(np.argmin(values), values.shape)
+            raise ValueError(f"a replicate is {values[at]:.6g}: the limits of a mean are for numbers >= 0")
+        if self.ceiling is not None:
+            _check(values, self.ceiling)
+            values = np.minimum(values, self.ceiling)
+        up = None if self.rising is None else betting.logs(values, self.rising)
+        down = None if self.falling is None else betting.logs(self.ceiling - values, self.falling)
+        return Moments.of(values), up, down
+
+
+def _upper(mean, count, squares, level):
+    return mean + (betting.normal_reach(count, squares, level) if count >= betting.LEAST else np.inf)
+
+
+def _check(sizes, ceiling):
+    wrong = sizes > ceiling * (1 + ROUNDING)
+    if np.any(wrong):
+        replicate, cell = map(int, np.unravel_index(np.argmax(np.where(wrong, sizes - ceiling, -np.inf)), sizes.shape))
+        raise EnvelopeExceeded(
+            f"replicate {replicate} of its block has the size {sizes[replicate, cell]:.17g} in cell {cell} and exceeds "
+            f"its ceiling {np.broadcast_to(ceiling, sizes.shape)[replicate, cell]:.17g}"
+        )
+
+
+class Norm:
+    """The Euclidean norm of a mean vector or matrix, or the spectral norm of a mean matrix.
+
+    Parameters
+    ----------
+    level : float
+        Probability that any lower limit is wrong, ever, and that any upper limit is.
+    cells : int
+    ceiling : array (cells,), optional
+        The norm of no replicate exceeds it, by a proof: each is checked. Without it all limits are asymptotic.
+    spectral : bool
+
+    Notes
+    -----
+    The direction of the lower limit and the centre of the upper one are those of the mean of all blocks before number
+    ``2^k``, for blocks ``2^k, ..., 2^(k+1) - 1``.
+    """
+
+    def __init__(self, level, cells, ceiling=None, spectral=False):
+        self.levels, self.ceiling, self.spectral = (level / cells, level), ceiling, spectral
+        self.positive = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
+        self.moments = self.along = self.gram = self._plan = None
+        self.bet, self.bets = 0, np.zeros((cells, betting.STAKES))
+        self.low = [np.zeros(cells) for _ in self.levels]
+
+    @property
+    def stakes(self):
+        return None if self.ceiling is None else betting.stakes(self.positive, 2 * self.positive)
+
+    def plan(self, block: int) -> "NormPlan":
+        """How block number ``block`` is to be looked at."""
+        if self.moments is None:
+            self._plan = NormPlan(None, None, self.stakes, self.ceiling, self.spectral)
+        elif block & (block - 1) == 0:
+            mean = self.moments.mean
+            self._plan = NormPlan(mean, _direction(mean, self.spectral), self.stakes, self.ceiling, self.spectral)
+        return self._plan
+
+    def merge(self, part: tuple) -> None:
+        """Take in what a plan made of the next block."""
+        moments, gram, along, bets = part
+        self.moments = moments if self.moments is None else self.moments + moments
+        self.gram = gram if self.gram is None else [one + other for one, other in zip(self.gram, gram, strict=True)]
+        if along is not None:
+            self.along = along if self.along is None else self.along + along
+        if bets is not None:
+            self.bet, self.bets = self.bet + moments.count, self.bets + bets
+
+    def limits(self) -> Limits:
+        """Limits after the blocks so far."""
+        count, mean, along = self.moments.count, self.moments.mean, self.along
+        norm = _norm(mean, self.spectral)
+        largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
+        if self.ceiling is None:
+            kind, upper, lower = ASYMPTOTIC, [_upper(norm, count, largest, level) for level in self.levels], self.low
+            if along is not None and along.count >= betting.LEAST:
+                reach = [betting.normal_reach(along.count, along.squares, level) for level in self.levels]
+                lower = [np.maximum(along.mean - one, 0.0) for one in reach]
+        else:
+            kind, reach = CERTIFIED, 2 * self.positive
+            upper = [
+                np.minimum(betting.upper_limit_of_norm(count, norm, largest, reach, level), self.ceiling)
+                for level in self.levels
+            ]
+            if self.bet:
+                self.low = [
+                    np.maximum(
+                        betting.lower_limit(self.bet, self.bets, self.stakes, level, self.ceiling + low) - self.ceiling,
+                        low,
+                    )
+                    for level, low in zip(self.levels, self.low, strict=True)
+                ]
+            lower = self.low
+        return Limits(self._value(norm, upper[0], lower[0]), lower[0], upper[0], lower[1], upper[1], kind, kind)
+
+    def _value(self, norm, upper, lower):
+        """The root of an unbiased estimate of the square; for the spectral norm the mean along earlier directions."""
+        count = self.moments.count
+        if not self.spectral and count > 1:
+            norm = np.sqrt(np.maximum(norm**2 - self.moments.squares / (count - 1) / count, 0.0))
+        elif self.spectral and self.along is not None:
+            norm = np.clip(self.along.mean, 0.0, norm)
+        return np.minimum(np.maximum(norm, lower), upper)
+
+
+@dataclass(frozen=True)
+class NormPlan:
+    """Reduces a block of vectors or matrices (n, cells, ...), about a centre and along a direction (cells, ...)."""
+
+    centre: np.ndarray | None
+    direction: np.ndarray | None
+    stakes: np.ndarray | None
+    ceiling: np.ndarray | None
+    spectral: bool
+
+    def __call__(self, values: np.ndarray) -> tuple:
+        count, cells = values.shape[:2]
+        if self.ceiling is not None:
+            _check(self._sizes(values), self.ceiling)
+        away = values if self.centre is None else values - self.centre
+        gram = _grams(away, self.spectral)
+        along = bets = None
+        if self.direction is not None:
+            x = np.einsum("ncd,cd->nc", values.reshape(count, cells, -1), self.direction.reshape(cells, -1))
+            along = Moments.of(x)
+            if self.ceiling is not None:
+                bets = betting.logs(np.maximum(self.ceiling + x, 0.0), self.stakes)
+        return Moments.of(values), gram, along, bets
+
+    def _sizes(self, values):
+        """Norms (n, cells): Frobenius norms bound spectral ones, which are worked out where that is not enough."""
+        sizes = np.sqrt(np.einsum("ncd,ncd->nc", *[values.reshape(*values.shape[:2], -1)] * 2))
+        large = sizes > self.ceiling
+        if self.spectral and np.any(large):
+            sizes[large] = np.linalg.norm(values[large], 2, axis=(-2, -1))
+        return sizes
+
+
+def _grams(away, spectral):
+    """Matrices (cells, m, m) whose largest eigenvalues are each at least ``sum_i <direction, away_i>^2``.
+
+    The Gram matrix; if it is too large, for a direction u v' of unit vectors the sums of ``away' away`` and
+    ``away away'``, else the sum of squares.
+    """
+    flat = np.swapaxes(away.reshape(*away.shape[:2], -1), 0, 1)
+    if flat.shape[-1] <= LARGEST_GRAM:
+        return [flat.mT @ flat]
+    if not spectral:
+        return [np.einsum("cnd,cnd->c", flat, flat)[:, None, None]]
+    rows = np.swapaxes(away, 0, 1)
+    down, across = (x.reshape(len(x), -1, x.shape[-1]) for x in (rows, np.swapaxes(rows, -1, -2)))
+    return [down.mT @ down, across.mT @ across]
+
+
+def _norm(mean, spectral):
+    if spectral:
+        return np.linalg.norm(mean, 2, axis=(-2, -1))
+    return np.linalg.norm(mean.reshape(len(mean), -1), axis=-1)
+
+
+def _direction(mean, spectral):
+    """Of dual norm 1 (or 0 where the mean is), (cells, ...)."""
+    if spectral:
+        u, _, vt = np.linalg.svd(mean)
+        return u[..., :, :1] * vt[..., :1, :]
+    size = _norm(mean, spectral).reshape(-1, *(1,) * (mean.ndim - 1))
+    return np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)

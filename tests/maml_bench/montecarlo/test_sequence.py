@@ -1,0 +1,182 @@
+"""Runs and their estimands: prefixes, workers, limits that only tighten, certified and asymptotic sides."""
+
+import math
+
+import numpy as np
+import pytest
+
+from maml_bench.montecarlo.estimands import ASYMPTOTIC, CERTIFIED, Mean, Moments, Norm
+from maml_bench.montecarlo.sequence import FIRST_BLOCK, LAST_BLOCK, block_generator, block_size, looks
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
+from maml_bench.montecarlo.workers import Workers
+
+
+def uniform(rng, count):
+    """Two cells of means 1/2 and 1."""
+    return rng.random((count, 2)) * [1.0, 2.0]
+
+
+def run(draw, estimand, budget=20_000, seed=0, floats=1000, **options):
+    return list(looks(draw, estimand, seed=seed, budget=budget, floats=floats, **{"workers": Workers(1), **options}))
+
+
+def bounded_mean(level=0.01, **options):
+    return Mean(level, 2, **{"scale": np.array([0.5, 1.0]), "ceiling": np.array([1.0, 2.0]), **options})
+
+
+def test_sizes_of_blocks_grow_to_what_fits():
+    assert [block_size(number, 1) for number in range(9)] == [256, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]
+    assert block_size(100, 2**12) == 256
+    assert block_size(0, 2**26) == 1
+    with pytest.raises(ValueError, match="one replicate needs arrays of 2.1 GB, at most 1.1 GB"):
+        block_size(0, 2**28)
+    assert FIRST_BLOCK < LAST_BLOCK
+
+
+def test_a_larger_budget_continues_the_same_run():
+    short, long = run(uniform, bounded_mean(), 5000), run(uniform, bounded_mean(), 9000)
+    for one, other in zip(short[:-1], long, strict=False):
+        assert one.replicates == other.replicates
+        np.testing.assert_array_equal(one.limits.lower, other.limits.lower)
+        np.testing.assert_array_equal(one.limits.upper, other.limits.upper)
+    assert short[-1].replicates == 5000 and short[-1].last and not long[-2].last
+
+
+def test_a_budget_that_ends_inside_a_block_uses_its_first_replicates():
+    found = run(uniform, bounded_mean(), 300)[-1]
+    both = np.concatenate([uniform(block_generator(0, 0), 256), uniform(block_generator(0, 1), 256)[:44]])
+    np.testing.assert_allclose(found.limits.value, both.mean(0), rtol=1e-14)
+    assert run(uniform, bounded_mean(), 1)[-1].replicates == 1
+
+
+@pytest.mark.parametrize("options", [{"workers": Workers(3)}, {"workers": Workers(2, processes=True)}])
+@pytest.mark.parametrize("make", [bounded_mean, lambda: Norm(0.01, 2, ceiling=np.array([1.0, 2.0]))])
+def test_no_number_depends_on_the_workers(make, options):
+    draw = uniform if isinstance(make(), Mean) else vectors
+    one, other = run(draw, make()), run(draw, make(), **options)
+    assert [look.replicates for look in one] == [look.replicates for look in other]
+    for name in ("value", "lower", "upper", "lower_alone", "upper_alone"):
+        np.testing.assert_array_equal(getattr(one[-1].limits, name), getattr(other[-1].limits, name))
+
+
+def vectors(rng, count):
+    """Two cells with the mean norms 0.3 and 0; no vector is longer than 1."""
+    points = rng.standard_normal((count, 2, 3))
+    points *= 0.5 / np.linalg.norm(points, axis=-1, keepdims=True)
+    points[:, 0, 1] += 0.3
+    return points
+
+
+def test_limits_tighten_and_close_in_on_the_mean():
+    found = run(uniform, bounded_mean())
+    for before, after in zip(found, found[1:], strict=False):
+        assert np.all(after.limits.lower >= before.limits.lower) and np.all(after.limits.upper <= before.limits.upper)
+    limits = found[-1].limits
+    assert limits.lower_kind == limits.upper_kind == CERTIFIED
+    assert np.all(limits.lower < [0.5, 1.0]) and np.all([0.5, 1.0] < limits.upper)
+    assert np.all(limits.upper - limits.lower < [0.04, 0.08])
+    # Alone, a cell has the full level; together they share it.
+    assert np.all(limits.lower_alone > limits.lower) and np.all(limits.upper_alone < limits.upper)
+
+
+def test_without_a_ceiling_the_lower_limit_stays_certified():
+    found = run(uniform, Mean(0.01, 2, scale=np.array([0.5, 1.0])))
+    assert found[-1].limits.lower_kind == CERTIFIED and found[-1].limits.upper_kind == ASYMPTOTIC
+    assert not np.any(np.isfinite(found[0].limits.upper))  # too few for a normal approximation
+    assert np.all(found[-1].limits.upper < [0.53, 1.06])
+
+
+def test_without_a_scale_the_first_block_is_looked_at_and_not_bet_on():
+    found = run(uniform, Mean(0.01, 2))
+    assert not found[0].limits.lower.any()
+    assert np.all(found[-1].limits.lower > [0.47, 0.94])
+
+
+def test_the_root_of_a_mean():
+    plain, root = run(uniform, bounded_mean()), run(uniform, bounded_mean(root=True))
+    for name in ("value", "lower", "upper"):
+        np.testing.assert_allclose(getattr(root[-1].limits, name) ** 2, getattr(plain[-1].limits, name))
+
+
+def test_norms_are_enclosed_and_their_value_is_not_inflated_by_noise():
+    found = run(vectors, Norm(0.01, 2, ceiling=np.array([1.0, 1.0])), 40_000)[-1].limits
+    assert found.lower_kind == found.upper_kind == CERTIFIED
+    assert found.lower[0] < 0.3 < found.upper[0] < 0.33 and found.lower[0] > 0.27
+    assert found.lower[1] == 0.0 and found.upper[1] < 0.02
+    assert found.value[1] < 0.005
+    asymptotic = run(vectors, Norm(0.01, 2), 40_000)[-1].limits
+    assert asymptotic.lower_kind == asymptotic.upper_kind == ASYMPTOTIC
+    assert 0.27 < asymptotic.lower[0] < 0.3 < asymptotic.upper[0] < 0.33
+
+
+def matrices(rng, count):
+    """The mean diag(0.4, -0.1), plus noise of rank one; no spectral norm exceeds 0.9."""
+    u, v = rng.standard_normal((2, count, 1, 2))
+    noise = 0.5 * u[..., :, None] * v[..., None, :] / np.linalg.norm(u, axis=-1)[..., None, None]
+    return noise / np.linalg.norm(v, axis=-1)[..., None, None] + np.diag([0.4, -0.1])
+
+
+def test_spectral_and_frobenius_norms_of_mean_matrices():
+    spectral = run(matrices, Norm(0.01, 1, ceiling=np.array([0.9]), spectral=True), 40_000)[-1].limits
+    assert 0.37 < spectral.lower[0] < 0.4 < spectral.upper[0] < 0.43
+    assert 0.37 < spectral.value[0] < 0.43
+    frobenius = run(matrices, Norm(0.01, 1, ceiling=np.array([1.0])), 40_000)[-1].limits
+    assert 0.38 < frobenius.lower[0] < math.hypot(0.4, 0.1) < frobenius.upper[0] < 0.45
+
+
+@pytest.mark.parametrize("spectral", [False, True])
+def test_large_matrices_keep_small_sums_and_their_limits_hold(spectral, monkeypatch):
+    tight = run(matrices, Norm(0.01, 1, ceiling=np.array([1.0]), spectral=spectral), 20_000)[-1].limits
+    monkeypatch.setattr("maml_bench.montecarlo.estimands.LARGEST_GRAM", 3)
+    estimand = Norm(0.01, 1, ceiling=np.array([1.0]), spectral=spectral)
+    loose = run(matrices, estimand, 20_000)[-1].limits
+    assert all(gram.shape[-1] <= 2 for gram in estimand.gram)
+    assert tight.upper[0] < loose.upper[0] < tight.upper[0] + 0.03
+
+
+def test_norm_limits_are_wrong_no_more_often_than_stated():
+    # 400 cells at a level of 5 % each: more than 41 wrong with probability below 1e-5.
+    def draw(rng, count):
+        points = rng.standard_normal((count, 400, 2))
+        points *= np.where(rng.random((count, 400, 1)) < 0.02, 0.7, 0.01) / np.linalg.norm(
+            points, axis=-1, keepdims=True
+        )
+        return points + [0.0, 0.3]
+
+    for ceiling in (np.full(400, 1.0), None):
+        found = run(draw, Norm(0.05, 400, ceiling=ceiling), 3000)[-1].limits
+        assert np.sum(found.upper_alone < 0.3) <= 41
+        assert np.sum(found.lower_alone > 0.3) <= 41
+        assert np.median(found.upper_alone) < 0.36
+
+
+def test_moments_merge_as_if_taken_at_once():
+    values = np.random.default_rng(0).standard_normal((100, 3, 2)) + 1e6
+    merged = Moments.of(values[:30]) + Moments.of(values[30:31]) + Moments.of(values[31:])
+    whole = Moments.of(values)
+    assert merged.count == 100
+    np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-15)
+    np.testing.assert_allclose(merged.squares, ((values - values.mean(0)) ** 2).sum((0, 2)), rtol=1e-9)
+
+
+def test_refusals_show_the_replicate():
+    with pytest.raises(EnvelopeExceeded, match=r"in cell 1 and exceeds its ceiling 1$"):
+        run(uniform, bounded_mean(ceiling=np.array([1.0, 1.0])))
+    with pytest.raises(EnvelopeExceeded, match="exceeds its ceiling"):
+        run(vectors, Norm(0.01, 2, ceiling=np.array([0.6, 0.6])))
+    with pytest.raises(ValueError, match="are for numbers >= 0"):
+        run(lambda rng, count: uniform(rng, count) - 0.5, Mean(0.01, 2))
+    with pytest.raises(OverflowError, match="overflow or are undefined"):
+        run(lambda rng, count: uniform(rng, count) / [1.0, 0.0], Mean(0.01, 2))
+    with pytest.raises(ValueError, match=r"must be \(replicates, cells\)"):
+        run(vectors, Mean(0.01, 2))
+
+
+def test_a_ceiling_of_zero_decides_at_once():
+    found = run(lambda rng, count: np.zeros((count, 1)), Mean(0.01, 1, ceiling=np.zeros(1)), 1)[-1].limits
+    assert found.upper[0] == found.lower[0] == 0.0
+
+
+def test_time_ends_a_run_between_blocks():
+    found = run(uniform, bounded_mean(), 10**9, seconds=0.2)
+    assert not found[-1].last
