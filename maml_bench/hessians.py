@@ -89,7 +89,10 @@ class GaussianSmoothing:
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
-        u = rng.standard_normal((self.directions, *_shape(tasks, w)))
+        return self.along(tasks, w, rng.standard_normal((self.directions, *_shape(tasks, w))), D, rng)
+
+    def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
+        """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
         batch = _batches(self.data, tasks, w, D, rng)
         here = tasks.grad(w, batch(w))
         slopes = np.empty_like(u)
@@ -142,7 +145,10 @@ class ZerothOrder:
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
-        u = rng.standard_normal((self.directions, *_shape(tasks, w)))
+        return self.along(tasks, w, rng.standard_normal((self.directions, *_shape(tasks, w))), D, rng)
+
+    def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
+        """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
         batch = _batches(self.data, tasks, w, D, rng)
         resampled = self.data == "resampled"
         curvature = np.empty(u.shape[:-1])

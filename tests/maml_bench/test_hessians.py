@@ -388,3 +388,14 @@ def test_an_argument_that_is_not_allowed_is_named(make, message):
 def test_estimators_are_values():
     assert GaussianSmoothing(0.1, np.int64(3)) == GaussianSmoothing(0.1, 3)
     assert len({ExactHessian(), ExactHessian(), FirstOrder(), ZerothOrder(0.1, 1), ZerothOrder(0.1, 1)}) == 3
+
+
+@pytest.mark.parametrize("estimator", [GaussianSmoothing(0.1, 3), ZerothOrder(0.1, 3), ZerothOrder(0.1, 3, stein=True)])
+def test_directions_may_be_given(estimator):
+    tasks = Trigonometric.random(3, 2, 0).with_noise(AdditiveGaussian(0.5))
+    w = np.broadcast_to(np.ones(3), (4, 2, 3))
+    drawn = estimator.operator(tasks, w, 2, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    given = estimator.along(tasks, w, rng.standard_normal((3, 4, 2, 3)), 2, rng)
+    v = np.arange(3.0)
+    np.testing.assert_array_equal(drawn(v), given(v))
