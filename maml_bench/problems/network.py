@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from maml_bench.checks import natural
+from analytic.arguments import natural
 
 Outputs = Callable[[np.ndarray], np.ndarray]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maml_bench.checks import array, natural
+from analytic.arguments import array, natural
 from maml_bench.problems.network import ReluNetwork
 
 NETWORK = ReluNetwork((1, 40, 40, 1))
