@@ -1,16 +1,37 @@
-"""Theory of multi-step MAML as code: bounds, hypotheses and exact expectations. Knows nothing of experiments."""
+"""Theory of multi-step MAML as code: bounds, hypotheses and exact expectations. Knows nothing of experiments.
 
-from analytic import convergence, finite_sum, gaussian_smoothing, inner_path, meta_gradient, smoothness, zeroth_order
+Statements are built when asked for: a section of the theory is loaded when a statement is first looked up in it.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
 from analytic.bound import Bound, Condition, Definition, HypothesisError, Statement
-from analytic.convergence import Convergence, corollary1, theorem1, theorem2
-from analytic.finite_sum import finite_theorem1
 from analytic.regularity import Regularity
 
-_SECTIONS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
+if TYPE_CHECKING:
+    from analytic.convergence import Convergence, corollary1, theorem1, theorem2
+    from analytic.finite_sum import finite_theorem1
 
-STATEMENTS: dict[str, Statement] = {
-    statement.name: statement for section in _SECTIONS for statement in section.STATEMENTS
+_SECTIONS = (
+    "smoothness",
+    "inner_path",
+    "meta_gradient",
+    "zeroth_order",
+    "gaussian_smoothing",
+    "convergence",
+    "finite_sum",
+)
+
+_HOMES = {
+    "Convergence": "convergence",
+    "corollary1": "convergence",
+    "theorem1": "convergence",
+    "theorem2": "convergence",
+    "finite_theorem1": "finite_sum",
 }
+"""The section of each name that loads when used."""
 
 __all__ = [
     "STATEMENTS",
@@ -28,6 +49,29 @@ __all__ = [
     "theorem1",
     "theorem2",
 ]
+
+
+class _Statements(Mapping[str, Statement]):
+    """All statements by name, in the order of the theory."""
+
+    def _all(self) -> Iterator[Statement]:
+        for section in _SECTIONS:
+            yield from importlib.import_module(f"analytic.{section}").STATEMENTS
+
+    def __getitem__(self, name: str) -> Statement:
+        for known in self._all():
+            if known.name == name:
+                return known
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (known.name for known in self._all())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._all())
+
+
+STATEMENTS: Mapping[str, Statement] = _Statements()
 
 
 def statement(name: str) -> Statement:
@@ -55,3 +99,13 @@ def bound(name: str, form: str = "sharp") -> Bound:
     if form not in forms:
         raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(forms)}")
     return forms[form]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"analytic.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'analytic' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

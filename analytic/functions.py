@@ -1,8 +1,8 @@
 """Functions that bounds are written with: how each is typeset, and how it is computed without losing digits."""
 
 import numpy as np
+import scipy
 import sympy as sp
-from scipy.special import poch
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.numpy import SciPyPrinter
 
@@ -118,7 +118,7 @@ def quotient(x, y):
 
 def norm_moment(k, d):
     """``E ||u||^k`` for a standard Gaussian vector of dimension d; keeps its precision for huge d."""
-    return 2 ** (k / 2) * poch(np.asarray(d, dtype=float) / 2, k / 2)
+    return 2 ** (k / 2) * scipy.special.poch(np.asarray(d, dtype=float) / 2, k / 2)
 
 
 NUMERIC_FUNCTIONS = {"geometric_sum": geometric_sum, "quotient": quotient, "norm_moment": norm_moment}

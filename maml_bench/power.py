@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from analytic import arguments
 from maml_bench.claims.claim import Claim
@@ -66,7 +66,7 @@ class Power:
 
 def rate(successes: int, runs: int, confidence: float = 0.95) -> Rate:
     """A binomial frequency with its Clopper-Pearson interval."""
-    interval = stats.binomtest(int(successes), runs).proportion_ci(confidence, method="exact")
+    interval = scipy.stats.binomtest(int(successes), runs).proportion_ci(confidence, method="exact")
     return Rate(successes / runs, interval.low, interval.high)
 
 

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 FULL_DIMENSION = 48
 """Up to this dimension the climb is over all coordinates; beyond, over a random subspace through the start."""
@@ -89,5 +89,5 @@ def climb(objective, x: np.ndarray, dim: int) -> np.ndarray:
         forward, backward = values[1 : len(at) + 1], values[len(at) + 1 :]
         return -values[0], -(forward - backward) / (2 * step)
 
-    minimize(descend, x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    scipy.optimize.minimize(descend, x, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     return best[1]

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erf
+import scipy
 
 from analytic.moments.rules import hermite, piecewise
 from analytic.vocabulary import checked
@@ -158,5 +158,5 @@ def _normal_moments(mean, deviation):
     """Mean, first absolute and second moment of N(mean, deviation^2)."""
     ratio = mean / np.maximum(deviation, np.finfo(float).tiny ** 0.5)
     ratio = np.clip(ratio, -40, 40)
-    absolute = deviation * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + mean * erf(ratio / np.sqrt(2))
+    absolute = deviation * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + mean * scipy.special.erf(ratio / np.sqrt(2))
     return mean, absolute, mean**2 + deviation**2

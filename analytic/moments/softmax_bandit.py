@@ -27,7 +27,7 @@ from itertools import combinations_with_replacement
 from math import comb
 
 import numpy as np
-from scipy.special import gammaln
+import scipy
 
 from analytic.arguments import shaped, vector
 from analytic.vocabulary import checked
@@ -229,7 +229,7 @@ def _counts(actions, size):
     """Every vector of action counts of a batch, (C, actions), with the logarithm of its number of orders."""
     rows = np.array(list(combinations_with_replacement(range(actions), size)))
     counts = np.sum(rows[..., None] == np.arange(actions), axis=1)
-    return counts, gammaln(size + 1) - np.sum(gammaln(counts + 1), axis=1)
+    return counts, scipy.special.gammaln(size + 1) - np.sum(scipy.special.gammaln(counts + 1), axis=1)
 
 
 def _probabilities(counts, log_ways, w):

@@ -7,8 +7,7 @@ bias the standard error is no smaller than the certified one: rare large errors 
 import math
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.stats import norm
+import scipy
 
 from maml_bench.auditing.result import Row, judged, skipped
 from maml_bench.search import basis, best_starts, inside, lift, one, random_points, unit
@@ -68,7 +67,7 @@ def _unbiased(tasks, rng, error, draws, size=3) -> Row:
     worst = np.nan_to_num(np.abs(mean) / standard_error, nan=np.inf)
     at = np.unravel_index(worst.argmax(), worst.shape)
     quantity = "loss" if at[-1] == 0 else "gradient" if at[-1] <= k else "Hessian-vector product"
-    limit = norm.isf(error / (2 * worst.size))
+    limit = scipy.stats.norm.isf(error / (2 * worst.size))
     witness = {"w": w[at[:-1]].tolist(), "task": tuple(map(int, at[1:-1])), "quantity": quantity}
     checked = f"largest mean error in standard errors (size-{size} batches); worst: {quantity}"
     return judged("unbiased", checked, limit, worst.max(), witness=witness)
@@ -118,7 +117,7 @@ def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
     for at in best_starts(values, starts):
         task, frame = one(tasks, at[1:]), basis(rng, w[at], extra=4)
         finalists += [(at[1:], w[at]), (at[1:], _climb(task, measure, frame, w[at], radius, rng.integers(2**32)))]
-    quantile = norm.isf(error / (len(finalists) * len(BATCHES)))
+    quantile = scipy.stats.norm.isf(error / (len(finalists) * len(BATCHES)))
     best = (-np.inf, 0.0, None)
     for index, point in finalists:
         for size in BATCHES:
@@ -146,4 +145,4 @@ def _climb(task, measure, frame, w, radius, seed, evaluations=100):
         points = np.broadcast_to(at(x), (draws, task.dim))
         return -float(np.nan_to_num(measure(task, np.random.default_rng(seed), points, 1).mean()))
 
-    return at(minimize(descend, frame.T @ w, method="Nelder-Mead", options={"maxfev": evaluations}).x)
+    return at(scipy.optimize.minimize(descend, frame.T @ w, method="Nelder-Mead", options={"maxfev": evaluations}).x)

@@ -1,24 +1,21 @@
-"""The command line: ``maml-bench claims | theory | check | power | audit | study | report``."""
+"""The command line: ``maml-bench claims | theory | check | power | audit | study | report``.
+
+A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
+"""
 
 import importlib
 import json
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from analytic import STATEMENTS, arguments, statement
-from maml_bench import claims
-from maml_bench.auditing import audit
-from maml_bench.cli import terminal
-from maml_bench.cli.options import problem_options, setting_from, setting_options, tasks_from
-from maml_bench.montecarlo.workers import Workers
-from maml_bench.power import power
-from maml_bench.study.run import Study, rows, run
-from maml_bench.study.site import write_index
-from maml_bench.verdict import METHODS, check
+from maml_bench.cli.options import Listed, known_methods, problem_options, setting_options
+
+if TYPE_CHECKING:
+    from maml_bench.study.run import Study
 
 STUDIES = (
     "summary",
@@ -42,7 +39,7 @@ def main() -> None:
     _guarded(cli)
 
 
-def run_study_script(study: Study) -> None:
+def run_study_script(study: "Study") -> None:
     """Command line of a study's script: the same options as ``maml-bench study``."""
     command = click.Command(
         "study", params=study_command.params[1:], help=f"Run the study {study.name}: {study.title}."
@@ -92,6 +89,9 @@ def workers_options(command):
 @json_option
 def claims_command(as_json):
     """List the claims that can be checked, with their forms."""
+    from maml_bench import claims
+    from maml_bench.cli import terminal
+
     listed = [
         {
             "claim": name,
@@ -114,6 +114,9 @@ def claims_command(as_json):
 @json_option
 def theory_command(name, latex, as_json):
     """Print a statement: in words, its hypotheses, all forms, and where each is proved. Without a name: list all."""
+    from analytic import STATEMENTS, statement
+    from maml_bench.cli import terminal
+
     if name is None:
         if as_json:
             click.echo(json.dumps([{"statement": s.name, "title": s.title} for s in STATEMENTS.values()], indent=1))
@@ -139,7 +142,7 @@ def theory_command(name, latex, as_json):
 @click.option(
     "--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative)."
 )
-@click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True, help="How to measure.")
+@click.option("--method", cls=Listed, known=known_methods, default="auto", show_default=True, help="How to measure")
 @workers_options
 @json_option
 def check_command(
@@ -162,6 +165,12 @@ def check_command(
 
     Exit code: 0 holds, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
     """
+    from maml_bench import claims
+    from maml_bench.cli import terminal
+    from maml_bench.cli.setting import setting_from
+    from maml_bench.montecarlo.workers import Workers
+    from maml_bench.verdict import check
+
     verdict = check(
         claims.get(claim, form).scaled(factor),
         setting_from(**problem),
@@ -196,6 +205,13 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
     Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`,
     with 95 % intervals.
     """
+    from analytic import arguments
+    from maml_bench import claims
+    from maml_bench.cli import terminal
+    from maml_bench.cli.setting import setting_from
+    from maml_bench.montecarlo.workers import Workers
+    from maml_bench.power import power
+
     chosen = claims.get(claim, form)
     seeds = range(arguments.seed(seed), arguments.seed(seed) + arguments.natural("runs", runs))
     found = power(
@@ -222,6 +238,10 @@ def audit_command(seed, error, as_json, **problem):
 
     For a problem of your own call `maml_bench.audit(tasks)`. Exit code: 0 nothing found, 1 a violation, 2 bad input.
     """
+    from maml_bench.auditing import audit
+    from maml_bench.cli import terminal
+    from maml_bench.cli.setting import tasks_from
+
     found = audit(tasks_from(**problem), seed=seed, error=error)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=1))
@@ -253,7 +273,7 @@ def report_command(**options):
         _study(load_study(name), as_json=False, **options)
 
 
-def load_study(name: str) -> Study:
+def load_study(name: str) -> "Study":
     """The study called ``name``, from ``studies/``.
 
     Raises
@@ -266,7 +286,14 @@ def load_study(name: str) -> Study:
     return importlib.import_module(f"studies.{name.replace('-', '_')}").STUDY
 
 
-def _study(study: Study, *, quick, output, seed, workers, processes, cluster, as_json) -> None:
+def _study(study: "Study", *, quick, output, seed, workers, processes, cluster, as_json) -> None:
+    from rich.console import Console
+
+    from maml_bench.cli import terminal
+    from maml_bench.montecarlo.workers import Workers
+    from maml_bench.study.run import rows, run
+    from maml_bench.study.site import write_index
+
     output = output or (QUICK_OUTPUT if quick else OUTPUT)
     directory = output / study.name
     console = Console(stderr=True)

@@ -1,24 +1,46 @@
-"""Command-line options that describe a problem, and the setting they stand for."""
+"""Command-line options that describe a problem. Known names are looked up when a command's help lists them."""
+
+from collections.abc import Callable, Iterable
+from copy import copy
 
 import click
-import numpy as np
 
-from maml_bench.adaptation import InnerLoop
-from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
-from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase
-from maml_bench.setting import Setting
 
-HESSIANS = {
-    "exact": lambda nu, directions, data: ExactHessian(),
-    "first-order": lambda nu, directions, data: FirstOrder(),
-    "ggs": lambda nu, directions, data: GaussianSmoothing(nu, directions, data),
-    "zo": lambda nu, directions, data: ZerothOrder(nu, directions, False, data),
-    "zo-stein": lambda nu, directions, data: ZerothOrder(nu, directions, True, data),
-    "central-difference": lambda nu, directions, data: CentralDifference(nu, data),
-}
+class Listed(click.Option):
+    """An option whose help ends with the names it knows."""
+
+    def __init__(self, *args, known: Callable[[], Iterable[str]], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.known = known
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        listed = copy(self)
+        listed.help = f"{self.help}: {', '.join(self.known())}."
+        return click.Option.get_help_record(listed, ctx)
+
+
+def _families() -> Iterable[str]:
+    from maml_bench.problems import FAMILIES
+
+    return FAMILIES
+
+
+def _hessians() -> Iterable[str]:
+    from maml_bench.cli.setting import HESSIANS
+
+    return HESSIANS
+
+
+def known_methods() -> Iterable[str]:
+    from maml_bench.verdict import METHODS
+
+    return METHODS
+
 
 _PROBLEM = (
-    click.option("--family", default="quadratic", show_default=True, help=f"Problem family: {', '.join(FAMILIES)}."),
+    click.option(
+        "--family", cls=Listed, known=_families, default="quadratic", show_default=True, help="Problem family"
+    ),
     click.option("--dim", default=5, show_default=True, help="Dimension d (of a bandit: arms)."),
     click.option("--tasks", default=1, show_default=True, help="Number of tasks."),
     click.option("--problem-seed", default=0, show_default=True, help="Seed of the random tasks."),
@@ -40,7 +62,7 @@ _SETTING = (
     click.option("--S", "S", default=1, show_default=True, help="Samples per inner gradient."),
     click.option("--D", "D", default=1, show_default=True, help="Samples per Hessian estimate."),
     click.option("--T", "T", default=1, show_default=True, help="Samples of the final gradient."),
-    click.option("--hessian", default="exact", show_default=True, help=f"Estimator: {', '.join(HESSIANS)}."),
+    click.option("--hessian", cls=Listed, known=_hessians, default="exact", show_default=True, help="Estimator"),
     click.option("--nu", default=0.01, show_default=True, help="Smoothing radius, or difference step."),
     click.option("--directions", default=10, show_default=True, help="Gaussian directions Q."),
     click.option(
@@ -67,34 +89,3 @@ def _added(command, options):
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa):
-    """The tasks that `problem_options` describe.
-
-    Raises
-    ------
-    ValueError
-        If the family is unknown, or a value is outside its range.
-    """
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
-    problem = FAMILIES[family].random(dim, tasks, problem_seed)
-    if noise == "none" or not hasattr(problem, "with_noise"):
-        return problem
-    return problem.with_noise(AdditiveGaussian(sigma_g) if noise == "additive" else RandomPhase(amplitude, kappa))
-
-
-def setting_from(*, point, alpha, steps, S, D, T, hessian, nu, directions, data, **problem) -> Setting:
-    """The setting that `setting_options` describe.
-
-    Raises
-    ------
-    ValueError
-        As `tasks_from`, or if the estimator is unknown.
-    """
-    if hessian not in HESSIANS:
-        raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}")
-    tasks = tasks_from(**problem)
-    estimator = HESSIANS[hessian](nu, directions, data)
-    return Setting(tasks, np.full(tasks.dim, point), InnerLoop(alpha, steps, S=S, D=D, T=T), estimator)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _skewness(batches: np.ndarray) -> np.ndarray:
 def _quantile(batches: np.ndarray, level: float, skewness: np.ndarray) -> np.ndarray:
     """Student's quantile, widened for a mean that falls short because the law of the batches has a long tail."""
     count = len(batches)
-    z = -stdtrit(count - 1, level)
+    z = -scipy.special.stdtrit(count - 1, level)
     # Cornish-Fisher for the t statistic; twice the standard error of the estimated skewness is added to it.
     worst = np.maximum(skewness + 2 * np.sqrt(6 / count), 0)
     return z + worst * (2 * z**2 + 1) / (6 * np.sqrt(count))

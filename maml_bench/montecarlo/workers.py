@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import joblib
 from threadpoolctl import ThreadpoolController
 
 from analytic.arguments import natural
@@ -56,6 +55,8 @@ class Workers:
             client = _client(self.cluster)
             futures = [client.submit(_alone, *job, pure=False, retries=RETRIES) for job in jobs]
             return client.gather(futures)
+        import joblib
+
         count = min(self.count, len(jobs))
         if self.processes and count > 1:
             return joblib.Parallel(n_jobs=count)(joblib.delayed(_alone)(*job) for job in jobs)

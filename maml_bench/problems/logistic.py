@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from analytic.arguments import array, common_shape, labels, last_axis, natural, nonnegative
 from analytic.regularity import Regularity
@@ -144,14 +144,14 @@ class LogisticLoss:
 
     def _curvature(self, w, sample):
         margin = self._margin(w)
-        return self._weights(sample) * expit(margin) * expit(-margin)
+        return self._weights(sample) * scipy.special.expit(margin) * scipy.special.expit(-margin)
 
     def loss(self, w, sample=None):
         data = (self._weights(sample) * np.logaddexp(0, -self._margin(w))).sum(-1)
         return data + self.ridge / 2 * np.vecdot(w, w)
 
     def grad(self, w, sample=None):
-        share = self._weights(sample) * self.y * expit(-self._margin(w))
+        share = self._weights(sample) * self.y * scipy.special.expit(-self._margin(w))
         return self.ridge * w - transposed_matvec(self.X, share)
 
     def hvp(self, w, v, sample=None):
@@ -216,7 +216,7 @@ class Logistic:
         rng = np.random.default_rng(rng)
         truth = 3 * (rng.standard_normal(dim) + rng.standard_normal((tasks, 1, dim)) / 2)
         X = rng.standard_normal((2, tasks, points, dim)) / np.sqrt(dim)
-        y = np.where(rng.random((2, tasks, points)) < expit(np.vecdot(X, truth)), 1.0, -1.0)
+        y = np.where(rng.random((2, tasks, points)) < scipy.special.expit(np.vecdot(X, truth)), 1.0, -1.0)
         return cls(X[0], y[0], X[1], y[1], ridge)
 
     @cached_property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+import scipy
 
 from analytic.arguments import array, natural
 from analytic.regularity import Regularity
@@ -107,7 +107,7 @@ class SoftmaxBandit:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        return Actions(log_softmax(w, axis=-1), rng.random((*shape, size)))
+        return Actions(scipy.special.log_softmax(w, axis=-1), rng.random((*shape, size)))
 
     @cached_property
     def _baseline(self):
@@ -115,7 +115,7 @@ class SoftmaxBandit:
 
     def _terms(self, w, sample):
         """The policy, and for each action its share of the loss above minus the baseline."""
-        policy = softmax(w, axis=-1)
+        policy = scipy.special.softmax(w, axis=-1)
         weight = policy if sample is None else sample.weights(w)
         return policy, weight * (self._baseline - self.rewards)
 
@@ -160,5 +160,5 @@ class Actions:
     def weights(self, w):
         """Frequencies times the likelihood ratio of w to the parameter they were drawn under."""
         drawn = self.frequency > 0
-        ratio = np.exp(np.where(drawn, log_softmax(w, axis=-1) - self.log_policy, 0.0))
+        ratio = np.exp(np.where(drawn, scipy.special.log_softmax(w, axis=-1) - self.log_policy, 0.0))
         return self.frequency * ratio
