@@ -4,10 +4,13 @@ from maml_bench.problems.digits import digits
 from maml_bench.problems.finite_sum import FiniteSum, TaskPairs
 from maml_bench.problems.kink import Kink
 from maml_bench.problems.logistic import Logistic, LogisticLoss
+from maml_bench.problems.navigation import Navigation
+from maml_bench.problems.network import ReluNetwork
 from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks, RandomPhase
 from maml_bench.problems.protocol import Sample, Tasks, outside
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.problems.rank_one import RankOne
+from maml_bench.problems.sine import SineRegression
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
 from maml_bench.problems.trigonometric import Trigonometric
 
@@ -28,11 +31,14 @@ __all__ = [
     "Kink",
     "Logistic",
     "LogisticLoss",
+    "Navigation",
     "NoisyTasks",
     "Quadratic",
     "RandomPhase",
     "RankOne",
+    "ReluNetwork",
     "Sample",
+    "SineRegression",
     "SoftmaxBandit",
     "TaskPairs",
     "Tasks",
