@@ -9,14 +9,26 @@ import analytic
 import maml_bench
 
 HEAVY = ("numpy", "sympy", "scipy", "matplotlib", "pandas", "joblib", "sklearn", "dask", "distributed", "studies")
-SLOW = ("scipy.special", "scipy.stats", "scipy.optimize", "matplotlib", "pandas", "joblib", "sklearn", "dask", "studies")
+SLOW = (
+    "scipy.special",
+    "scipy.stats",
+    "scipy.optimize",
+    "matplotlib",
+    "pandas",
+    "joblib",
+    "sklearn",
+    "dask",
+    "studies",
+)
 
 
 def loaded(*command: str) -> set[str]:
     """Modules in ``sys.modules`` when a fresh interpreter, given these arguments, ends."""
     words = "import atexit, runpy, sys; atexit.register(lambda: print('\\nLOADED', *sys.modules)); "
     if command[0] == "-m":
-        words += f"sys.argv = {list(command[1:])}; runpy.run_module({command[1]!r}, run_name='__main__', alter_sys=True)"
+        words += (
+            f"sys.argv = {list(command[1:])}; runpy.run_module({command[1]!r}, run_name='__main__', alter_sys=True)"
+        )
     else:
         words += command[0]
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
