@@ -107,8 +107,11 @@ def matrix_floats(setting: Setting) -> int:
 def gradient_scale(setting: Setting) -> float:
     """Size of the numbers that a gradient near w is computed from."""
     tasks, w = setting.tasks, setting.w
-    reach = np.linalg.norm(w) + setting.hessian.nu * math.sqrt(tasks.dim)
-    return float(np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * reach)
+    reach, L = np.linalg.norm(w) + setting.hessian.nu * math.sqrt(tasks.dim), tasks.regularity.L
+    if math.isinf(L):  # no constant: the curvature found as far out as the directions go
+        e = np.full(tasks.dim, tasks.dim**-0.5)
+        L = np.linalg.norm(tasks.hvp(reach * e, e), axis=-1).max()
+    return float(np.linalg.norm(tasks.grad(w), axis=-1).max() + L * reach)
 
 
 def loss_scale(setting: Setting) -> float:

@@ -130,14 +130,14 @@ def no_noise(setting: Setting) -> str:
 def small_or_exact(setting: Setting) -> str:
     """Requirement of mean matrices, where they may have to be sampled."""
     dim = setting.tasks.dim
-    if dim <= LARGEST_MATRIX or smoothable(setting.tasks):
+    if dim <= LARGEST_MATRIX or smoothable(setting.tasks, setting.w):
         return ""
     return f"dim <= {LARGEST_MATRIX} where the mean matrix has to be sampled, not {dim}"
 
 
 def known_smoothing(setting: Setting) -> str:
     """Requirement of quantities that need E H^ itself."""
-    return "" if smoothable(setting.tasks) else "a family whose smoothed Hessian is known exactly"
+    return "" if smoothable(setting.tasks, setting.w) else "a family whose smoothed Hessian is known exactly"
 
 
 def noise_free(tasks) -> bool:
