@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.arrays import matvec
-from maml_bench.claims.claim import Claim, Measurement, by_cell
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -156,42 +155,40 @@ _VARIANCE = first_reason(single_loss, gaussian_smoothing, everywhere, certified_
 
 MEASUREMENTS = {
     "prop6": Measurement(
-        "||E H^ - Hess l(w)||",
-        deviations,
-        spectral_norm_of_mean,
-        bias,
-        matrix_floats,
-        first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
-        bias_rounding,
+        words="||E H^ - Hess l(w)||",
+        requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
+        exact=bias,
+        sampled=Sampling(deviations, spectral_norm_of_mean, matrix_floats),
+        resolution=bias_rounding,
     ),
     "prop7-vector": Measurement(
-        _WORDS, vector_squares, mean, vector_variance, direction_floats, _VARIANCE, constants=seen_constants
+        words=_WORDS,
+        requires=_VARIANCE,
+        exact=vector_variance,
+        sampled=Sampling(vector_squares, mean, direction_floats),
+        constants=seen_constants,
     ),
     "prop7-frobenius": Measurement(
-        "E ||H^ - E H^||_F^2", frobenius_squares, mean, frobenius_variance, floats, _VARIANCE, constants=seen_constants
+        words="E ||H^ - E H^||_F^2",
+        requires=_VARIANCE,
+        exact=frobenius_variance,
+        sampled=Sampling(frobenius_squares, mean, floats),
+        constants=seen_constants,
     ),
     "prop7-spectral": Measurement(
-        "(E ||H^ - E H^||^2)^(1/2)",
-        spectral_squares,
-        root_mean,
-        spectral_deviation,
-        spectral_floats,
-        first_reason(_VARIANCE, known_smoothing),
+        words="(E ||H^ - E H^||^2)^(1/2)",
+        requires=first_reason(_VARIANCE, known_smoothing),
+        exact=spectral_deviation,
+        sampled=Sampling(spectral_squares, root_mean, spectral_floats),
         constants=seen_constants,
     ),
     "finite-prop7-vector": Measurement(
-        f"{_WORDS}, support losses",
-        support_squares,
-        mean,
-        lambda setting: vector_variance(support(setting)),
-        direction_floats,
-        first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
+        words=f"{_WORDS}, support losses",
+        requires=first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
+        exact=lambda setting: vector_variance(support(setting)),
+        sampled=Sampling(support_squares, mean, direction_floats),
     ),
 }
 
 
-CLAIMS = tuple(
-    Claim(name, form, bound, measurement)
-    for name, measurement in MEASUREMENTS.items()
-    for form, bound in statement(name).forms.items()
-)
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

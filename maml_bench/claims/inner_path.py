@@ -4,9 +4,8 @@ import copy
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims.claim import Claim, Measurement, by_cell, footprint
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of, footprint
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import path_drift, path_first_moment, path_second_moment
 from maml_bench.montecarlo.batches import Draw
@@ -68,17 +67,26 @@ def rounding(setting: Setting) -> float:
 _REQUIRES = first_reason(single_loss, noisy_path_in_ball)
 
 MEASUREMENTS = {
-    "prop2-first": Measurement("E ||w_N - w~_N||", distances, mean, path_first_moment, footprint, _REQUIRES, rounding),
+    "prop2-first": Measurement(
+        words="E ||w_N - w~_N||",
+        requires=_REQUIRES,
+        exact=path_first_moment,
+        sampled=Sampling(distances, mean, footprint),
+        resolution=rounding,
+    ),
     "prop2-second": Measurement(
-        "E ||w_N - w~_N||^2", squared_distances, mean, path_second_moment, footprint, _REQUIRES
+        words="E ||w_N - w~_N||^2",
+        requires=_REQUIRES,
+        exact=path_second_moment,
+        sampled=Sampling(squared_distances, mean, footprint),
     ),
     "prop2-mean": Measurement(
-        "||E w_N - w~_N||", antithetic_errors, norm_of_mean, path_drift, footprint, _REQUIRES, rounding
+        words="||E w_N - w~_N||",
+        requires=_REQUIRES,
+        exact=path_drift,
+        sampled=Sampling(antithetic_errors, norm_of_mean, footprint),
+        resolution=rounding,
     ),
 }
 
-CLAIMS = tuple(
-    Claim(name, form, bound, measurement)
-    for name, measurement in MEASUREMENTS.items()
-    for form, bound in statement(name).forms.items()
-)
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

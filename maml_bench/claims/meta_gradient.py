@@ -29,9 +29,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims.claim import Claim, Measurement, footprint
+from maml_bench.claims.claim import Measurement, Sampling, claims_of, footprint
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.requirements import exact_hessian, first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import meta_gradient_bias, meta_gradient_second_moment, meta_gradients
@@ -210,24 +209,20 @@ _REQUIRES = first_reason(single_loss, exact_hessian, noisy_path_in_ball)
 
 
 FAMILY = Measurement(
-    "||E_i E G^_i - grad calL(w)||",
-    family_bias,
-    norm_of_mean,
-    exact_family_bias,
-    _footprint,
-    _REQUIRES,
-    rounding,
+    words="||E_i E G^_i - grad calL(w)||",
+    requires=_REQUIRES,
+    exact=exact_family_bias,
+    sampled=Sampling(family_bias, norm_of_mean, _footprint),
+    resolution=rounding,
 )
 
 
 EACH_TASK = Measurement(
-    "||E G^_i - grad calL_i(w)||",
-    biases,
-    norm_of_mean,
-    exact_bias,
-    _footprint,
-    _REQUIRES,
-    rounding,
+    words="||E G^_i - grad calL_i(w)||",
+    requires=_REQUIRES,
+    exact=exact_bias,
+    sampled=Sampling(biases, norm_of_mean, _footprint),
+    resolution=rounding,
     constants=constants_of_each_task,
 )
 
@@ -255,13 +250,15 @@ def exact_square(setting: Setting) -> np.ndarray | None:
     return None if moments is None else moments.mean(keepdims=True)
 
 
-SQUARE = Measurement("E_i E ||G^_i||^2", squares, mean, exact_square, footprint, _REQUIRES)
-
-
-_BIAS = {"smooth": EACH_TASK}
+SQUARE = Measurement(
+    words="E_i E ||G^_i||^2",
+    requires=_REQUIRES,
+    exact=exact_square,
+    sampled=Sampling(squares, mean, footprint),
+)
 
 
 CLAIMS = (
-    *(Claim("prop3", form, bound, _BIAS.get(form, FAMILY)) for form, bound in statement("prop3").forms.items()),
-    *(Claim("prop4", form, bound, SQUARE) for form, bound in statement("prop4").forms.items()),
+    *claims_of("prop3", lambda form: EACH_TASK if form == "smooth" else FAMILY),
+    *claims_of("prop4", SQUARE),
 )
