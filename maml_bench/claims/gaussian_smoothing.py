@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from analytic import statement
 from maml_bench.arrays import matvec
-from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of
+from maml_bench.claims.claim import Claim, Measurement, by_cell
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -26,6 +27,7 @@ from maml_bench.claims.hessian_draws import (
     mean_hessians,
     residual,
     spectral_deviation,
+    squared_distance,
     vector_variance,
 )
 from maml_bench.claims.requirements import (
@@ -86,21 +88,11 @@ def vector_squares(setting: Setting) -> Draw:
 
 
 def frobenius_squares(setting: Setting) -> Draw:
-    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies.
-
-    The difference of the copies is ``sum_j left_j right_j' / Q`` over 2Q directions; its norm is taken from two Gram
-    matrices if these are smaller than d x d.
-    """
+    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies."""
 
     def draw(rng, replicates):
         one, two = draw_operator(setting, replicates, rng), draw_operator(setting, replicates, rng)
-        left = np.moveaxis(np.concatenate([one.left, -two.left]), 0, -2)
-        right = np.moveaxis(np.concatenate([one.right, two.right]), 0, -2)
-        if left.shape[-2] <= left.shape[-1]:
-            square = ((left @ left.mT) * (right @ right.mT)).sum((-2, -1))
-        else:
-            square = ((left.mT @ right) ** 2).sum((-2, -1))
-        return by_cell(square / (2 * len(one.left) ** 2), 0)
+        return by_cell(squared_distance(one, two) / 2, 0)
 
     return draw
 
@@ -155,40 +147,42 @@ _VARIANCE = first_reason(single_loss, gaussian_smoothing, everywhere, certified_
 
 MEASUREMENTS = {
     "prop6": Measurement(
-        words="||E H^ - Hess l(w)||",
-        requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
-        exact=bias,
-        sampled=Sampling(deviations, spectral_norm_of_mean, matrix_floats),
-        resolution=bias_rounding,
+        "||E H^ - Hess l(w)||",
+        deviations,
+        spectral_norm_of_mean,
+        bias,
+        matrix_floats,
+        first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
+        bias_rounding,
     ),
     "prop7-vector": Measurement(
-        words=_WORDS,
-        requires=_VARIANCE,
-        exact=vector_variance,
-        sampled=Sampling(vector_squares, mean, direction_floats),
-        constants=seen_constants,
+        _WORDS, vector_squares, mean, vector_variance, direction_floats, _VARIANCE, constants=seen_constants
     ),
     "prop7-frobenius": Measurement(
-        words="E ||H^ - E H^||_F^2",
-        requires=_VARIANCE,
-        exact=frobenius_variance,
-        sampled=Sampling(frobenius_squares, mean, floats),
-        constants=seen_constants,
+        "E ||H^ - E H^||_F^2", frobenius_squares, mean, frobenius_variance, floats, _VARIANCE, constants=seen_constants
     ),
     "prop7-spectral": Measurement(
-        words="(E ||H^ - E H^||^2)^(1/2)",
-        requires=first_reason(_VARIANCE, known_smoothing),
-        exact=spectral_deviation,
-        sampled=Sampling(spectral_squares, root_mean, spectral_floats),
+        "(E ||H^ - E H^||^2)^(1/2)",
+        spectral_squares,
+        root_mean,
+        spectral_deviation,
+        spectral_floats,
+        first_reason(_VARIANCE, known_smoothing),
         constants=seen_constants,
     ),
     "finite-prop7-vector": Measurement(
-        words=f"{_WORDS}, support losses",
-        requires=first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
-        exact=lambda setting: vector_variance(support(setting)),
-        sampled=Sampling(support_squares, mean, direction_floats),
+        f"{_WORDS}, support losses",
+        support_squares,
+        mean,
+        lambda setting: vector_variance(support(setting)),
+        direction_floats,
+        first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
     ),
 }
 
 
-CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))
+CLAIMS = tuple(
+    Claim(name, form, bound, measurement)
+    for name, measurement in MEASUREMENTS.items()
+    for form, bound in statement(name).forms.items()
+)
