@@ -207,7 +207,7 @@ _COMPARE = {
 
 @dataclass(frozen=True)
 class Statement:
-    """A numbered statement: the quantity it bounds (from below if ``lower``), in words and LaTeX, and its forms."""
+    """A numbered statement: the quantity it bounds, in words and LaTeX, in which sense, and its forms."""
 
     name: str
     title: str
@@ -216,10 +216,10 @@ class Statement:
     source: str
     forms: Mapping[str, Bound]
     remarks: str = ""
-    lower: bool = False
+    sense: str = "<="
 
 
-def statement(name, title, quantity, quantity_latex, source, remarks="", lower=False, **forms) -> Statement:
+def statement(name, title, quantity, quantity_latex, source, remarks="", sense="<=", **forms) -> Statement:
     """A statement from formulas: each form is a dictionary of the remaining fields of `Bound`."""
     bounds = {form: Bound(statement=name, form=form, **fields) for form, fields in forms.items()}
-    return Statement(name, title, quantity, quantity_latex, source, bounds, remarks, lower)
+    return Statement(name, title, quantity, quantity_latex, source, bounds, remarks, sense)

@@ -12,7 +12,7 @@ class Regularity:
     ----------
     L, rho, tau : float
         Lipschitz constants of the gradient, the Hessian and the third derivative of every task loss
-        (spectral norms). ``tau`` is ``inf`` where the Hessian is not Lipschitz-differentiable or no constant is known.
+        (spectral norms); ``inf`` where there is none, or none is known. Forms whose formula needs it then do not apply.
     sigma : float
         Task heterogeneity: ``E_i ||grad l_i(w) - grad l(w)||^2 <= sigma^2`` for all w; ``inf`` if unbounded.
     sigma_g, sigma_H : float
@@ -25,7 +25,7 @@ class Regularity:
     Raises
     ------
     ValueError
-        If a constant is NaN or negative, L or rho is infinite, or two constants contradict each other.
+        If a constant is NaN or negative, sigma_g or sigma_H is infinite, or two constants contradict each other.
     """
 
     L: float
@@ -42,7 +42,7 @@ class Regularity:
             if math.isnan(value) or value < 0:
                 raise ValueError(f"{name} = {value}: must be a number >= 0")
             object.__setattr__(self, name, value)
-        for name in ("L", "rho", "sigma_g", "sigma_H"):
+        for name in ("sigma_g", "sigma_H"):
             if math.isinf(getattr(self, name)):
                 raise ValueError(f"{name} = inf: must be finite")
         if self.radius == 0:

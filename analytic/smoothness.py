@@ -187,10 +187,10 @@ STATEMENTS = (
     statement(
         "lemma-b-first",
         title="First moment of the meta step size",
-        quantity="E beta (bounded from below)",
+        quantity="E beta",
         quantity_latex=r"E\beta",
         source="Lemma B, first inequality",
-        lower=True,
+        sense=">=",
         paper={
             "formula": 4 / (5 * C_beta * L_w),
             "where": _BETA,

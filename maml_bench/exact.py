@@ -1,9 +1,9 @@
 """Exact left-hand sides: which problems have one, and where `analytic.moments` computes it.
 
-Families: quadratics with either sampling model; losses of one variable with additive noise, by quadrature;
-softmax bandits small enough for enumeration; and any tasks without sampling noise. The smoothed loss: families with a
-``smoothing(...)`` in `analytic.moments`; nothing here asks whether the bounds apply, so the values serve on a ball too,
-where Gaussian directions leave the certificate (`RankOne`).
+Families: quadratics with Gaussian or random-phase noise; losses of one variable with additive noise, by quadrature;
+any tasks with two-point noise, and softmax bandits, where enumeration is affordable; and any tasks without sampling
+noise. The smoothed loss: families with a ``smoothing(...)`` in `analytic.moments`; nothing here asks whether the
+bounds apply, so the values serve on a ball too, where Gaussian directions leave the certificate (`RankOne`).
 """
 
 import math
@@ -11,11 +11,12 @@ from functools import singledispatch
 
 import numpy as np
 
-from analytic.moments import kink, quadratic, quadrature, rank_one, softmax_bandit, trigonometric
+from analytic.moments import kink, quadratic, quadrature, rank_one, separable, softmax_bandit, trigonometric, two_point
 from analytic.moments.gaussian import Smoothing
 from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.kink import Kink
-from maml_bench.problems.noise import AdditiveGaussian, Noise, NoisyTasks, RandomPhase
+from maml_bench.problems.noise import AdditiveGaussian, Noise, NoisyTasks, RandomPhase, TwoPoint
+from maml_bench.problems.piecewise import Piecewise
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.problems.rank_one import RankOne
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
@@ -65,13 +66,15 @@ def path_drift(setting: Setting) -> np.ndarray | None:
     """||E w_N - w~_N|| for each task: 0 where w_N is linear in the noise, as on noisy quadratics and after one step."""
     if (setting.inner.steps == 1 and _certified_noise(setting)) or _noisy_quadratic(setting):
         return np.zeros(_cells(setting))
+    if moments := _two_point(setting):
+        return np.linalg.norm(moments.path_bias, axis=-1).reshape(-1)
     bias = _path(setting, "path_bias")
     return None if bias is None else np.linalg.norm(bias.reshape(_cells(setting), -1), axis=-1)
 
 
 def _path(setting: Setting, field: str) -> np.ndarray | None:
     """A moment of the inner path for each task, by quadrature or enumeration."""
-    if moments := _quadrature(setting, field):
+    if moments := _quadrature(setting, field) or _two_point(setting):
         return getattr(moments, field).reshape(-1)
     bandits = _bandit(setting)
     return None if bandits is None else np.array([getattr(moments, field) for moments in bandits])
@@ -81,8 +84,8 @@ def meta_gradient_bias(setting: Setting) -> np.ndarray | None:
     """E G^_i - grad calL_i(w) for each task, shape (tasks, d), with the Hessians of batches."""
     if setting.tasks.regularity.sigma_g == 0 or _noisy_quadratic(setting):
         return np.zeros((_cells(setting), setting.tasks.dim))
-    if moments := _quadrature(setting, "bias"):
-        return moments.bias.reshape(-1, 1)
+    if moments := _quadrature(setting, "bias") or _two_point(setting):
+        return moments.bias.reshape(-1, setting.tasks.dim)
     bandits = _bandit(setting)
     return None if bandits is None else np.array([moments.bias for moments in bandits])
 
@@ -101,7 +104,7 @@ def meta_gradient_second_moment(setting: Setting) -> np.ndarray | None:
                 for A, b in _quadratics(setting)
             ]
         )
-    if moments := _quadrature(setting, "second_moment"):
+    if moments := _quadrature(setting, "second_moment") or _two_point(setting):
         return moments.second_moment.reshape(-1)
     bandits = _bandit(setting)
     return None if bandits is None else np.array([moments.second_moment for moments in bandits])
@@ -179,10 +182,25 @@ def _quadrature(setting: Setting, field: str) -> quadrature.PathMoments | None:
 
 def _corners(tasks) -> np.ndarray | None:
     """Where the second derivative of each task has corners, ``(*tasks, corners)``; None for smooth losses."""
+    if isinstance(tasks, Piecewise):
+        return np.broadcast_to(tasks.knots, (*tasks.batch_shape, 1, tasks.knots.shape[-1]))[..., 0, :]
     if not isinstance(tasks, Kink):
         return None
     center = np.broadcast_to(tasks.center, (*tasks.batch_shape, 1))
     return center + tasks.radius * np.array([-1.0, 0.0, 1.0])
+
+
+def _two_point(setting: Setting) -> two_point.TwoPointMoments | None:
+    """Moments of tasks with two-point noise; None if there are too many paths to enumerate."""
+    tasks, inner = setting.tasks, setting.inner
+    if not (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, TwoPoint)):
+        return None
+    if _cells(setting) * (inner.S + 1) ** inner.steps > two_point.PATH_LIMIT:
+        return None
+    noise, loss = tasks.noise, tasks.population
+    start = np.broadcast_to(setting.w, (*tasks.batch_shape, tasks.dim))
+    law = start, noise.along(tasks.dim), inner.alpha, inner.steps, noise.sigma_g, inner.S, inner.T
+    return two_point.path_moments(loss.grad, loss.hvp, noise.parameter, *law)
 
 
 def _bandit(setting: Setting) -> list[softmax_bandit.MetaMoments] | None:
@@ -204,8 +222,12 @@ def _bandit(setting: Setting) -> list[softmax_bandit.MetaMoments] | None:
 
 @singledispatch
 def _smooth(tasks, each, w, nu) -> list[Smoothing] | None:
-    """The smoothed loss of every task; ``each(field, core)`` and w have one row a task. None: the family has none."""
-    return None
+    """The smoothed loss of every task; ``each(field, core)`` and w have one row a task. None: it is not known.
+
+    A family that is not listed here may have a method ``smoothings(w, nu)`` for itself, w with one row a task.
+    """
+    own = getattr(tasks, "smoothings", None)
+    return own and own(w, nu)
 
 
 @_smooth.register
@@ -230,14 +252,25 @@ def _(tasks: RankOne, each, w, nu):
     return [rank_one.smoothing(x, at, nu) for x, at in zip(each(tasks.x, 1), w, strict=True)]
 
 
+@_smooth.register
+def _(tasks: Piecewise, each, w, nu):
+    def smooth(task, at):
+        parts = [lambda x, order=order: task.derivative(order, x.T).T for order in range(3)]
+        return separable.smoothing(*parts, task.knots, at, nu)
+
+    alone = [tasks[index] for index in np.ndindex(tasks.batch_shape)] if tasks.batch_shape else [tasks]
+    return [smooth(task, at) for task, at in zip(alone, w, strict=True)]
+
+
 def population(tasks):
     """The tasks without their sampling model."""
     return tasks.population if isinstance(tasks, NoisyTasks) else tasks
 
 
-def smoothable(tasks) -> bool:
-    """Whether the smoothed loss is known exactly."""
-    return _smooth.dispatch(type(population(tasks))) is not _smooth.dispatch(object)
+def smoothable(tasks, w: np.ndarray) -> bool:
+    """Whether the smoothed loss is known exactly at w."""
+    listed = _smooth.dispatch(type(population(tasks))) is not _smooth.dispatch(object)
+    return listed or smoothings(tasks, w, 1.0) is not None
 
 
 def smoothings(tasks, w: np.ndarray, nu: float) -> list[Smoothing] | None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from analytic import arguments
 from maml_bench.claims.claim import Claim
+from maml_bench.claims.question import ROUNDING, question
+from maml_bench.effort import Effort
 from maml_bench.montecarlo.looks import block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
-from maml_bench.verdict import ROUNDING, question
 
 
 @dataclass(frozen=True)
@@ -84,29 +84,29 @@ def power(
     Raises
     ------
     ValueError
-        If an argument is outside its range, the claim is about an equality, or the bound is 0.
+        If an argument is outside its range, the claim is not ``measured <= bound``, or the bound is 0.
     HypothesisError
         If the claim does not apply to the setting.
     """
     if len(seeds) == 0:
         raise ValueError("seeds: must not be empty")
-    if claim.tolerance is not None or claim.measurement.sampler is None:
-        raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities only")
+    sampled = claim.measurement.sampled
+    if claim.sense != "<=" or sampled is None:
+        raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities <= only")
     asked = question(claim, setting)
     if not np.all(asked.bound > 0):
         raise ValueError(f"{claim.name} ({claim.form}): the bound is 0 here, so no factor changes it")
-    budget = arguments.natural("budget", budget)
-    size = block_size(claim.measurement.footprint(setting), budget)
     noticed, confirmed = [], []
     for seed in seeds:
+        effort = Effort(seed, confidence, budget, workers=workers)
         run = looks(
-            claim.measurement.sampler(setting),
-            claim.measurement.estimand,
-            seed=arguments.seed(seed),
-            delta=1 - arguments.probability("confidence", confidence),
-            budget=budget,
-            size=size,
-            workers=workers if isinstance(workers, Workers) else Workers(workers),
+            sampled.draw(setting),
+            sampled.estimand,
+            seed=effort.seed,
+            delta=1 - effort.confidence,
+            budget=effort.budget,
+            size=block_size(sampled.footprint(setting), effort.budget),
+            workers=effort.workers,
         )
         below, above = 0.0, np.inf
         for look in run:

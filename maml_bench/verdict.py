@@ -7,18 +7,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from analytic import arguments
 from analytic.bound import HypothesisError
 from maml_bench import claims
 from maml_bench.claims.claim import Claim, Measurement
+from maml_bench.claims.question import Question, question
+from maml_bench.effort import Effort
+from maml_bench.evidence import Evidence, Outcome
 from maml_bench.montecarlo.limits import Limits
 from maml_bench.montecarlo.looks import CAUTION, Look, block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 
-METHODS = ("auto", "exact", "search", "monte-carlo")
-ROUNDING = 1e-10
-"""Relative allowance for rounding when an exact value is compared with a bound that it may attain."""
+EVIDENCE = {"exact": Evidence.EXACT, "search": Evidence.SEARCH, "monte-carlo": Evidence.ASYMPTOTIC}
+"""What each method of measuring rests on."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,19 @@ class Verdict:
 
     Attributes
     ----------
-    outcome : str
-        ``holds`` (upper <= bound), ``violated`` (lower > bound), ``inconclusive`` or ``not applicable``. For an
-        equality ``holds`` if both limits are within its tolerance of the right side, ``violated`` if that is outside
-        the limits.
+    outcome : Outcome
+        For a claim ``measured <= bound``: ``holds`` (upper <= bound), ``violated`` (lower > bound), ``inconclusive`` or
+        ``not applicable``; mirrored for ``>=``. For an equality ``holds`` if both limits are within its tolerance of
+        the right side, ``violated`` if that is outside the limits.
     value, lower, upper : float
         The measured left-hand side of the worst cell (task), with its limits; all equal if computed exactly.
     bound, ratio : float
         The right-hand side for that cell, and value / bound.
     cell : int
-        Index of the worst cell: the one of the largest ratio, for an equality of the ratio farthest from 1.
+        Index of the worst cell: the one of the largest ratio (for ``>=`` the smallest, for an equality the farthest
+        from 1).
+    evidence : Evidence or None
+        What the value and its limits rest on; None if nothing was measured.
     method : str
         ``exact``, ``search`` or ``monte-carlo``. A search for a supremum gives the largest value found, for value and
         both limits: with it, ``holds`` says no more than that the search did not exceed the bound.
@@ -51,7 +55,7 @@ class Verdict:
 
     claim: str
     form: str
-    outcome: str
+    outcome: Outcome
     value: float = math.nan
     lower: float = math.nan
     upper: float = math.nan
@@ -59,6 +63,7 @@ class Verdict:
     ratio: float = math.nan
     cell: int = 0
     factor: float = 1.0
+    evidence: Evidence | None = None
     method: str = ""
     replicates: int = 0
     seconds: float = 0.0
@@ -69,7 +74,7 @@ class Verdict:
     def __str__(self) -> str:
         scaled = "" if self.factor == 1 else f", bound times {self.factor:g}"
         head = f"{self.claim} ({self.form}{scaled}): {self.outcome}"
-        if self.outcome == "not applicable":
+        if self.outcome == Outcome.NOT_APPLICABLE:
             return f"{head}; {self.reason}"
         limits = "" if self.lower == self.upper else f" in [{self.lower:.4g}, {self.upper:.4g}]"
         numbers = f"measured {self.value:.4g}{limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
@@ -87,7 +92,7 @@ def check(
     claim: str | Claim,
     setting: Setting,
     *,
-    form: str = "sharp",
+    form: str | None = None,
     seed: int = 0,
     confidence: float = 0.99,
     budget: int = 1_000_000,
@@ -103,158 +108,64 @@ def check(
     claim : str or Claim
         A name, or a claim such as ``claims.get("prop2-second").scaled(0.9)``.
     form : str
-        Form of the bound, if ``claim`` is a name.
-    confidence : float
-        An outcome ``holds`` or ``violated`` is wrong with probability at most ``1 - confidence``,
-        as far as batch means are normal.
-    budget : int
-        Most replicates to draw, at least 64.
-    seconds : float
-        A look that would not end within this time is not begun.
-    method : str
-        ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for
-        sampling; ``auto`` for the first of them that exists.
-    precision : float
-        Once decided, draw on until the limits are within this fraction of the value, or out of budget; 0 draws all of
-        the budget.
-    workers : Workers or int
-        Threads. The result does not depend on it.
+        Form of the bound, ``sharp`` unless given. A claim has its form already.
+    seed, confidence, budget, seconds, method, precision, workers
+        See `Effort`.
 
     Raises
     ------
     ValueError
-        For an unknown name or an argument outside its range.
+        For an unknown name, an argument outside its range, or a form that is not the claim's.
     """
-    chosen = claim if isinstance(claim, Claim) else claims.get(claim, form)
-    (verdict,) = check_all(
-        [chosen],
-        setting,
-        seed=seed,
-        confidence=confidence,
-        budget=budget,
-        seconds=seconds,
-        method=method,
-        precision=precision,
-        workers=workers,
-    )
+    if isinstance(claim, Claim):
+        if form not in (None, claim.form):
+            raise ValueError(f"form = {form!r}: the claim given is {claim.name} in the form {claim.form!r}")
+    else:
+        claim = claims.get(claim, form or "sharp")
+    effort = Effort(seed, confidence, budget, seconds, precision, method, workers)
+    (verdict,) = judge([claim], setting, effort)
     return verdict
 
 
-def check_all(
-    chosen: Sequence[Claim],
-    setting: Setting,
-    *,
-    seed: int = 0,
-    confidence: float = 0.99,
-    budget: int = 1_000_000,
-    seconds: float = math.inf,
-    method: str = "auto",
-    precision: float = math.inf,
-    workers: Workers | int = 1,
-) -> list[Verdict]:
+def check_all(chosen: Sequence[Claim], setting: Setting, **effort) -> list[Verdict]:
     """Check several claims about one measured quantity (the forms of a bound) on the same replicates.
 
-    Parameters and errors as in `check`; each verdict has the stated confidence by itself.
+    Keywords and errors as those of `Effort`; each verdict has the stated confidence by itself.
     """
-    start = time.perf_counter()
-    seed = arguments.seed(seed)
-    delta = 1 - arguments.probability("confidence", confidence)
-    budget = arguments.natural("budget", budget)
-    arguments.nonnegative("precision", min(precision, 1e300))
-    arguments.positive("seconds", min(seconds, 1e300))
-    if method not in METHODS:
-        raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
-    measurement = chosen[0].measurement
-    if any(claim.measurement is not measurement for claim in chosen):
-        raise ValueError("claims checked together must share one measurement")
-
-    questions, refusals = {}, {}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
-        for claim in chosen:
-            try:
-                questions[claim.form] = question(claim, setting)
-            except (HypothesisError, OverflowError) as error:
-                refusals[claim.form] = str(error)
-        if questions:
-            means = _means(chosen[0], setting, method)
-            if any(asked.tolerance is not None for asked in questions.values()):
-                delta /= 2  # either limit can refute an equality
-            if means == "monte-carlo":
-                run = looks(
-                    measurement.sampler(setting),
-                    measurement.estimand,
-                    seed=seed,
-                    delta=delta,
-                    budget=budget,
-                    size=block_size(measurement.footprint(setting), budget),
-                    workers=workers if isinstance(workers, Workers) else Workers(workers),
-                    seconds=seconds,
-                )
-                found = _sampled(run, list(questions.values()), precision)
-            else:
-                found = _computed(measurement, setting, means)
-
-    common = {"seed": seed, "confidence": confidence, "seconds": time.perf_counter() - start}
-    return [
-        Verdict(claim.name, claim.form, "not applicable", factor=claim.factor, reason=refusals[claim.form], **common)
-        if claim.form in refusals
-        else _verdict(claim, questions[claim.form], found, common)
-        for claim in chosen
-    ]
+    return judge(chosen, setting, Effort(**effort))
 
 
-@dataclass(frozen=True)
-class Question:
-    """A right side to be compared with limits.
-
-    Attributes
-    ----------
-    bound : array
-        For each cell, or one for all.
-    tolerance : float or None
-        Relative tolerance of an equality; None for a bound.
-    resolution : float
-        What rounding may add to a sampled value. It can excuse a value above the bound, never confirm one.
-    """
-
-    bound: np.ndarray
-    tolerance: float | None
-    resolution: float
-
-    def refuted(self, limits: Limits, resolution: float | None = None) -> np.ndarray:
-        """Cells whose limits exclude the right side by more than rounding."""
-        slack = ROUNDING * self.bound + (self.resolution if resolution is None else resolution)
-        refuted = limits.lower > self.bound + slack
-        return refuted if self.tolerance is None else refuted | (limits.upper < self.bound - slack)
-
-    def confirmed(self, limits: Limits) -> np.ndarray:
-        """Cells whose limits respect the bound, or are as close to the right side of an equality as is asked."""
-        confirmed = limits.upper <= self.bound * (1 + ROUNDING)
-        if self.tolerance is None:
-            return confirmed
-        reach = self.tolerance * self.bound
-        return (limits.upper <= self.bound + reach) & (limits.lower >= self.bound - reach) & (self.resolution <= reach)
-
-    def outcome(self, limits: Limits, resolution: float | None = None) -> str:
-        if np.any(self.refuted(limits, resolution)):
-            return "violated"
-        return "holds" if np.all(self.confirmed(limits)) else "inconclusive"
-
-
-def question(claim: Claim, setting: Setting) -> Question:
-    """What a claim asks in a setting.
+def judge(chosen: Sequence[Claim], setting: Setting, effort: Effort) -> list[Verdict]:
+    """As `check_all`.
 
     Raises
     ------
-    HypothesisError
-        If the claim does not apply.
-    OverflowError
-        If its right side is not a finite number.
+    ValueError
+        If the claims do not share a measurement, or it cannot be made as asked.
     """
-    bound = claim.right_side(setting)
-    if not np.all(np.isfinite(bound)):
-        raise OverflowError(f"{claim.name} ({claim.form}): the bound overflows at these parameters")
-    return Question(bound, claim.tolerance, claim.measurement.resolution(setting))
+    start = time.perf_counter()
+    measurement = chosen[0].measurement
+    if any(claim.measurement != measurement for claim in chosen):
+        raise ValueError("claims checked together must share one measurement")
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
+        asked = [_asked(claim, setting) for claim in chosen]
+        questions = [found for found in asked if isinstance(found, Question)]
+        found = _measured(chosen[0], setting, questions, effort) if questions else None
+    common = {"seed": effort.seed, "confidence": effort.confidence, "seconds": time.perf_counter() - start}
+    return [
+        _verdict(claim, entry, found, common)
+        if isinstance(entry, Question)
+        else Verdict(claim.name, claim.form, Outcome.NOT_APPLICABLE, factor=claim.factor, reason=entry, **common)
+        for claim, entry in zip(chosen, asked, strict=True)
+    ]
+
+
+def _asked(claim: Claim, setting: Setting) -> Question | str:
+    """The question, or why the claim does not apply."""
+    try:
+        return question(claim, setting)
+    except (HypothesisError, OverflowError) as error:
+        return str(error)
 
 
 @dataclass(frozen=True)
@@ -282,10 +193,29 @@ def _means(claim: Claim, setting: Setting, method: str) -> str:
     if method == "exact":
         raise ValueError(f"method = 'exact': no exact value of {claim.name} is known for these tasks")
     available = "search" if measurement.search else "monte-carlo"
-    impossible = available == "monte-carlo" and measurement.sampler is None
+    impossible = available == "monte-carlo" and measurement.sampled is None
     if impossible or method not in ("auto", available):
         raise ValueError(f"method = {method!r}: {claim.name} cannot be measured in this way")
     return available
+
+
+def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], effort: Effort) -> _Found:
+    """The left side, by the means that the effort asks for."""
+    measurement, means = claim.measurement, _means(claim, setting, effort.method)
+    if means != "monte-carlo":
+        return _computed(measurement, setting, means)
+    sampled, delta = measurement.sampled, 1 - effort.confidence
+    run = looks(
+        sampled.draw(setting),
+        sampled.estimand,
+        seed=effort.seed,
+        delta=delta / 2 if any(asked.sense == "=" for asked in questions) else delta,  # either limit can refute it
+        budget=effort.budget,
+        size=block_size(sampled.footprint(setting), effort.budget),
+        workers=effort.workers,
+        seconds=effort.seconds,
+    )
+    return _sampled(run, questions, effort.precision)
 
 
 def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
@@ -301,7 +231,7 @@ def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
 def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: float) -> _Found:
     """Look until all questions are decided, to the precision asked for, by limits that can be trusted."""
     for look in run:
-        decided = all(question.outcome(look.limits) != "inconclusive" for question in questions)
+        decided = all(asked.outcome(look.limits) != Outcome.INCONCLUSIVE for asked in questions)
         if decided and not look.constant and _precise(look.limits, precision):
             return _Found(look.limits, "monte-carlo", look.replicates, "decided")
     reason = "budget spent" if look.last else "time spent"
@@ -318,12 +248,12 @@ def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verd
     limits = found.limits
     bound = np.broadcast_to(asked.bound, limits.value.shape)
     resolution = asked.resolution if found.method == "monte-carlo" else 0.0
-    outcome = asked.outcome(limits, resolution) if found.trusted else "inconclusive"
+    outcome = asked.outcome(limits, resolution) if found.trusted else Outcome.INCONCLUSIVE
     cell = _telling_cell(asked, limits, bound, outcome, resolution)
     value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
     right = float(bound[cell])
     reason = found.reason
-    if outcome == "inconclusive" and found.trusted:
+    if outcome == Outcome.INCONCLUSIVE and found.trusted:
         reason += _outlook(max(upper - value, value - lower), abs(value - right), found.replicates, resolution)
     return Verdict(
         claim.name,
@@ -336,6 +266,7 @@ def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verd
         ratio=_ratio(value, right),
         cell=cell,
         factor=claim.factor,
+        evidence=EVIDENCE[found.method],
         method=found.method,
         replicates=found.replicates,
         reason=reason,
@@ -349,16 +280,16 @@ def _ratio(value: float, bound: float) -> float:
     return value / bound
 
 
-def _telling_cell(asked: Question, limits: Limits, bound: np.ndarray, outcome: str, resolution: float) -> int:
-    """The cell that the verdict reports: of those that decide the outcome, the one with the largest ratio."""
+def _telling_cell(asked: Question, limits: Limits, bound: np.ndarray, outcome: Outcome, resolution: float) -> int:
+    """The cell that the verdict reports: of those that decide the outcome, the worst."""
     deciding = np.ones(bound.shape, dtype=bool)
-    if outcome == "violated":
+    if outcome == Outcome.VIOLATED:
         deciding = asked.refuted(limits, resolution)
-    elif outcome == "inconclusive" and not np.all(asked.confirmed(limits)):
+    elif outcome == Outcome.INCONCLUSIVE and not np.all(asked.confirmed(limits)):
         deciding = ~asked.confirmed(limits)
     ratios = np.array([_ratio(v, b) for v, b in zip(limits.value, bound, strict=True)])
-    badness = ratios if asked.tolerance is None else np.abs(ratios - 1)
-    return int(np.argmax(np.where(deciding, np.nan_to_num(badness, nan=0.0, posinf=np.inf), -1.0)))
+    badness = np.nan_to_num(asked.badness(ratios), nan=0.0, posinf=np.inf)
+    return int(np.argmax(np.where(deciding, badness, -np.inf)))
 
 
 def _outlook(reach: float, gap: float, replicates: int, resolution: float) -> str:

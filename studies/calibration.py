@@ -111,7 +111,7 @@ def gains() -> list[list]:
     ]
     rows = []
     for name, how, setting, plain, count in plan:
-        reduced = claims.get(name).measurement.sampler(setting)
+        reduced = claims.get(name).measurement.sampled.draw(setting)
         spread = [np.var(draw(np.random.default_rng(0), count), axis=0).sum() for draw in (plain, reduced)]
         rows.append([name, how, f"{spread[0] / spread[1]:.1g}"])
     return rows

@@ -146,7 +146,7 @@ def _reasons(findings) -> str:
 
 
 def _is_equality(finding: Finding) -> bool:
-    return claims.get(finding.verdict.claim, finding.verdict.form).tolerance is not None
+    return claims.get(finding.verdict.claim, finding.verdict.form).sense == "="
 
 
 def tell(findings: Sequence[Finding], directory: Path) -> str:

@@ -12,8 +12,8 @@ ROOT = Path(maml_bench.__file__).parents[1]
 
 # Rooms of maml_bench, floor by floor; a room imports lower floors and itself.
 FLOORS = (
-    ("arrays", "search", "montecarlo"),
-    ("problems",),
+    ("arrays", "search", "montecarlo", "evidence"),
+    ("problems", "effort"),
     ("adaptation", "hessians", "auditing"),
     ("meta_gradient", "setting"),
     ("exact", "algorithms"),

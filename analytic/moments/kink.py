@@ -11,11 +11,7 @@ piece with a Gauss-Legendre rule that is exact to rounding (`analytic.moments.ru
 
 cancel when :math:`\nu` is far from r or t, the rule does not; the tests compare the two in 50 digits.
 
-Notation of `analytic.moments.gaussian`: :math:`D_k` depends on :math:`u_k` alone, so in :math:`E\|D\|^2u^TWu` only
-the diagonal of W counts: :math:`\sum_k[W_{kk}E D_k^2u_k^2 + (\mathrm{tr}W - W_{kk})E D_k^2]`. And :math:`\delta =
-\sum_k\delta_k(u_k)` is even in each coordinate, so :math:`E\,\delta^2(u^TWu)^i\|u\|^{2j}` (:math:`i, j \le 1`) is a
-mixed moment of the sums over k of :math:`(\delta_k, W_{kk}u_k^2, u_k^2)`: moment generating functions of independent
-terms multiply.
+From these integrands `analytic.moments.separable` makes the moments.
 """
 
 import math
@@ -25,6 +21,7 @@ import numpy as np
 from analytic.arguments import shaped, vector
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.rules import piecewise
+from analytic.moments.separable import assembled
 from analytic.vocabulary import checked
 
 
@@ -53,36 +50,16 @@ def smoothing(center, slope, rho, radius, w, nu) -> Smoothing:
     crossings = np.stack([-radius - t, -t, radius - t], axis=-1) / nu
     u, mass = piecewise(np.concatenate([crossings, -crossings], axis=-1))
     shift, at = nu * u, t[:, None]
-    slope_change = rho * _slope_change(at, shift, radius)
-    difference = slope_change / nu
-    # delta_k, (K, nodes); its own breaks are those of t + nu u and of t - nu u
-    curvature = rho * _second_difference(at, shift, radius) / (2 * nu**2)
-    excess = float(np.sum(mass * curvature))
-    tables = [
-        [[np.sum(mass[k] * curvature[k] ** a * u[k] ** (2 * n)) for n in range(3)] for a in range(3)]
-        for k in range(len(t))
-    ]
-
-    def gradient_moment(weight):
-        plain, heavy = np.sum(mass * difference**2, axis=1), np.sum(mass * (difference * u) ** 2, axis=1)
-        own = np.diag(weight)
-        return np.sum(heavy * own + plain * (np.sum(own) - own))
-
-    def curvature_moment(polynomial):
-        total = 0.0
-        for p in polynomial:
-            own = np.diag(p.forms[0]) if p.forms else np.zeros(len(t))
-            total += p.coefficient * _mixed_moment(tables, own, 2, len(p.forms), p.power)
-        return total
-
-    return Smoothing(
-        nu=float(nu),
-        loss=loss(center, slope, rho, radius, w) + nu**2 * excess,
-        grad=grad(center, slope, rho, radius, w) + np.sum(mass * slope_change, axis=1),
-        hess=np.diag(rho * np.sum(mass * np.minimum(np.abs(at + shift), radius), axis=1)),
-        excess=excess,
-        gradient_moment=gradient_moment,
-        curvature_moment=curvature_moment,
+    # the second difference's own breaks are those of t + nu u and of t - nu u
+    return assembled(
+        nu,
+        u,
+        mass,
+        change=rho * _slope_change(at, shift, radius),
+        curvature=rho * _second_difference(at, shift, radius) / (2 * nu**2),
+        hess=rho * np.minimum(np.abs(at + shift), radius),
+        loss=loss(center, slope, rho, radius, w),
+        grad=grad(center, slope, rho, radius, w),
     )
 
 
@@ -121,24 +98,6 @@ def _second_difference(t, s, r):
     tent = np.where(x >= r, 6 * x * r**2, np.maximum(x + r, 0) ** 3 - 2 * np.maximum(x, 0) ** 3)
     far = 6 * r * s**2 - tent
     return np.where(s >= 2 * t, wide, np.where(t <= r, near, far) / 6)
-
-
-def _mixed_moment(tables, own, *degrees):
-    """``E X^a Y^b Z^c`` for the sums X, Y, Z over k of independent ``(delta_k, own_k u_k^2, u_k^2)``."""
-    shape = tuple(n + 1 for n in degrees)
-    product = np.zeros(shape)
-    product[0, 0, 0] = 1.0
-    for table, factor in zip(tables, own, strict=True):
-        term = np.empty(shape)
-        for a, b, c in np.ndindex(shape):
-            scale = math.factorial(a) * math.factorial(b) * math.factorial(c)
-            term[a, b, c] = table[a][b + c] * factor**b / scale
-        multiplied = np.zeros(shape)
-        for a, b, c in np.ndindex(shape):
-            part = term[: shape[0] - a, : shape[1] - b, : shape[2] - c]
-            multiplied[a:, b:, c:] += product[a, b, c] * part
-        product = multiplied
-    return product[degrees] * math.prod(map(math.factorial, degrees))
 
 
 def _point(center, slope, rho, radius, w):

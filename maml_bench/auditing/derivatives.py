@@ -1,8 +1,10 @@
 """Do loss, gradient, Hessian-vector product and Hessian belong together, and do tasks index as they say?"""
 
+import math
+
 import numpy as np
 
-from maml_bench.auditing.lipschitz import length_scale
+from maml_bench.auditing.lipschitz import length_scale, steepness
 from maml_bench.auditing.result import Row, judged, skipped
 from maml_bench.search import affordable, inside, one, random_points, unit
 
@@ -20,8 +22,10 @@ def check(tasks, rng) -> list[Row]:
     far = random_points(tasks, rng, shape)
     values = [tasks.loss(far), tasks.grad(far), tasks.hvp(far, v)]
     bad = float(np.mean([(~np.isfinite(value)).mean() for value in values]))
-    reach = tasks.regularity.L * (np.linalg.norm(w, axis=-1) + 1)
     gradient, product = tasks.grad(w), tasks.hvp(w, v)
+    L = tasks.regularity.L
+    curvature = L if math.isfinite(L) else np.linalg.norm(product, axis=-1)
+    reach = curvature * (np.linalg.norm(w, axis=-1) + 1)
     steep = np.linalg.norm(gradient, axis=-1) + reach
     slope = _slope(tasks.loss, w, v, h)
     turn = _slope(tasks.grad, w, v, h)
@@ -58,7 +62,7 @@ def _hessian(tasks, w, v, product, rng) -> Row:
     w, v, product = w[:4], v[:4], product[:4]
     matrix = np.asarray(tasks.hess(w))
     gaps = [np.abs(np.matvec(matrix, v) - product).max(), np.abs(matrix - matrix.swapaxes(-1, -2)).max()]
-    scale = max(np.abs(product).max(), tasks.regularity.L, np.finfo(float).tiny)
+    scale = max(np.abs(product).max(), steepness(tasks.regularity), np.finfo(float).tiny)
     drawn = tasks.sample(rng, w, 2)
     if drawn is not None:
         gaps.append(np.abs(np.matvec(tasks.hess(w, drawn), v) - tasks.hvp(w, v, drawn)).max())

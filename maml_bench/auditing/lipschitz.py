@@ -33,6 +33,11 @@ def length_scale(regularity) -> float:
     return float(np.clip(min([*ratios, regularity.radius, 1.0]), 1e-6, 1.0))
 
 
+def steepness(regularity) -> float:
+    """L, where one is claimed: the size of a Hessian, for what rounding may do; else 0, the strictest."""
+    return regularity.L if math.isfinite(regularity.L) else 0.0
+
+
 def _change(tasks, name, h, w, e):
     """The vector whose norm is the ratio, at points and unit directions (..., d)."""
     w = inside(w, tasks.regularity.radius - h)
@@ -66,7 +71,7 @@ def attack(tasks, name: str, rng, points: int) -> Row:
     if name == "L":
         magnitude = np.linalg.norm(task.grad(w0)) + claimed * np.linalg.norm(w0)
     else:
-        magnitude = np.linalg.norm(task.hvp(w0, e0)) + tasks.regularity.L
+        magnitude = np.linalg.norm(task.hvp(w0, e0)) + steepness(tasks.regularity)
     allowance = 1e3 * EPS * magnitude / h ** (2 if name == "tau" else 1)
     witness = {"w": w0.tolist(), "direction": e0.tolist(), "distance": h, "task": index}
     return judged(name, CHECKED[name], claimed, value, allowance=allowance, witness=witness)
@@ -124,7 +129,9 @@ def attack_heterogeneity(tasks, rng, points: int) -> Row:
 
     scale = claimed or 1.0
     value, w, _ = _attack_points(tasks, spread, scale, rng, points, narrow=False)
-    allowance = 1e3 * EPS * (np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * np.linalg.norm(w))
+    allowance = (
+        1e3 * EPS * (np.linalg.norm(tasks.grad(w), axis=-1).max() + steepness(tasks.regularity) * np.linalg.norm(w))
+    )
     checked = "root mean square distance of task gradients from their mean"
     return judged("sigma", checked, claimed, value * scale, allowance=allowance, witness={"w": w.tolist()})
 

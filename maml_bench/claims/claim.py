@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analytic import arguments
+from analytic import arguments, statement
 from analytic.bound import Bound, HypothesisError
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.batches import Draw
@@ -15,48 +15,61 @@ from maml_bench.setting import Setting
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A left-hand side: how to sample it, how to summarize the sample, and its exact value where one is known.
+class Sampling:
+    """How a quantity is sampled.
 
-    A *cell* is what the bound is asserted for: each task by itself, or the task family as one.
+    Parameters
+    ----------
+    draw : callable
+        ``draw(setting)`` gives a `Draw`: ``draw(rng, replicates) -> (replicates, cells, ...)``.
+    estimand : callable
+        ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
+    footprint : callable
+        ``footprint(setting)``: floats that one replicate occupies, for the size of a block.
+    """
+
+    draw: Callable[[Setting], Draw]
+    estimand: Callable[[np.ndarray, float], Limits]
+    footprint: Callable[[Setting], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A left-hand side, measured in one or more of three ways: exactly, by sampling, by a search for a supremum.
+
+    A *cell* is what the bound is asserted for: each task by itself, or the task family as one. Two measurements are
+    equal if their fields are.
 
     Parameters
     ----------
     words : str
         What is measured.
-    sampler : callable or None
-        ``sampler(setting)`` gives a draw: ``draw(rng, replicates) -> (replicates, cells, ...)``. None for quantities
-        that are not expectations; then ``estimand`` and ``footprint`` are None, too.
-    estimand : callable
-        ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
-    exact : callable
-        ``exact(setting)`` gives the exact value for each cell, or None where none is known.
-    footprint : callable
-        ``footprint(setting)``: floats that one replicate occupies, for the size of a block.
     requires : callable
         ``requires(setting)``: why the quantity does not exist for the setting, or an empty string if it does.
-    resolution : callable
-        ``resolution(setting)``: what rounding can add to a value; a bound counts as exceeded only by more than this.
+    exact : callable
+        ``exact(setting)`` gives the exact value for each cell, or None where none is known.
+    sampled : Sampling, optional
+        For expectations.
     search : callable, optional
         For suprema: ``search(setting)`` gives the largest value found for each cell, always the same for one setting.
+    resolution : callable
+        ``resolution(setting)``: what rounding can add to a sampled value; a bound counts as exceeded only by more.
     constants : callable
         ``constants(setting, names)``: what the bound is evaluated at, with one entry per cell where cells differ.
     """
 
     words: str
-    sampler: Callable[[Setting], Draw] | None
-    estimand: Callable[[np.ndarray, float], Limits] | None
-    exact: Callable[[Setting], np.ndarray | None]
-    footprint: Callable[[Setting], int] | None
     requires: Callable[[Setting], str]
-    resolution: Callable[[Setting], float] = lambda setting: 0.0
+    exact: Callable[[Setting], np.ndarray | None] = lambda setting: None
+    sampled: Sampling | None = None
     search: Callable[[Setting], np.ndarray] | None = None
+    resolution: Callable[[Setting], float] = lambda setting: 0.0
     constants: Callable[[Setting, Iterable[str]], dict] = constants
 
 
 @dataclass(frozen=True)
-class Equality:
-    """The right side of an equality, known exactly for each cell.
+class Known:
+    """A right side computed from the setting itself, where a `Bound` is a formula in constants.
 
     Parameters
     ----------
@@ -64,44 +77,59 @@ class Equality:
         The right side in words or symbols.
     value : callable
         ``value(setting)``: the right side, > 0, for each cell.
-    tolerance : float
-        Relative distance within which the two sides count as equal.
     """
 
     expression: str
     value: Callable[[Setting], np.ndarray]
-    tolerance: float
     conditions: tuple = ()
+
+    arguments = ("setting",)
+
+    def __call__(self, setting: Setting) -> np.ndarray:
+        return self.value(setting)
+
+
+SENSES = ("<=", ">=", "=")
+TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
 class Claim:
-    """``measured <= factor * bound``, or ``measured = factor * value`` for an `Equality`,
-    under the statement's hypotheses.
+    """``measured <= factor * bound``, or the same with another sense, under the statement's hypotheses.
 
     Parameters
     ----------
     name, form : str
-    bound : Bound or Equality
+    bound : Bound or Known
+        The right side.
     measurement : Measurement
+    sense : {"<=", ">=", "="}
     factor : float
         Multiplies the right side.
+    tolerance : float
+        Relative distance within which the two sides of an equality count as equal.
+
+    Raises
+    ------
+    ValueError
+        For an unknown sense.
     """
 
     name: str
     form: str
-    bound: Bound | Equality
+    bound: Bound | Known
     measurement: Measurement
+    sense: str = "<="
     factor: float = 1.0
+    tolerance: float = TOLERANCE
+
+    def __post_init__(self):
+        if self.sense not in SENSES:
+            raise ValueError(f"sense = {self.sense!r}: must be one of {', '.join(SENSES)}")
 
     def scaled(self, factor: float) -> "Claim":
         """The same claim with its right side multiplied by ``factor`` > 0."""
         return replace(self, factor=self.factor * arguments.positive("factor", factor))
-
-    @property
-    def tolerance(self) -> float | None:
-        """Relative distance within which the two sides of an equality count as equal; None for a bound."""
-        return self.bound.tolerance if isinstance(self.bound, Equality) else None
 
     def right_side(self, setting: Setting) -> np.ndarray:
         """The right side for the setting: a number, or one for each cell.
@@ -114,9 +142,22 @@ class Claim:
         reason = self.measurement.requires(setting)
         if reason:
             raise HypothesisError(f"{self.name} needs {reason}")
-        if isinstance(self.bound, Equality):
-            return self.factor * self.bound.value(setting)
         return np.asarray(self.factor * self.bound(**self.measurement.constants(setting, self.bound.arguments)))
+
+
+def claims_of(name: str, measurement: Measurement | Callable[[str], Measurement]) -> tuple[Claim, ...]:
+    """A claim for each form of the statement called ``name``; the measurement, or what gives that of a form."""
+    chosen = statement(name)
+    measured = measurement if callable(measurement) else lambda form: measurement
+    return tuple(Claim(name, form, bound, measured(form), chosen.sense) for form, bound in chosen.forms.items())
+
+
+def by_measurement(chosen: Iterable[Claim]) -> list[tuple[Claim, ...]]:
+    """The claims, those of equal measurements together: they can be checked on the same replicates."""
+    groups: dict[Measurement, list[Claim]] = {}
+    for claim in chosen:
+        groups.setdefault(claim.measurement, []).append(claim)
+    return [tuple(group) for group in groups.values()]
 
 
 def footprint(setting: Setting) -> int:

@@ -12,6 +12,7 @@ from maml_bench.exact import meta_gradients, task_grad_norms
 from maml_bench.setting import Setting
 
 _READ: dict[str, Callable[[Setting], object]] = {
+    "setting": lambda setting: setting,
     "dim": lambda setting: setting.tasks.dim,
     **{name: lambda setting, name=name: getattr(setting.inner, name) for name in ("alpha", "steps", "S", "D", "T")},
     **{

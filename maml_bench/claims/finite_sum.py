@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.claims import smoothness
-from maml_bench.claims.claim import Claim, Measurement
+from maml_bench.claims.claim import Measurement, claims_of
 from maml_bench.claims.requirements import exact_hessian, exact_path_in_ball, first_reason, two_losses
 from maml_bench.exact import meta_gradients
 from maml_bench.setting import Setting
@@ -18,17 +17,10 @@ def square(setting: Setting) -> np.ndarray:
 MEASUREMENTS = {
     "finite-prop1": smoothness.measurement(two_losses),
     "finite-prop4": Measurement(
-        "E_i ||grad calL_i(w)||^2",
-        sampler=None,
-        estimand=None,
-        exact=square,
-        footprint=None,
+        words="E_i ||grad calL_i(w)||^2",
         requires=first_reason(two_losses, exact_hessian, exact_path_in_ball),
+        exact=square,
     ),
 }
 
-CLAIMS = tuple(
-    Claim(name, form, bound, measurement)
-    for name, measurement in MEASUREMENTS.items()
-    for form, bound in statement(name).forms.items()
-)
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

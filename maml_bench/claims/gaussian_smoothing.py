@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.arrays import matvec
-from maml_bench.claims.claim import Claim, Measurement, by_cell
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -27,7 +26,6 @@ from maml_bench.claims.hessian_draws import (
     mean_hessians,
     residual,
     spectral_deviation,
-    squared_distance,
     vector_variance,
 )
 from maml_bench.claims.requirements import (
@@ -88,11 +86,21 @@ def vector_squares(setting: Setting) -> Draw:
 
 
 def frobenius_squares(setting: Setting) -> Draw:
-    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies."""
+    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies.
+
+    The difference of the copies is ``sum_j left_j right_j' / Q`` over 2Q directions; its norm is taken from two Gram
+    matrices if these are smaller than d x d.
+    """
 
     def draw(rng, replicates):
         one, two = draw_operator(setting, replicates, rng), draw_operator(setting, replicates, rng)
-        return by_cell(squared_distance(one, two) / 2, 0)
+        left = np.moveaxis(np.concatenate([one.left, -two.left]), 0, -2)
+        right = np.moveaxis(np.concatenate([one.right, two.right]), 0, -2)
+        if left.shape[-2] <= left.shape[-1]:
+            square = ((left @ left.mT) * (right @ right.mT)).sum((-2, -1))
+        else:
+            square = ((left.mT @ right) ** 2).sum((-2, -1))
+        return by_cell(square / (2 * len(one.left) ** 2), 0)
 
     return draw
 
@@ -147,42 +155,40 @@ _VARIANCE = first_reason(single_loss, gaussian_smoothing, everywhere, certified_
 
 MEASUREMENTS = {
     "prop6": Measurement(
-        "||E H^ - Hess l(w)||",
-        deviations,
-        spectral_norm_of_mean,
-        bias,
-        matrix_floats,
-        first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
-        bias_rounding,
+        words="||E H^ - Hess l(w)||",
+        requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
+        exact=bias,
+        sampled=Sampling(deviations, spectral_norm_of_mean, matrix_floats),
+        resolution=bias_rounding,
     ),
     "prop7-vector": Measurement(
-        _WORDS, vector_squares, mean, vector_variance, direction_floats, _VARIANCE, constants=seen_constants
+        words=_WORDS,
+        requires=_VARIANCE,
+        exact=vector_variance,
+        sampled=Sampling(vector_squares, mean, direction_floats),
+        constants=seen_constants,
     ),
     "prop7-frobenius": Measurement(
-        "E ||H^ - E H^||_F^2", frobenius_squares, mean, frobenius_variance, floats, _VARIANCE, constants=seen_constants
+        words="E ||H^ - E H^||_F^2",
+        requires=_VARIANCE,
+        exact=frobenius_variance,
+        sampled=Sampling(frobenius_squares, mean, floats),
+        constants=seen_constants,
     ),
     "prop7-spectral": Measurement(
-        "(E ||H^ - E H^||^2)^(1/2)",
-        spectral_squares,
-        root_mean,
-        spectral_deviation,
-        spectral_floats,
-        first_reason(_VARIANCE, known_smoothing),
+        words="(E ||H^ - E H^||^2)^(1/2)",
+        requires=first_reason(_VARIANCE, known_smoothing),
+        exact=spectral_deviation,
+        sampled=Sampling(spectral_squares, root_mean, spectral_floats),
         constants=seen_constants,
     ),
     "finite-prop7-vector": Measurement(
-        f"{_WORDS}, support losses",
-        support_squares,
-        mean,
-        lambda setting: vector_variance(support(setting)),
-        direction_floats,
-        first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
+        words=f"{_WORDS}, support losses",
+        requires=first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
+        exact=lambda setting: vector_variance(support(setting)),
+        sampled=Sampling(support_squares, mean, direction_floats),
     ),
 }
 
 
-CLAIMS = tuple(
-    Claim(name, form, bound, measurement)
-    for name, measurement in MEASUREMENTS.items()
-    for form, bound in statement(name).forms.items()
-)
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

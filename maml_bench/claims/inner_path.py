@@ -4,15 +4,12 @@ import copy
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims import path_envelopes
-from maml_bench.claims.claim import Claim, Measurement, by_cell, footprint
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of, footprint
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import path_drift, path_first_moment, path_second_moment
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
-from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored
 from maml_bench.setting import Setting
 
@@ -61,37 +58,6 @@ def antithetic_errors(setting: Setting) -> Draw:
     return draw
 
 
-def capped_distances(setting: Setting) -> Capped | None:
-    """`distances` with a ceiling, where one is known."""
-    errors = _errors(setting)
-    return path_envelopes.capped(
-        setting,
-        path_envelopes.first_moment(setting),
-        lambda tasks, rng, replicates: np.linalg.norm(errors(tasks, rng, replicates), axis=-1),
-        rounding=rounding(setting),
-    )
-
-
-def capped_squared_distances(setting: Setting) -> Capped | None:
-    """`squared_distances` with a ceiling, where one is known."""
-    errors = _errors(setting)
-
-    def squares(tasks, rng, replicates):
-        error = errors(tasks, rng, replicates)
-        return np.vecdot(error, error)
-
-    return path_envelopes.capped(
-        setting, path_envelopes.second_moment(setting), squares, rounding=rounding(setting) ** 2
-    )
-
-
-def capped_antithetic_errors(setting: Setting) -> Capped | None:
-    """`antithetic_errors` with a ceiling, where one is known."""
-    return path_envelopes.capped(
-        setting, path_envelopes.drift(setting), _errors(setting), mirrored=True, core=1, rounding=rounding(setting)
-    )
-
-
 def rounding(setting: Setting) -> float:
     """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
     path = exact_path(setting.tasks, setting.w, setting.inner.alpha, setting.inner.steps)
@@ -101,17 +67,26 @@ def rounding(setting: Setting) -> float:
 _REQUIRES = first_reason(single_loss, noisy_path_in_ball)
 
 MEASUREMENTS = {
-    "prop2-first": Measurement("E ||w_N - w~_N||", distances, mean, path_first_moment, footprint, _REQUIRES, rounding),
+    "prop2-first": Measurement(
+        words="E ||w_N - w~_N||",
+        requires=_REQUIRES,
+        exact=path_first_moment,
+        sampled=Sampling(distances, mean, footprint),
+        resolution=rounding,
+    ),
     "prop2-second": Measurement(
-        "E ||w_N - w~_N||^2", squared_distances, mean, path_second_moment, footprint, _REQUIRES
+        words="E ||w_N - w~_N||^2",
+        requires=_REQUIRES,
+        exact=path_second_moment,
+        sampled=Sampling(squared_distances, mean, footprint),
     ),
     "prop2-mean": Measurement(
-        "||E w_N - w~_N||", antithetic_errors, norm_of_mean, path_drift, footprint, _REQUIRES, rounding
+        words="||E w_N - w~_N||",
+        requires=_REQUIRES,
+        exact=path_drift,
+        sampled=Sampling(antithetic_errors, norm_of_mean, footprint),
+        resolution=rounding,
     ),
 }
 
-CLAIMS = tuple(
-    Claim(name, form, bound, measurement)
-    for name, measurement in MEASUREMENTS.items()
-    for form, bound in statement(name).forms.items()
-)
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 
-from analytic import statement
 from maml_bench.adaptation import exact_path
-from maml_bench.claims.claim import Claim, Measurement
+from maml_bench.claims.claim import Measurement, claims_of
 from maml_bench.claims.requirements import exact_path_in_ball, first_reason, single_loss
 from maml_bench.exact import meta_gradients, meta_smoothness
 from maml_bench.meta_gradient import exact_meta_gradient
@@ -105,17 +104,12 @@ def rounding(setting: Setting) -> float:
 def measurement(losses_needed) -> Measurement:
     """The measurement for tasks with one loss each, or with two."""
     return Measurement(
-        "sup over u of ||grad calL(w) - grad calL(u)|| / ||w - u||",
-        sampler=None,
-        estimand=None,
-        exact=meta_smoothness,
-        footprint=None,
+        words="sup over u of ||grad calL(w) - grad calL(u)|| / ||w - u||",
         requires=first_reason(losses_needed, exact_path_in_ball),
-        resolution=rounding,
+        exact=meta_smoothness,
         search=largest_ratio,
+        resolution=rounding,
     )
 
 
-MEASUREMENT = measurement(single_loss)
-
-CLAIMS = tuple(Claim("prop1", form, bound, MEASUREMENT) for form, bound in statement("prop1").forms.items())
+CLAIMS = claims_of("prop1", measurement(single_loss))

@@ -32,7 +32,7 @@ def _hessians() -> Iterable[str]:
 
 
 def known_methods() -> Iterable[str]:
-    from maml_bench.verdict import METHODS
+    from maml_bench.effort import METHODS
 
     return METHODS
 

@@ -1,12 +1,12 @@
 """Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import nonnegative, positive
+from analytic.arguments import array, last_axis, nonnegative, positive
+from analytic.moments import two_point
 from analytic.regularity import Regularity
 
 
@@ -24,16 +24,6 @@ class AdditiveGaussian:
 
     @property
     def sigma_H(self) -> float:
-        return 0.0
-
-    @property
-    def largest_noise(self) -> float:
-        """No sample's gradient is farther from its mean than this."""
-        return np.inf if self.sigma_g else 0.0
-
-    @property
-    def largest_hessian_noise(self) -> float:
-        """No sample's Hessian is farther from its mean than this, in the spectral norm."""
         return 0.0
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "LinearTerm":
@@ -88,16 +78,6 @@ class RandomPhase:
     def sigma_H(self) -> float:
         return self.amplitude * self.kappa**2 / np.sqrt(2)
 
-    @property
-    def largest_noise(self) -> float:
-        """No sample's gradient is farther from its mean than this."""
-        return self.amplitude * self.kappa
-
-    @property
-    def largest_hessian_noise(self) -> float:
-        """No sample's Hessian is farther from its mean than this, in the spectral norm."""
-        return self.amplitude * self.kappa**2
-
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "Waves":
         direction = rng.standard_normal((*shape, size, dim))
         direction *= self.kappa / np.linalg.norm(direction, axis=-1, keepdims=True)
@@ -139,7 +119,95 @@ class Waves:
         return weighted.swapaxes(-1, -2) @ self.direction
 
 
+@dataclass(frozen=True)
+class TwoPoint:
+    """``l(w; xi) = l(w) + xi.w``: xi has two values on a line, whose law may depend on the point w it is drawn under.
+
+    ``xi = sigma_g (-s +- sqrt(1 + s^2)) e`` with probabilities ``(1 +- s/sqrt(1 + s^2))/2`` and ``s = skew + tilt
+    (e.w - c)``, c the nearest of the centres: mean zero and ``E||xi||^2 = sigma_g^2`` at every w, whatever s, and the
+    Hessian is exact (`analytic.moments.two_point`, which also has exact expectations). With s = 0 a fair coin, with
+    large s a rare large error against many small ones.
+
+    Parameters
+    ----------
+    sigma_g : float
+    skew, tilt : float
+    centers : array (m,)
+        Points of the line along e, from the nearest of which the tilt counts.
+    direction : array (d,)
+        The unit vector e; by default the first axis.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, sigma_g is negative or direction is not of length 1.
+    """
+
+    sigma_g: float
+    skew: float = 0.0
+    tilt: float = 0.0
+    centers: tuple[float, ...] = (0.0,)
+    direction: tuple[float, ...] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "sigma_g", nonnegative("sigma_g", self.sigma_g))
+        for name in ("skew", "tilt"):
+            object.__setattr__(self, name, float(array(name, getattr(self, name), 0, exact=True)))
+        object.__setattr__(self, "centers", tuple(array("centers", self.centers, 1, exact=True).tolist()))
+        if self.direction is not None:
+            e = array("direction", self.direction, 1, exact=True)
+            if abs(np.linalg.norm(e) - 1) > 1e-12:
+                raise ValueError(f"direction has length {np.linalg.norm(e):g}: must be 1")
+            object.__setattr__(self, "direction", tuple(e.tolist()))
+
+    @property
+    def sigma_H(self) -> float:
+        return 0.0
+
+    def along(self, dim: int) -> np.ndarray:
+        """The unit vector e (d,).
+
+        Raises
+        ------
+        ValueError
+            If the direction was given in another dimension.
+        """
+        if self.direction is None:
+            return np.eye(dim)[0]
+        last_axis("direction", np.asarray(self.direction), dim, like="the tasks")
+        return np.asarray(self.direction)
+
+    def parameter(self, w: np.ndarray) -> np.ndarray:
+        """s at points (..., d)."""
+        offsets = (w @ self.along(w.shape[-1]))[..., None] - np.asarray(self.centers)
+        nearest = np.abs(offsets).argmin(-1, keepdims=True)
+        return self.skew + self.tilt * np.take_along_axis(offsets, nearest, -1)[..., 0]
+
+    def draw_at(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "TwoPointTerm":
+        """The mean of ``size`` samples for each point of w (..., d)."""
+        values, mass = two_point.outcomes(self.sigma_g, self.parameter(w), size)
+        uniform, cumulative = rng.uniform(size=w.shape[:-1]), np.cumsum(mass, axis=0)
+        e = self.along(w.shape[-1])
+
+        def slope(level):
+            index = np.minimum((level >= cumulative).sum(0), size)
+            return np.take_along_axis(values, index[None], axis=0)[0][..., None] * e
+
+        return TwoPointTerm(slope(uniform), slope(1 - uniform))
+
+
+@dataclass(frozen=True, eq=False)
+class TwoPointTerm(LinearTerm):
+    """A linear term whose mirror image is the same quantile from the other end of the law, not of opposite sign."""
+
+    mirror: np.ndarray
+
+    def __neg__(self):
+        return TwoPointTerm(self.mirror, self.slope)
+
+
 Noise = AdditiveGaussian | RandomPhase
+"""Sampling models whose gradient noise has the covariance ``(sigma_g^2/d) I`` at every point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +215,7 @@ class NoisyTasks:
     """Population tasks whose samples carry an independent perturbation."""
 
     population: object
-    noise: Noise
+    noise: object
 
     @property
     def dim(self) -> int:
@@ -160,14 +228,6 @@ class NoisyTasks:
     @cached_property
     def regularity(self) -> Regularity:
         return replace(self.population.regularity, sigma_g=self.noise.sigma_g, sigma_H=self.noise.sigma_H)
-
-    @property
-    def largest_noise(self) -> float:
-        return getattr(self.noise, "largest_noise", np.inf)
-
-    @property
-    def largest_hessian_noise(self) -> float:
-        return getattr(self.noise, "largest_hessian_noise", np.inf)
 
     def __getitem__(self, index) -> "NoisyTasks":
         return NoisyTasks(self.population[index], self.noise)
@@ -186,7 +246,10 @@ class NoisyTasks:
 
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int):
         """Independent data for each leading index of ``w`` and each task: the mean of ``size`` samples."""
-        return self.noise.draw(rng, np.broadcast_shapes(w.shape[:-1], self.batch_shape), self.dim, size)
+        shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
+        if isinstance(self.noise, TwoPoint):  # the one whose law depends on the point
+            return self.noise.draw_at(rng, np.broadcast_to(w, (*shape, self.dim)), size)
+        return self.noise.draw(rng, shape, self.dim, size)
 
 
 def _plus(value, perturbation):
@@ -233,41 +296,3 @@ class Mirrored:
     def sample(self, rng, w, size):
         drawn = self.tasks.sample(rng, w, size)
         return None if drawn is None else -drawn
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """Tasks whose samples are given: the first batch drawn is the first of ``samples``, and so on.
-
-    Batches beyond the last are None, the population. It serves one run of an algorithm.
-    """
-
-    tasks: object
-    samples: Iterator[object]
-
-    @property
-    def dim(self) -> int:
-        return self.tasks.dim
-
-    @property
-    def batch_shape(self) -> tuple[int, ...]:
-        return self.tasks.batch_shape
-
-    @property
-    def regularity(self) -> Regularity:
-        return self.tasks.regularity
-
-    def loss(self, w, sample=None):
-        return self.tasks.loss(w, sample)
-
-    def grad(self, w, sample=None):
-        return self.tasks.grad(w, sample)
-
-    def hvp(self, w, v, sample=None):
-        return self.tasks.hvp(w, v, sample)
-
-    def hess(self, w, sample=None):
-        return self.tasks.hess(w, sample)
-
-    def sample(self, rng, w, size):
-        return next(self.samples, None)

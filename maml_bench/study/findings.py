@@ -54,7 +54,9 @@ class Finding:
     def from_row(cls, row: dict) -> "Finding":
         """The inverse of `row`."""
         names = asdict(Verdict("", "", "")).keys()
-        verdict = Verdict(**{name: float("nan") if row[name] is None else row[name] for name in names})
+        numbers = names - {"evidence"}
+        fields = {name: float("nan") if row[name] is None else row[name] for name in numbers}
+        verdict = Verdict(**fields, evidence=row.get("evidence"))
         rest = ("key", "study", "problem", "parameters", "budget", "versions", "repeated")
         return cls(verdict=verdict, **{name: row[name] for name in rest})
 

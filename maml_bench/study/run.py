@@ -10,6 +10,7 @@ from sympy import srepr
 
 from analytic import arguments
 from maml_bench import claims
+from maml_bench.claims.claim import by_measurement
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.power import power
 from maml_bench.setting import Setting
@@ -105,7 +106,7 @@ def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
         setting, effort = content_digest(cell.setting), (cell.budget, cell.precision, cell.repeats)
         for name in cell.claims:
             about = (study.name, name, cell.problem, cell.parameters, setting, seed)
-            for chosen in _by_measurement(cell.claimed(name)):
+            for chosen in by_measurement(cell.claimed(name)):
                 code = code_digest(*_modules(cell.setting, chosen[0]))
                 keys = tuple(_digest(about, c.form, _right_side(c), share, effort, code)[:20] for c in chosen)
                 jobs.append(_Job(cell, chosen, int(_digest(*about)[:8], 16), share, study.confidence, keys))
@@ -116,19 +117,12 @@ def _modules(setting: Setting, claim: claims.Claim) -> list[str]:
     """Where the code is that a verdict depends on: the measurement's functions, the tasks with their parts,
     the estimator.
     """
-    functions = (claim.measurement.sampler, claim.measurement.exact, claim.measurement.search)
+    sampled = claim.measurement.sampled
+    functions = (sampled and sampled.draw, claim.measurement.exact, claim.measurement.search)
     parts = (setting.tasks, setting.hessian, *vars(setting.tasks).values())
     modules = {function.__module__ for function in functions if function}
     modules |= {type(part).__module__ for part in parts}
     return ["maml_bench.power", claims.MODULES[claim.name], *sorted(modules)]
-
-
-def _by_measurement(chosen: Sequence[claims.Claim]) -> list[tuple[claims.Claim, ...]]:
-    """The claims, those that share a measurement together."""
-    groups = {}
-    for claim in chosen:
-        groups.setdefault(id(claim.measurement), []).append(claim)
-    return [tuple(group) for group in groups.values()]
 
 
 def _repeated(job: _Job, claim: claims.Claim, workers: Workers | int) -> dict[str, list[float]]:

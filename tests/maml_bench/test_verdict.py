@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims.claim import by_measurement
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 from maml_bench.verdict import check_all
 
@@ -53,6 +54,59 @@ def test_forms_are_checked_on_the_same_replicates():
     assert paper.bound > sharp.bound
 
 
+def test_scaled_claims_of_one_form_are_judged_each_at_its_own_bound():
+    half, twice = check_all([SHARP.scaled(0.5), SHARP.scaled(2)], SETTING)
+    assert (half.outcome, twice.outcome) == ("violated", "holds")
+    assert (half.factor, twice.factor) == (0.5, 2)
+
+
+def test_claims_are_grouped_by_what_they_measure_not_by_identity():
+    copy = dataclasses.replace(SHARP, measurement=dataclasses.replace(SHARP.measurement))
+    other = claims.get("prop2-first")
+    assert by_measurement([SHARP, other, copy]) == [(SHARP, copy), (other,)]
+    assert [v.outcome for v in check_all([SHARP, copy.scaled(2)], SETTING)] == ["holds", "holds"]
+    with pytest.raises(ValueError, match="share one measurement"):
+        check_all([SHARP, other], SETTING)
+
+
+def lower_bound(truth: float, noise: float):
+    """The claim that a mean, ``truth`` times the bound of prop2-first, is at least that bound."""
+    bound = float(claims.get("prop2-first").right_side(SETTING))
+    return sampled(lambda rng, n: bound * (truth + noise * rng.standard_normal((n, 1))), sense=">=")
+
+
+@pytest.mark.parametrize(("truth", "outcome"), [(1.2, "holds"), (0.8, "violated"), (1.0, "inconclusive")])
+def test_a_lower_bound_is_refuted_from_below(truth, outcome):
+    # Wrong with probability at most 1 %; at equality a decision either way would be.
+    verdict = check(lower_bound(truth, 1.0), SETTING, budget=20_000)
+    assert verdict.outcome == outcome
+    exact = dataclasses.replace(
+        lower_bound(truth, 1.0).measurement, exact=lambda setting: np.array([truth * verdict.bound])
+    )
+    found = check(dataclasses.replace(lower_bound(truth, 1.0), measurement=exact), SETTING)
+    assert found.outcome == ("violated" if truth < 1 else "holds")
+
+
+def test_the_cell_that_a_lower_bound_reports_is_the_smallest():
+    bound = float(claims.get("prop2-first").right_side(SETTING))
+    found = check(sampled(lambda rng, n: bound * np.array([3, 2, 4]) * rng.uniform(0.9, 1.1, (n, 3)), ">="), SETTING)
+    assert (found.outcome, found.cell) == ("holds", 1)
+
+
+def test_evidence_says_how_a_value_was_found():
+    assert check(SHARP, SETTING).evidence == "exact"
+    assert check(SHARP, SETTING, method="monte-carlo", budget=1000).evidence == "asymptotic"
+    assert check("prop1", SETTING, method="search").evidence == "search"
+    far = Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000))
+    assert check("prop2-second", far).evidence is None
+
+
+def test_a_form_that_contradicts_the_claim_is_an_error():
+    assert check(SHARP, SETTING, form="sharp").form == "sharp"
+    with pytest.raises(ValueError, match="form = 'paper': the claim given is prop2-second in the form 'sharp'"):
+        check(SHARP, SETTING, form="paper")
+
+
 def test_exact_method_where_there_is_none_is_an_error():
     with pytest.raises(ValueError, match="method = 'exact'.*prop2-first"):
         check("prop2-first", SETTING, method="exact")
@@ -99,6 +153,11 @@ def test_bad_arguments_are_named(arguments, message):
         check("prop2-first", SETTING, **arguments)
 
 
+def test_an_unknown_sense_is_refused():
+    with pytest.raises(ValueError, match="sense = '<': must be one of <=, >=, ="):
+        dataclasses.replace(SHARP, sense="<")
+
+
 def test_unknown_claim_lists_the_known():
     with pytest.raises(ValueError, match="unknown claim 'prop22'; known: .*prop2-first"):
         check("prop22", SETTING)
@@ -131,15 +190,19 @@ def test_cells_are_tasks():
     assert 0 <= verdict.cell < 5
 
 
+def sampled(draw, sense="<=", **changes):
+    """prop2-first with another sampler: ``draw(rng, replicates)``."""
+    claim = claims.get("prop2-first")
+    sampling = dataclasses.replace(claim.measurement.sampled, draw=lambda setting: draw)
+    measurement = dataclasses.replace(claim.measurement, sampled=sampling, **changes)
+    return dataclasses.replace(claim, measurement=measurement, sense=sense)
+
+
 def heavy_tailed(index: float):
     """The claim ``E ||w_N - w~_N|| <= bound`` with replicates of a Pareto law of the given tail
     index in place of distances.
     """
-    claim = claims.get("prop2-first")
-    measurement = dataclasses.replace(
-        claim.measurement, sampler=lambda setting: lambda rng, replicates: rng.pareto(index, (replicates, 1))
-    )
-    return dataclasses.replace(claim, measurement=measurement)
+    return sampled(lambda rng, replicates: rng.pareto(index, (replicates, 1)))
 
 
 def test_an_infinite_second_moment_is_not_decided_but_said():
@@ -164,13 +227,6 @@ def test_the_verdict_says_which_budget_ended_it():
     assert check(SHARP, SETTING, method="monte-carlo", budget=20_000).reason.startswith("budget spent")
     assert check(SHARP, SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason.startswith("time spent")
     assert check(SHARP.scaled(2), SETTING, method="monte-carlo", budget=10**9, seconds=0.3).reason == "decided"
-
-
-def sampled(draw, **changes):
-    """prop2-first with another sampler: ``draw(rng, replicates)``."""
-    claim = claims.get("prop2-first")
-    measurement = dataclasses.replace(claim.measurement, sampler=lambda setting: draw, **changes)
-    return dataclasses.replace(claim, measurement=measurement)
 
 
 def test_rounding_excuses_a_value_above_the_bound_but_confirms_none():

@@ -42,7 +42,7 @@ def assert_mean(values, expected):
 
 
 def replicates(name, case, count=20_000):
-    return claims.get(name).measurement.sampler(case)(np.random.default_rng(3), count)
+    return claims.get(name).measurement.sampled.draw(case)(np.random.default_rng(3), count)
 
 
 @pytest.mark.parametrize("directions", [1, 3], ids=["gram", "matrix"])

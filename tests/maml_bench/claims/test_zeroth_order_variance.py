@@ -39,7 +39,7 @@ def setting(tasks, stein=False, data="population", directions=4):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_replicates_have_the_exact_variance_as_mean(family, stein):
     case = setting(FAMILIES[family], stein)
-    values = claims.get(NAMES[stein]).measurement.sampler(case)(np.random.default_rng(3), 20_000)
+    values = claims.get(NAMES[stein]).measurement.sampled.draw(case)(np.random.default_rng(3), 20_000)
     error = np.abs(values.mean(0) - hessian_draws.vector_variance(case)) / (values.std(0) / np.sqrt(len(values)))
     assert np.all(error < 5), f"{error} standard errors"
 
@@ -86,7 +86,7 @@ def test_noise():
     tasks = FAMILIES["trigonometric"]
     cancelled = setting(tasks.with_noise(AdditiveGaussian(1.0)), data="shared")
     assert check("zo-vector", cancelled).value == check("zo-vector", setting(tasks)).value
-    sampled = claims.get("zo-vector").measurement.sampler(cancelled)(np.random.default_rng(0), 20_000)
+    sampled = claims.get("zo-vector").measurement.sampled.draw(cancelled)(np.random.default_rng(0), 20_000)
     exact = hessian_draws.vector_variance(cancelled)
     assert np.all(np.abs(sampled.mean(0) - exact) < 5 * sampled.std(0) / np.sqrt(len(sampled)))
     noisy = [

@@ -1,0 +1,62 @@
+"""How hard a claim is tried: everything that a verdict depends on besides the claim and the setting."""
+
+import math
+from dataclasses import dataclass
+
+from analytic import arguments
+from maml_bench.montecarlo.workers import Workers
+
+METHODS = ("auto", "exact", "search", "monte-carlo")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How a quantity is measured.
+
+    Parameters
+    ----------
+    seed : int
+        Of the replicates.
+    confidence : float
+        An outcome ``holds`` or ``violated`` is wrong with probability at most ``1 - confidence``,
+        as far as batch means are normal.
+    budget : int
+        Most replicates to draw.
+    seconds : float
+        A look that would not end within this time is not begun.
+    precision : float
+        Once decided, draw on until the limits are within this fraction of the value, or out of budget; 0 draws all of
+        the budget.
+    method : str
+        ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for
+        sampling; ``auto`` for the first of them that exists.
+    workers : Workers or int
+        Threads. The result does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        For an argument outside its range.
+    """
+
+    seed: int = 0
+    confidence: float = 0.99
+    budget: int = 1_000_000
+    seconds: float = math.inf
+    precision: float = math.inf
+    method: str = "auto"
+    workers: Workers | int = 1
+
+    def __post_init__(self):
+        arguments.nonnegative("precision", min(self.precision, 1e300))
+        arguments.positive("seconds", min(self.seconds, 1e300))
+        if self.method not in METHODS:
+            raise ValueError(f"method = {self.method!r}: must be one of {', '.join(METHODS)}")
+        converted = {
+            "seed": arguments.seed(self.seed),
+            "confidence": arguments.probability("confidence", self.confidence),
+            "budget": arguments.natural("budget", self.budget),
+            "workers": self.workers if isinstance(self.workers, Workers) else Workers(self.workers),
+        }
+        for name, value in converted.items():
+            object.__setattr__(self, name, value)
