@@ -26,6 +26,7 @@ from maml_bench.claims.hessian_draws import (
     mean_hessians,
     residual,
     spectral_deviation,
+    squared_distance,
     vector_variance,
 )
 from maml_bench.claims.requirements import (
@@ -86,21 +87,11 @@ def vector_squares(setting: Setting) -> Draw:
 
 
 def frobenius_squares(setting: Setting) -> Draw:
-    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies.
-
-    The difference of the copies is ``sum_j left_j right_j' / Q`` over 2Q directions; its norm is taken from two Gram
-    matrices if these are smaller than d x d.
-    """
+    """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies."""
 
     def draw(rng, replicates):
         one, two = draw_operator(setting, replicates, rng), draw_operator(setting, replicates, rng)
-        left = np.moveaxis(np.concatenate([one.left, -two.left]), 0, -2)
-        right = np.moveaxis(np.concatenate([one.right, two.right]), 0, -2)
-        if left.shape[-2] <= left.shape[-1]:
-            square = ((left @ left.mT) * (right @ right.mT)).sum((-2, -1))
-        else:
-            square = ((left.mT @ right) ** 2).sum((-2, -1))
-        return by_cell(square / (2 * len(one.left) ** 2), 0)
+        return by_cell(squared_distance(one, two) / 2, 0)
 
     return draw
 

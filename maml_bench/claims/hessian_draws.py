@@ -44,18 +44,33 @@ def residual(
     setting: Setting, w: np.ndarray, replicates: int, rng: np.random.Generator, directions: int = 1
 ) -> DirectionMean:
     """An operator whose mean is that of the setting's estimator at w less `known_mean`, that of the quadratic at w."""
-    tasks = setting.tasks
     at = points(setting, w, replicates)
-    one = replace(setting.hessian, directions=directions, data="population")
     twin = Reflected(copy.deepcopy(rng))
-    drawn = one.operator(tasks, at, 1, rng)
+    one = replace(setting.hessian, directions=directions, data="population")
+    mirrored = isinstance(one, GaussianSmoothing)
+    return _less_quadratic(
+        setting, at, one.operator(setting.tasks, at, 1, rng), mirrored and one.operator(setting.tasks, at, 1, twin)
+    )
+
+
+def residual_along(setting: Setting, at: np.ndarray, u: np.ndarray) -> DirectionMean:
+    """`residual` at the points ``at`` for given directions (Q, *at.shape)."""
+    rng = np.random.default_rng(0)  # population values: nothing is drawn
+    one = replace(setting.hessian, directions=len(u), data="population")
+    mirrored = isinstance(one, GaussianSmoothing)
+    return _less_quadratic(
+        setting, at, one.along(setting.tasks, at, u, 1, rng), mirrored and one.along(setting.tasks, at, -u, 1, rng)
+    )
+
+
+def _less_quadratic(setting, at, drawn, opposite):
+    """What is drawn (for gradient differences, and for the opposite directions) less the estimator of the quadratic."""
     u = drawn.right
-    pushed = tasks.hvp(at, u)
-    if isinstance(one, GaussianSmoothing):
-        opposite = one.operator(tasks, at, 1, twin)
+    pushed = setting.tasks.hvp(at, u)
+    if opposite:
         return DirectionMean((drawn.left - opposite.left) / 2 - pushed, u)
     curvature = np.vecdot(u, pushed)[..., None] / 2
-    shift = drawn.shift - curvature.mean(0) if one.stein else 0.0
+    shift = drawn.shift - curvature.mean(0) if setting.hessian.stein else 0.0
     return DirectionMean(drawn.left - curvature * u, u, shift)
 
 
@@ -73,6 +88,21 @@ def matrix(operator: DirectionMean) -> np.ndarray:
     product = left * right if len(operator.left) == 1 else left @ right / len(operator.left)
     shift = np.asarray(operator.shift)
     return product - shift[..., None] * np.eye(right.shape[-1]) if shift.any() else product
+
+
+def squared_distance(one: DirectionMean, other: DirectionMean) -> np.ndarray:
+    """``||H - H'||_F^2`` of two operators without shift, (...).
+
+    The difference is ``sum_j left_j right_j' / Q`` over 2Q directions; its norm is taken from two Gram matrices if
+    these are smaller than d x d.
+    """
+    left = np.moveaxis(np.concatenate([one.left, -other.left]), 0, -2)
+    right = np.moveaxis(np.concatenate([one.right, other.right]), 0, -2)
+    if left.shape[-2] <= left.shape[-1]:
+        square = ((left @ left.mT) * (right @ right.mT)).sum((-2, -1))
+    else:
+        square = ((left.mT @ right) ** 2).sum((-2, -1))
+    return square / len(one.left) ** 2
 
 
 def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator) -> DirectionMean:
@@ -151,14 +181,23 @@ def directions_at(setting: Setting) -> np.ndarray:
     return np.where(size > 0, gradient / np.where(size > 0, size, 1.0), first)
 
 
+def known_noise(setting: Setting) -> float | None:
+    """The root mean square of the noise of a gradient in the estimator's differences; None where it is not known.
+
+    Only the sampling models have the certified variance at every point; other noise stays below it. What it adds to
+    second differences is not worked out.
+    """
+    noise, tasks = difference_noise(setting), setting.tasks
+    if noise is None or (noise and not isinstance(setting.hessian, GaussianSmoothing)):
+        return None
+    return noise if noise == 0 or (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)) else None
+
+
 def _variances(setting, gaussian, plain, stein) -> np.ndarray | None:
     """One of three functions of (smoothing, unit vector, directions, noise), by the kind of estimator."""
     tasks, hessian = setting.tasks, setting.hessian
-    noise = difference_noise(setting)
-    # Only the sampling models have the certified variance at every point; other noise stays below it.
-    certified = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)
-    exact_noise = noise == 0 or (noise is not None and certified)
-    if not exact_noise or (noise and not isinstance(hessian, GaussianSmoothing)):
+    noise = known_noise(setting)
+    if noise is None:
         return None
     found = smoothings(tasks, setting.w, hessian.nu)
     if found is None:

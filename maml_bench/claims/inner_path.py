@@ -5,11 +5,13 @@ import copy
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
+from maml_bench.claims import path_envelopes
 from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of, footprint
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import path_drift, path_first_moment, path_second_moment
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored
 from maml_bench.setting import Setting
 
@@ -56,6 +58,37 @@ def antithetic_errors(setting: Setting) -> Draw:
         return by_cell(pair / 2, 1)
 
     return draw
+
+
+def capped_distances(setting: Setting) -> Capped | None:
+    """`distances` with a ceiling, where one is known."""
+    errors = _errors(setting)
+    return path_envelopes.capped(
+        setting,
+        path_envelopes.first_moment(setting),
+        lambda tasks, rng, replicates: np.linalg.norm(errors(tasks, rng, replicates), axis=-1),
+        rounding=rounding(setting),
+    )
+
+
+def capped_squared_distances(setting: Setting) -> Capped | None:
+    """`squared_distances` with a ceiling, where one is known."""
+    errors = _errors(setting)
+
+    def squares(tasks, rng, replicates):
+        error = errors(tasks, rng, replicates)
+        return np.vecdot(error, error)
+
+    return path_envelopes.capped(
+        setting, path_envelopes.second_moment(setting), squares, rounding=rounding(setting) ** 2
+    )
+
+
+def capped_antithetic_errors(setting: Setting) -> Capped | None:
+    """`antithetic_errors` with a ceiling, where one is known."""
+    return path_envelopes.capped(
+        setting, path_envelopes.drift(setting), _errors(setting), mirrored=True, core=1, rounding=rounding(setting)
+    )
 
 
 def rounding(setting: Setting) -> float:

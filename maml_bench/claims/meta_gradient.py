@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
+from maml_bench.claims import path_envelopes
 from maml_bench.claims.claim import Measurement, Sampling, claims_of, footprint
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.requirements import exact_hessian, first_reason, noisy_path_in_ball, single_loss
@@ -38,6 +39,7 @@ from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
 from maml_bench.montecarlo.looks import BLOCK_FLOATS
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, Noise, NoisyTasks
 from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting
@@ -127,15 +129,13 @@ def _order(setting):
     return int(first <= LARGEST_EXPANSION) + int(known and first * size <= LARGEST_EXPANSION)
 
 
-def _pairs(setting: Setting):
-    """``pairs(rng, replicates)``: G^_i - grad calL_i(w) and its control variate,
-    each averaged over a path and its mirror image.
-
-    Both have the shape (replicates, tasks, d).
+def _one(setting: Setting):
+    """``one(source, rng, replicates)``: G^_i - grad calL_i(w) and its control variate along a path with samples from
+    ``source``, stacked; each has the shape (replicates, tasks, d).
     """
     inner, tasks = setting.inner, setting.tasks
     expansion, exact = expand(setting), meta_gradients(setting)
-    mirrored, leading = Mirrored(tasks), (1,) * len(tasks.batch_shape)
+    leading = (1,) * len(tasks.batch_shape)
 
     def one(source, rng, replicates):
         start = np.broadcast_to(setting.w, (replicates, *leading, tasks.dim))
@@ -146,29 +146,68 @@ def _pairs(setting: Setting):
         rows = rows.reshape(*rows.shape[:2], -1)
         return np.stack([error, expansion.centered(rows) if expansion else np.zeros_like(error)])
 
+    return one, expansion
+
+
+def _factor(setting: Setting, pairs) -> np.ndarray:
+    """The factor of the control variate of each task, (tasks, 1), fitted to a pilot sample of its own."""
+    size = min(PILOT, max(BATCHES_PER_BLOCK, 4 * BLOCK_FLOATS // _footprint(setting)))
+    pilot = pairs(np.random.default_rng(PILOT), size)
+    error, control = pilot - pilot.mean(1, keepdims=True)
+    square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
+    return np.divide(product, square, out=np.zeros_like(square), where=square > 0)[:, None]
+
+
+def _biases(setting: Setting):
+    """Errors of pairs less their control variate, ``(rng, replicates) -> (replicates, tasks, d)``; the same along one
+    path, and the factor and the expansion of the control variate.
+    """
+    one, expansion = _one(setting)
+
     def pairs(rng, replicates):
         twin = copy.deepcopy(rng)
-        return (one(tasks, rng, replicates) + one(mirrored, twin, replicates)) / 2
+        return (one(setting.tasks, rng, replicates) + one(Mirrored(setting.tasks), twin, replicates)) / 2
 
-    return pairs
+    factor = _factor(setting, pairs)
+
+    def less(found):
+        error, control = found
+        return error - factor * control
+
+    return lambda *args: less(pairs(*args)), lambda *args: less(one(*args)), factor, expansion
 
 
 def biases(setting: Setting) -> Draw:
     """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), noise of known mean removed:
     see the head of this file.
     """
-    pairs = _pairs(setting)
-    size = min(PILOT, max(BATCHES_PER_BLOCK, 4 * BLOCK_FLOATS // _footprint(setting)))
-    pilot = pairs(np.random.default_rng(PILOT), size)
-    error, control = pilot - pilot.mean(1, keepdims=True)
-    square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
-    factor = np.divide(product, square, out=np.zeros_like(square), where=square > 0)[:, None]
+    return _biases(setting)[0]
 
-    def draw(rng, replicates):
-        error, control = pairs(rng, replicates)
-        return error - factor * control
 
-    return draw
+def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
+    """`biases`, or the mean over tasks, with a ceiling, where one is known."""
+    if not path_envelopes.gaussian(setting):
+        return None
+    _, one, factor, expansion = _biases(setting)
+    inner, tasks = setting.inner, setting.tasks
+    control, constant = np.zeros((inner.steps, inner.steps)), 0.0
+    if expansion is not None and expansion.quadratic is not None:
+        blocks = expansion.quadratic.reshape(-1, inner.steps, tasks.dim, inner.steps, tasks.dim, tasks.dim)
+        sizes = np.abs(factor)[..., None] * np.sqrt(np.einsum("taibjd->tab", blocks**2))
+        control, constant = sizes.max(0), float(np.max(np.abs(factor[:, 0]) * np.linalg.norm(expansion.mean, axis=-1)))
+    envelope = path_envelopes.bias(setting, control, constant)
+
+    def measured(source, rng, replicates):
+        return one(source, rng, replicates).reshape(replicates, *tasks.batch_shape, tasks.dim)
+
+    return path_envelopes.capped(
+        setting, envelope, measured, mirrored=True, family=family, core=1, rounding=rounding(setting)
+    )
+
+
+def capped_family_bias(setting: Setting) -> Capped | None:
+    """`family_bias` with a ceiling, where one is known."""
+    return capped_biases(setting, family=True)
 
 
 def family_bias(setting: Setting) -> Draw:
@@ -242,6 +281,18 @@ def squares(setting: Setting) -> Draw:
         return (one(tasks, rng, replicates) + one(mirrored, twin, replicates)) / 2
 
     return draw
+
+
+def capped_squares(setting: Setting) -> Capped | None:
+    """`squares` with a ceiling, where one is known."""
+    leading = (1,) * len(setting.tasks.batch_shape)
+
+    def measured(source, rng, replicates):
+        start = np.broadcast_to(setting.w, (replicates, *leading, setting.tasks.dim))
+        gradient = stochastic_meta_gradient(source, start, setting.inner, setting.hessian, rng)
+        return np.vecdot(gradient, gradient)
+
+    return path_envelopes.capped(setting, path_envelopes.square(setting), measured, mirrored=True, family=True)
 
 
 def exact_square(setting: Setting) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from maml_bench.adaptation import exact_path
 from maml_bench.exact import smoothable
 from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems.finite_sum import TaskPairs
-from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks, RandomPhase
+from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks
 from maml_bench.problems.protocol import Tasks, outside
 from maml_bench.setting import Setting
 
@@ -44,9 +44,9 @@ def noisy_path_in_ball(setting: Setting) -> str:
     ``r_{j+1} = (1 + alpha L) r_j + alpha c``, as long as both are inside the ball; so it is enough that the exact
     path keeps this distance from the boundary.
     """
-    if math.isfinite(setting.tasks.regularity.radius) and math.isinf(_largest_noise(setting.tasks)):
+    if math.isfinite(setting.tasks.regularity.radius) and math.isinf(largest_noise(setting.tasks)):
         return "bounded gradient noise on a ball: the certificate holds there only, and this noise can leave any ball"
-    return _path_in_ball(setting, _largest_noise(setting.tasks))
+    return _path_in_ball(setting, largest_noise(setting.tasks))
 
 
 def _path_in_ball(setting, noise):
@@ -68,13 +68,9 @@ def _path_in_ball(setting, noise):
     return ""
 
 
-def _largest_noise(tasks) -> float:
-    """A bound on the norm of the gradient noise of any sample; inf where none is known."""
-    if tasks.regularity.sigma_g == 0:
-        return 0.0
-    if isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, RandomPhase):
-        return tasks.noise.amplitude * tasks.noise.kappa
-    return math.inf
+def largest_noise(tasks) -> float:
+    """A bound on the norm of the gradient noise of any sample, which tasks may state; inf where none is known."""
+    return 0.0 if tasks.regularity.sigma_g == 0 else getattr(tasks, "largest_noise", math.inf)
 
 
 def first_reason(*requirements):

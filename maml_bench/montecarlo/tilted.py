@@ -6,7 +6,7 @@ heavy the tail of X is. Every draw checks :math:`|X| \le G`: one that exceeds it
 
 An envelope here is a constant plus a weighted sum over rows :math:`u_1, \dots, u_m \sim N(0, I_d)`, independent:
 
-.. math:: G = a + \sum_j b_j\sum_t c_t\|u_j\|^{p_t}\,[(u_j\cdot v)^2].
+.. math:: G = a + \sum_{j,t} b_{jt}\,c_t\|u_j\|^{p_t}\,[(u_j\cdot v)^2].
 
 *Its law.* A mixture: leave everything Gaussian, with probability :math:`a/EG`; else pick a row j and a term t with
 probability proportional to their part of :math:`EG`, and tilt this row alone. The density of the mixture is the sum of
@@ -23,7 +23,9 @@ E\|u\|^{p+2}/d` by symmetry.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,29 +60,39 @@ def moment(dim: int, power: float) -> float:
     return math.exp(power / 2 * math.log(2) + math.lgamma((dim + power) / 2) - math.lgamma(dim / 2))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Envelope:
-    """``G = constant + sum_j weights_j sum_t term_t(u_j)`` over rows ``u_j ~ N(0, I_d)``.
+    """``G = constant + sum_jt weights_jt term_t(u_j)`` over rows ``u_j ~ N(0, I_d)``.
 
     Parameters
     ----------
     dim : int
     terms : tuple of Term
-    weights : tuple of float
-        One for each row, >= 0.
-    constant : float
-        >= 0.
+    weights : array (m,) or (m, terms)
+        For each row, >= 0.
+    constant : float or array
+        >= 0; an array broadcasts with the leading axes of the rows, from the right.
     """
 
     dim: int
     terms: tuple[Term, ...]
-    weights: tuple[float, ...] = (1.0,)
-    constant: float = 0.0
+    weights: np.ndarray | tuple[float, ...] = (1.0,)
+    constant: np.ndarray | float = 0.0
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        weights = np.asarray(self.weights, dtype=float).reshape(len(self.weights), -1)
+        return np.broadcast_to(weights, (len(weights), len(self.terms)))
+
+    @cached_property
+    def _parts(self) -> np.ndarray:
+        """The part of E G that each row and term has."""
+        return self._weights * [term.mean(self.dim) for term in self.terms]
 
     @property
-    def mean(self) -> float:
-        """E G, the ceiling of what is drawn."""
-        return self.constant + math.fsum(self.weights) * math.fsum(term.mean(self.dim) for term in self.terms)
+    def mean(self) -> np.ndarray | float:
+        """E G, the ceiling of what is drawn; shaped like the constant."""
+        return self.constant + self._parts.sum()
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], v: np.ndarray | None = None):
         """Rows from the tilted law, and G at them.
@@ -98,20 +110,22 @@ class Envelope:
         G : array (*shape)
         """
         rows = rng.standard_normal((len(self.weights), *shape, self.dim))
-        if self.mean > 0:
+        if self._parts.any():
             self._tilt(rng, rows, v)
         squares = np.vecdot(rows, rows)
         components = np.vecdot(rows, v) if any(term.along for term in self.terms) else None
-        values = sum(term(squares, components) for term in self.terms)
-        return rows, self.constant + np.tensordot(self.weights, values, axes=1)
+        values = (
+            np.tensordot(weights, term(squares, components), axes=1)
+            for term, weights in zip(self.terms, self._weights.T, strict=True)
+        )
+        return rows, sum(values, start=np.broadcast_to(self.constant, shape))
 
     def _tilt(self, rng, rows, v):
         """Replace the radius, and for terms along v the angle, of one row at each index."""
         shape = rows.shape[1:-1]
-        parts = [term.mean(self.dim) for term in self.terms]
-        chances = np.concatenate([[self.constant], np.outer(self.weights, parts).ravel()])
-        steps = np.cumsum(chances)
-        picked = np.searchsorted(steps[:-1], rng.random(shape) * steps[-1], side="right") - 1
+        steps = np.cumsum(self._parts)
+        mark = rng.random(shape) * self.mean - self.constant
+        picked = np.where(mark < 0, -1, np.searchsorted(steps[:-1], mark, side="right"))
         tilted = np.flatnonzero(picked.ravel() >= 0)
         row, term = np.divmod(picked.ravel()[tilted], len(self.terms))
         flat = rows.reshape(len(rows), -1, self.dim)
@@ -141,7 +155,28 @@ def independent(envelopes: "tuple[Envelope, ...]", rng: np.random.Generator, sha
     return np.concatenate([rows for rows, _ in drawn]), np.prod([G for _, G in drawn], axis=0)
 
 
-def bounded(X: np.ndarray, size: np.ndarray, G: np.ndarray, ceiling: float, rounding: float = 0.0) -> np.ndarray:
+@dataclass(frozen=True)
+class Capped:
+    """A draw none of whose replicates exceeds the ceiling of its cell in size.
+
+    Attributes
+    ----------
+    draw : callable
+        ``draw(rng, replicates) -> (replicates, cells, ...)``.
+    ceiling : array (cells,)
+    """
+
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+    ceiling: np.ndarray
+
+
+def bounded(
+    X: np.ndarray,
+    size: np.ndarray,
+    G: np.ndarray,
+    ceiling: np.ndarray | float,
+    rounding: Callable[[], np.ndarray | float] = lambda: 0.0,
+) -> np.ndarray:
     """``X * ceiling / G``, whose size is at most the ceiling.
 
     Parameters
@@ -150,22 +185,24 @@ def bounded(X: np.ndarray, size: np.ndarray, G: np.ndarray, ceiling: float, roun
         What the tilted rows give; anything with more axes than G has ``size`` for its norm.
     size, G : array (*shape)
         The norm of X, and its envelope.
-    ceiling : float
+    ceiling : float or array
         E G.
-    rounding : float
-        What rounding can add to X.
+    rounding : callable
+        What rounding can add to the size of each X; called only if one exceeds its envelope.
 
     Raises
     ------
     EnvelopeExceeded
         If a draw exceeds its envelope by more than rounding.
     """
-    wrong = size > G * (1 + ROUNDING) + rounding
-    if np.any(wrong):
-        at = tuple(map(int, np.unravel_index(np.argmax(np.where(wrong, size - G, -np.inf)), G.shape)))
+    excess = size - G * (1 + ROUNDING)
+    if np.any(excess > 0):
+        excess = np.where(excess > rounding(), excess, 0.0)
+    if np.any(excess > 0):
+        at = tuple(map(int, np.unravel_index(np.argmax(excess), G.shape)))
         raise EnvelopeExceeded(
             f"draw {at} has the size {size[at]:.17g} and exceeds its envelope {G[at]:.17g}: a constant of the problem "
-            "(L, rho, tau, sigma_g) is not what it is certified to be, or the estimator is not the one it was proved for"
+            "(L, rho, tau, sigma_g) is not what it is certified to be, or the estimator is not what the proof is about"
         )
     # What exceeds the envelope by rounding is cut; a draw with G = 0 is 0.
     factor = np.divide(ceiling, np.maximum(size, G), out=np.zeros_like(G), where=G > 0)

@@ -1,5 +1,6 @@
 """Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,6 +25,16 @@ class AdditiveGaussian:
 
     @property
     def sigma_H(self) -> float:
+        return 0.0
+
+    @property
+    def largest_noise(self) -> float:
+        """No sample's gradient is farther from its mean than this."""
+        return np.inf if self.sigma_g else 0.0
+
+    @property
+    def largest_hessian_noise(self) -> float:
+        """No sample's Hessian is farther from its mean than this, in the spectral norm."""
         return 0.0
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "LinearTerm":
@@ -77,6 +88,16 @@ class RandomPhase:
     @property
     def sigma_H(self) -> float:
         return self.amplitude * self.kappa**2 / np.sqrt(2)
+
+    @property
+    def largest_noise(self) -> float:
+        """No sample's gradient is farther from its mean than this."""
+        return self.amplitude * self.kappa
+
+    @property
+    def largest_hessian_noise(self) -> float:
+        """No sample's Hessian is farther from its mean than this, in the spectral norm."""
+        return self.amplitude * self.kappa**2
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "Waves":
         direction = rng.standard_normal((*shape, size, dim))
@@ -229,6 +250,14 @@ class NoisyTasks:
     def regularity(self) -> Regularity:
         return replace(self.population.regularity, sigma_g=self.noise.sigma_g, sigma_H=self.noise.sigma_H)
 
+    @property
+    def largest_noise(self) -> float:
+        return getattr(self.noise, "largest_noise", np.inf)
+
+    @property
+    def largest_hessian_noise(self) -> float:
+        return getattr(self.noise, "largest_hessian_noise", np.inf)
+
     def __getitem__(self, index) -> "NoisyTasks":
         return NoisyTasks(self.population[index], self.noise)
 
@@ -296,3 +325,41 @@ class Mirrored:
     def sample(self, rng, w, size):
         drawn = self.tasks.sample(rng, w, size)
         return None if drawn is None else -drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Tasks whose samples are given: the first batch drawn is the first of ``samples``, and so on.
+
+    Batches beyond the last are None, the population. It serves one run of an algorithm.
+    """
+
+    tasks: object
+    samples: Iterator[object]
+
+    @property
+    def dim(self) -> int:
+        return self.tasks.dim
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.tasks.batch_shape
+
+    @property
+    def regularity(self) -> Regularity:
+        return self.tasks.regularity
+
+    def loss(self, w, sample=None):
+        return self.tasks.loss(w, sample)
+
+    def grad(self, w, sample=None):
+        return self.tasks.grad(w, sample)
+
+    def hvp(self, w, v, sample=None):
+        return self.tasks.hvp(w, v, sample)
+
+    def hess(self, w, sample=None):
+        return self.tasks.hess(w, sample)
+
+    def sample(self, rng, w, size):
+        return next(self.samples, None)

@@ -101,6 +101,24 @@ class SoftmaxBandit:
             sigma_H=R * np.sqrt(hessian),
         )
 
+    @property
+    def largest_noise(self) -> float:
+        """No sample drawn under w has a gradient at w farther from its mean than this.
+
+        With the baseline an action's estimate has the norm ``|r_a - b| ||e_a - pi|| <= (R/2) sqrt(2)``, and the mean
+        at most ``(sqrt(2)/4) R``.
+        """
+        return float(0.75 * np.sqrt(2) * np.ptp(self.rewards, axis=-1).max())
+
+    @property
+    def largest_hessian_noise(self) -> float:
+        """No sample drawn under w has a Hessian at w farther from its mean than this, in the spectral norm.
+
+        With the baseline an action's estimate is ``|r_a - b| <= R/2`` times ``(e_a - pi)(e_a - pi)'`` less
+        ``diag(pi) - pi pi'``, both positive semidefinite, of norms at most 2 and 1/2: at most R; the mean is at most L.
+        """
+        return float(np.ptp(self.rewards, axis=-1).max() + self.regularity.L)
+
     def __getitem__(self, index) -> "SoftmaxBandit":
         return SoftmaxBandit(*take(index, self.batch_shape, (self.rewards, 1)))
 

@@ -107,7 +107,11 @@ def test_a_draw_beyond_its_envelope_is_shown():
 
 def test_rounding_is_cut_and_never_exceeds_the_ceiling():
     Y = bounded(
-        np.array([1.0 + 1e-12, 1e-17, 1e-12]), np.array([1 + 1e-12, 1e-17, 1e-12]), np.array([1.0, 0, 0]), 3.0, 1e-11
+        np.array([1.0 + 1e-12, 1e-17, 1e-12]),
+        np.array([1 + 1e-12, 1e-17, 1e-12]),
+        np.array([1.0, 0, 0]),
+        3.0,
+        lambda: 1e-11,
     )
     assert Y[0] <= 3.0 and Y[0] == pytest.approx(3.0)
     assert Y[1] == Y[2] == 0.0

@@ -1,0 +1,301 @@
+r"""Replicates with a ceiling for the Hessian estimators: directions drawn from laws tilted by what bounds a replicate.
+
+See `maml_bench.montecarlo.tilted`. The tasks are L-smooth with Hessian Lipschitz constants :math:`\rho` and, of the
+third derivative, :math:`\tau`, everywhere; data are population values. One direction u makes the matrix
+
+* ``GaussianSmoothing``: :math:`s\,u^T` with :math:`s = [\nabla l(w+\nu u) - \nabla l(w)]/\nu`, :math:`\|s\| \le
+  L\|u\|`;
+* ``ZerothOrder``: :math:`c\,uu^T`, or :math:`c\,(uu^T - I)` with Stein's correction, :math:`c = [l(w+\nu u) +
+  l(w-\nu u) - 2l(w)]/(2\nu^2)`, :math:`|c| \le \frac L2\|u\|^2`.
+
+*Variances.* The replicate :math:`X = \frac12\|(\hat H - \hat H')v\|^2` is a sum over the 2Q directions of two copies,
+:math:`X = \frac1{2Q^2}\|\sum_j \pm x_j\|^2 \le \frac1Q\sum_j\|x_j\|^2`, with :math:`\|x_j\|^2` at most
+
+.. math:: L^2\|u\|^2(u\cdot v)^2, \qquad \tfrac{L^2}4\|u\|^6(u\cdot v)^2, \qquad
+          \tfrac{L^2}4\bigl(\|u\|^6(u\cdot v)^2 + \|u\|^4\bigr),
+
+the last since :math:`\|u(u\cdot v) - v\|^2 = \|u\|^2(u\cdot v)^2 - 2(u\cdot v)^2 + 1`. In the Frobenius norm the first
+is :math:`L^2\|u\|^4`. The data noise of gradient differences has mean zero given the directions, and its mean square is
+known: :math:`2\sigma_g^2/(QD\nu^2)`, times d in the Frobenius norm, is added to population replicates.
+
+For :math:`X = \|\hat H - M\|^2` in the spectral norm, :math:`\|M\| \le m`, put :math:`a = \frac1Q\sum_j L\|u_j\|^2`:
+:math:`X \le (a+m)^2 \le (1+t)a^2 + (1+1/t)m^2` and :math:`a^2 \le \frac1Q\sum_j L^2\|u_j\|^4`, whose root mean is
+:math:`r = L(d(d+2))^{1/2}`; for :math:`t = m/r` the mean of this envelope is :math:`(r+m)^2`.
+
+*Means.* The `residual` takes out the quadratic at w, with the Hessian H. By Taylor, the odd orders cancelling,
+
+.. math:: \|\tfrac12(s(u) - s(-u)) - Hu\| \le \tfrac{\rho\nu}2\|u\|^2,\ \tfrac{\tau\nu^2}6\|u\|^3,\ 2L\|u\|; \qquad
+          |c - \tfrac12u^THu| \le \tfrac{\rho\nu}6\|u\|^3,\ \tfrac{\tau\nu^2}{24}\|u\|^4,\ L\|u\|^2 ,
+
+whichever has the smallest mean after multiplication with the norm of u, of :math:`uu^T` or of :math:`uu^T - I` (at
+most :math:`\|u\|^2 + 1`, or :math:`\|u\|^2 + \sqrt d` in the Frobenius norm).
+
+*Products.* :math:`\|\prod_j(A_j - \alpha R_j)\| \le \prod_j(\|A_j\| + \alpha g(u_j))` for residuals
+:math:`\|R_j\| \le g(u_j)`: an envelope with independent factors, each tilted by itself.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from maml_bench.adaptation import exact_path
+from maml_bench.claims.claim import by_cell
+from maml_bench.claims.hessian_draws import (
+    cells,
+    directions_at,
+    known_mean,
+    known_noise,
+    matrix,
+    mean_hessians,
+    points,
+    residual_along,
+    squared_distance,
+)
+from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
+from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, independent
+from maml_bench.setting import Setting
+
+EPS = 4 * np.finfo(float).eps
+
+
+def provable(setting: Setting) -> bool:
+    """Whether the proofs above are about the setting's estimator and tasks: an estimator that draws in a way of its own
+    is drawn in that way, without a ceiling.
+    """
+    hessian = setting.hessian
+    known = getattr(type(hessian), "operator", None) in (GaussianSmoothing.operator, ZerothOrder.operator)
+    plain = getattr(hessian, "baseline", "point") == "point"
+    return known and plain and math.isinf(setting.tasks.regularity.radius)
+
+
+def _squares(setting, v, size, terms, rounded, noise):
+    """Half squared distances of two copies of the estimator; ``size`` of an operator's difference, squared."""
+    tasks, hessian = setting.tasks, replace(setting.hessian, data="population")
+    count, dim = hessian.directions, tasks.dim
+    envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count))
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1], v)
+        X = size(hessian.along(tasks, at, u[:count], 1, rng), hessian.along(tasks, at, u[count:], 1, rng)) / 2
+
+        def rounding():
+            wobble = rounded(u).sum(0) / count
+            return wobble * (np.sqrt(2 * G) + wobble / 2)
+
+        return by_cell(bounded(X, X, G, envelope.mean, rounding), 0) + noise
+
+    return Capped(draw, np.full(cells(setting), envelope.mean + noise))
+
+
+def vector_squares(setting: Setting) -> Capped | None:
+    """Replicates with the mean ``E ||(H^ - E H^) v||^2``, v from `directions_at`."""
+    noise = known_noise(setting) if provable(setting) else None
+    if noise is None:
+        return None
+    L, hessian, v = setting.tasks.regularity.L, setting.hessian, directions_at(setting)
+    if isinstance(hessian, GaussianSmoothing):
+        terms = (Term(L**2, 2, along=True),)
+        noise = 2 * noise**2 / (hessian.directions * setting.inner.D * hessian.nu**2)
+    else:
+        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if hessian.stein else ()))
+
+    def size(one, other):
+        gap = one(v) - other(v)
+        return np.vecdot(gap, gap)
+
+    def rounded(u):
+        return wobble(setting, setting.w, u) * np.abs(np.vecdot(u, v)) + stein_wobble(setting, setting.w, u)
+
+    return _squares(setting, v, size, terms, rounded, noise)
+
+
+def frobenius_squares(setting: Setting) -> Capped | None:
+    """Replicates with the mean ``E ||H^ - E H^||_F^2`` of gradient differences."""
+    noise = known_noise(setting) if provable(setting) else None
+    if noise is None or not isinstance(setting.hessian, GaussianSmoothing):
+        return None
+    hessian, dim = setting.hessian, setting.tasks.dim
+    noise = 2 * noise**2 * dim / (hessian.directions * setting.inner.D * hessian.nu**2)
+
+    def rounded(u):
+        return wobble(setting, setting.w, u) * np.linalg.norm(u, axis=-1)
+
+    return _squares(setting, None, squared_distance, (Term(setting.tasks.regularity.L**2, 4),), rounded, noise)
+
+
+def spectral_squares(setting: Setting) -> Capped | None:
+    """Replicates with the mean ``E ||H^ - E H^||^2``, spectral, of gradient differences without noise."""
+    tasks, dim = setting.tasks, setting.tasks.dim
+    if not (provable(setting) and isinstance(setting.hessian, GaussianSmoothing) and known_noise(setting) == 0):
+        return None
+    hessian, means = replace(setting.hessian, data="population"), mean_hessians(setting)
+    if means is None:
+        return None
+    count, shape = hessian.directions, (*tasks.batch_shape, dim, dim)
+    typical, largest = tasks.regularity.L * math.sqrt(dim * (dim + 2)), float(np.linalg.norm(means, 2, (-2, -1)).max())
+    if typical == 0:
+        return None
+    share = largest / typical
+    envelope = Envelope(
+        dim,
+        (Term((1 + share) * tasks.regularity.L**2 / count, 4),),
+        weights=(1.0,) * count,
+        constant=largest * (largest + typical),
+    )
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1])
+        deviation = matrix(hessian.along(tasks, at, u, 1, rng)) - means.reshape(shape)
+        X = np.linalg.eigvalsh(deviation.mT @ deviation)[..., -1]
+
+        def rounding():
+            error = (wobble(setting, setting.w, u) * np.linalg.norm(u, axis=-1)).sum(0) / count
+            return error * (2 * np.sqrt(G) + error)
+
+        return by_cell(bounded(X, X, G, envelope.mean, rounding), 0)
+
+    return Capped(draw, np.full(cells(setting), envelope.mean))
+
+
+def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:
+    """The envelope of the norm of one direction's `residual`, spectral or Frobenius."""
+    regularity, nu, dim = setting.tasks.regularity, setting.hessian.nu, setting.tasks.dim
+    if isinstance(setting.hessian, GaussianSmoothing):
+        orders = ((regularity.rho * nu / 2, 3), (regularity.tau * nu**2 / 6, 4), (2 * regularity.L, 2))
+        offers = [(Term(factor, power),) for factor, power in orders]
+    else:
+        identity = (1.0 if spectral else math.sqrt(dim)) if setting.hessian.stein else 0.0
+        offers = [
+            (Term(factor, power + 2), *((Term(factor * identity, power),) if identity else ()))
+            for factor, power in excess_orders(setting)
+        ]
+    return min((terms for terms in offers if math.isfinite(terms[0].coefficient)), key=lambda t: _mean(t, dim))
+
+
+def excess_orders(setting: Setting) -> tuple[tuple[float, int], ...]:
+    """Bounds ``factor * ||u||^power`` of a second difference less ``u'Hu/2``."""
+    regularity, nu = setting.tasks.regularity, setting.hessian.nu
+    return (regularity.rho * nu / 6, 3), (regularity.tau * nu**2 / 24, 4), (regularity.L, 2)
+
+
+def _mean(terms, dim):
+    return sum(term.mean(dim) for term in terms)
+
+
+def excesses(setting: Setting) -> Capped | None:
+    """Replicates (1 entry) with the mean of a second difference less ``tr(Hess l(w)) / 2``."""
+    if not provable(setting):
+        return None
+    dim = setting.tasks.dim
+    offers = [(Term(factor, power),) for factor, power in excess_orders(setting) if math.isfinite(factor)]
+    envelope = Envelope(dim, min(offers, key=lambda terms: _mean(terms, dim)))
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1])
+        found = residual_along(setting, at, u)
+        square = np.vecdot(u[0], u[0])
+        X = np.vecdot(found.left[0], u[0]) / square
+
+        def rounding():
+            return wobble(setting, setting.w, u)[0] / np.sqrt(square)
+
+        return by_cell(bounded(X, np.abs(X), G, envelope.mean, rounding)[..., None], 1)
+
+    return Capped(draw, np.full(cells(setting), envelope.mean))
+
+
+def residual_size(found: DirectionMean, spectral: bool) -> np.ndarray:
+    """The norm of ``left right' - shift I`` for one direction, left along right where there is a shift."""
+    left, right = found.left[0], found.right[0]
+    product = np.linalg.norm(left, axis=-1) * np.linalg.norm(right, axis=-1)
+    shift = np.asarray(found.shift)
+    if not shift.any():
+        return product
+    signed, shift = np.vecdot(left, right), shift[..., 0]  # the one eigenvalue that is not 0; minus shift, d times
+    dim = right.shape[-1]
+    if spectral:
+        return np.maximum(np.abs(signed - shift), np.abs(shift) if dim > 1 else 0.0)
+    return np.sqrt((signed - shift) ** 2 + (dim - 1) * shift**2)
+
+
+def deviations(setting: Setting, known: np.ndarray | float = 0.0, spectral: bool = True) -> Capped | None:
+    """Replicates (d, d) with the mean ``E H^ - known_mean + known``.
+
+    Parameters
+    ----------
+    known : array (*batch_shape, d, d)
+    spectral : bool
+        The norm that the ceiling is for.
+    """
+    if not provable(setting):
+        return None
+    terms = residual_terms(setting, spectral)
+    envelope = Envelope(setting.tasks.dim, terms)
+    shift = np.broadcast_to(known, (*setting.tasks.batch_shape, setting.tasks.dim, setting.tasks.dim))
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1])
+        return by_cell(shift + _scaled(setting, setting.w, u, G, envelope.mean, spectral), 2)
+
+    own = np.linalg.norm(shift, 2 if spectral else "fro", axis=(-2, -1)).reshape(-1)
+    return Capped(draw, own * (1 + 1e-12) + envelope.mean)
+
+
+def _scaled(setting, w, u, G, ceiling, spectral=True):
+    """The residual's matrices for one direction, (..., d, d), times ceiling / G."""
+    found = residual_along(setting, np.broadcast_to(w, u.shape[1:]), u)
+
+    def rounding():
+        identity = 1.0 if spectral else math.sqrt(setting.tasks.dim)
+        return wobble(setting, w, u)[0] * np.linalg.norm(u[0], axis=-1) + identity * stein_wobble(setting, w, u)[0]
+
+    return bounded(matrix(found), residual_size(found, spectral), G, ceiling, rounding)
+
+
+def products(setting: Setting) -> Capped | None:
+    """Replicates (d, d) with the mean ``E prod_j (I - alpha H^(w_j))`` along the exact path."""
+    if not provable(setting):
+        return None
+    alpha, dim, terms = setting.inner.alpha, setting.tasks.dim, residual_terms(setting)
+    path = exact_path(setting.tasks, setting.w, alpha, setting.inner.steps)[:-1]
+    factors = [np.eye(dim) - alpha * known_mean(setting, point) for point in path]
+    constants = [float(np.linalg.norm(factor, 2, axis=(-2, -1)).max()) * (1 + 1e-12) for factor in factors]
+    scaled = tuple(replace(term, coefficient=alpha * term.coefficient) for term in terms)
+    envelopes = tuple(Envelope(dim, scaled, constant=constant) for constant in constants)
+    ceiling = math.prod(envelope.mean for envelope in envelopes)
+
+    def draw(rng, replicates):
+        lead = (replicates, *setting.tasks.batch_shape)
+        u, G = independent(envelopes, rng, lead)
+        product = np.eye(dim)
+        for row, point, factor in zip(u[:, None], path, factors, strict=True):
+            g = sum(term(np.vecdot(row[0], row[0]), None) for term in terms)
+            product = product @ (factor - alpha * g[..., None, None] * _scaled(setting, point, row, g, 1.0))
+        return by_cell(product * (ceiling / G)[..., None, None], 2)
+
+    return Capped(draw, np.full(cells(setting), ceiling))
+
+
+def wobble(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """What rounding can add to the left factor of each direction, (Q, ...): a gradient difference over nu, or a second
+    difference of losses over 2 nu^2 times the length of u.
+    """
+    tasks, nu = setting.tasks, setting.hessian.nu
+    length = np.linalg.norm(u, axis=-1)
+    reach = np.linalg.norm(w, axis=-1).max() + nu * length
+    gradient = np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * reach
+    if isinstance(setting.hessian, GaussianSmoothing):
+        return EPS * gradient / nu
+    return EPS * (np.abs(tasks.loss(w)).max() + gradient * reach) / (2 * nu**2) * length
+
+
+def stein_wobble(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """What rounding can add to the multiple of the identity that Stein's correction subtracts, (Q, ...)."""
+    if not getattr(setting.hessian, "stein", False):
+        return np.zeros(u.shape[:-1])
+    return wobble(setting, w, u) / np.linalg.norm(u, axis=-1)

@@ -1,0 +1,188 @@
+"""Replicates with a ceiling: unbiased against exact values, and within their ceilings on tasks that attain them."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting
+from maml_bench.claims import hessian_envelopes as envelopes
+from maml_bench.claims.hessian_draws import frobenius_variance, hessians, mean_hessians, vector_variance
+from maml_bench.claims.zeroth_order import excess_error, mean_product_norm
+from maml_bench.hessians import GaussianSmoothing, ZerothOrder
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, RankOne, Trigonometric
+
+COUNT = 6000
+SIGMAS = 5.5
+"""A mean is off by more than this many standard errors with probability below 1e-7 (a ceiling keeps it near normal)."""
+
+
+def tasks(name, dim):
+    if name == "trigonometric":
+        return Trigonometric.random(dim, 2, 1)
+    if name == "kink":
+        return Kink(np.zeros((2, dim)), np.ones((2, dim)), rho=2.0, radius=0.7)
+    return Quadratic(np.array([1.5 * np.eye(dim), -np.diag(np.arange(1.0, dim + 1))]), np.ones((2, dim)))
+
+
+def setting(family, dim, hessian, steps=2):
+    return Setting(family, np.full(dim, 0.3), InnerLoop(alpha=0.1, steps=steps), hessian)
+
+
+FAMILIES = ("trigonometric", "kink", "quadratic")
+PLAIN, STEIN = ZerothOrder(0.3, 2, data="population"), ZerothOrder(0.3, 2, stein=True, data="population")
+SMOOTHED = GaussianSmoothing(0.3, 2, data="population")
+
+
+def replicates(capped, seed=0, count=COUNT):
+    """Replicates, none beyond its ceiling."""
+    found = capped.draw(np.random.default_rng(seed), count)
+    assert found.shape[:2] == (count, len(capped.ceiling))
+    size = np.abs(found) if found.ndim == 2 else np.linalg.norm(found.reshape(*found.shape[:2], -1), axis=-1)
+    if found.ndim == 4:
+        size = np.where(size > capped.ceiling, np.linalg.norm(found, 2, axis=(-2, -1)), size)
+    assert np.all(size <= capped.ceiling * (1 + 1e-9))
+    return found
+
+
+def assert_means(found, expected):
+    error = found.std(0) / math.sqrt(len(found))
+    assert np.all(np.abs(found.mean(0) - expected) <= SIGMAS * error + 1e-9)
+
+
+@pytest.mark.parametrize("dim", [1, 4])
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("hessian", [SMOOTHED, PLAIN, STEIN])
+def test_vector_variances(name, dim, hessian):
+    case = setting(tasks(name, dim), dim, hessian)
+    capped = envelopes.vector_squares(case)
+    assert_means(replicates(capped), vector_variance(case))
+    L, Q = case.tasks.regularity.L, hessian.directions
+    expected = {
+        SMOOTHED: 2 * L**2 * (dim + 2),
+        PLAIN: L**2 / 2 * (dim + 2) * (dim + 4) * (dim + 6),
+        STEIN: L**2 / 2 * (dim + 2) * ((dim + 4) * (dim + 6) + dim),
+    }
+    assert capped.ceiling == pytest.approx(expected[hessian])
+    assert Q == 2  # the ceiling does not depend on it
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_frobenius_and_noisy_variances(name, dim):
+    case = setting(tasks(name, dim), dim, SMOOTHED)
+    capped = envelopes.frobenius_squares(case)
+    assert_means(replicates(capped), frobenius_variance(case))
+    assert capped.ceiling == pytest.approx(2 * case.tasks.regularity.L**2 * dim * (dim + 2))
+    noisy = setting(tasks(name, dim).with_noise(AdditiveGaussian(0.4)), dim, GaussianSmoothing(0.3, 2))
+    assert_means(replicates(envelopes.vector_squares(noisy)), vector_variance(noisy))
+    assert_means(replicates(envelopes.frobenius_squares(noisy)), frobenius_variance(noisy))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_spectral_variances(name):
+    # In d = 1 all norms are one; in d = 2 the spectral norm lies between the Frobenius norm and its half.
+    case = setting(tasks(name, 1), 1, SMOOTHED)
+    assert_means(replicates(envelopes.spectral_squares(case)), vector_variance(case))
+    case = setting(tasks(name, 2), 2, SMOOTHED)
+    found, whole = replicates(envelopes.spectral_squares(case)).mean(0), frobenius_variance(case)
+    assert np.all(found < whole) and np.all(found > whole / 2)
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("hessian", [SMOOTHED, PLAIN, STEIN])
+def test_mean_matrices(name, dim, hessian):
+    case = setting(tasks(name, dim), dim, hessian)
+    known = envelopes.known_mean(case, case.w)
+    for spectral in (True, False):
+        found = replicates(envelopes.deviations(case, known, spectral))
+        assert_means(found, mean_hessians(case))
+    if hessian is SMOOTHED:
+        assert_means(replicates(envelopes.deviations(case)), mean_hessians(case) - hessians(case))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_excesses(name):
+    case = setting(tasks(name, 3), 3, PLAIN)
+    found = replicates(envelopes.excesses(case))
+    assert found.shape == (COUNT, 2, 1)
+    error = found.std(0) / math.sqrt(COUNT)
+    assert np.all(np.abs(np.abs(found.mean(0)) - excess_error(case)[:, None]) <= SIGMAS * error + 1e-12)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("hessian", [PLAIN, STEIN])
+def test_products(name, hessian):
+    case = setting(tasks(name, 2), 2, hessian, steps=3)
+    found = replicates(envelopes.products(case))
+    error = np.linalg.norm(found.std(0), axis=(-2, -1)) / math.sqrt(COUNT)
+    measured = np.linalg.norm(found.mean(0), 2, axis=(-2, -1))
+    assert np.all(np.abs(measured - mean_product_norm(case)) <= SIGMAS * error + 1e-9)
+
+
+def test_the_smaller_of_the_envelopes_is_taken():
+    def ceiling(nu):
+        return float(envelopes.deviations(setting(family, 1, GaussianSmoothing(nu, 1))).ceiling[0])
+
+    family = tasks("kink", 1)  # rho = 2, L = 1.4, tau infinite: rho nu E|u|^3 / 2, or 2 L
+    assert ceiling(0.1) == pytest.approx(0.1 * 2 * math.sqrt(2 / math.pi))
+    assert ceiling(1e3) == pytest.approx(2.8)
+
+
+@dataclass(frozen=True, eq=False)
+class Understated(Quadratic):
+    """A quadratic whose certificate halves its L."""
+
+    @property
+    def regularity(self):
+        found = super().regularity
+        return replace(found, L=found.L / 2)
+
+
+@pytest.mark.parametrize("hessian", [SMOOTHED, PLAIN, STEIN])
+def test_a_false_certificate_is_shown(hessian):
+    case = setting(Understated(1.5 * np.eye(2)[None], np.ones((1, 2))), 2, hessian)
+    with pytest.raises(EnvelopeExceeded, match="exceeds its envelope"):
+        replicates(envelopes.vector_squares(case))
+
+
+@pytest.mark.parametrize(
+    "hessian", [GaussianSmoothing(1e-9, 1), ZerothOrder(1e-6, 1), ZerothOrder(1e-6, 1, stein=True)]
+)
+def test_rounding_does_not_accuse_a_certificate(hessian):
+    case = setting(tasks("trigonometric", 1), 1, replace(hessian, nu=min(hessian.nu, 1e-6), data="population"))
+    replicates(envelopes.vector_squares(case))
+    replicates(envelopes.deviations(case))
+    replicates(envelopes.products(case)) if isinstance(hessian, ZerothOrder) else None
+
+
+def test_what_is_not_proved_has_no_ceiling():
+    ball = Setting(RankOne(np.ones((1, 2)), radius=3.0), np.ones(2), InnerLoop(0.01, 1), SMOOTHED)
+    assert envelopes.vector_squares(ball) is envelopes.deviations(ball) is None
+    shared = setting(
+        tasks("quadratic", 2).with_noise(RandomPhase(1.0, 1.0)), 2, GaussianSmoothing(0.3, 2, data="shared")
+    )
+    assert envelopes.vector_squares(shared) is None
+
+
+@pytest.mark.parametrize("hessian", [SMOOTHED, PLAIN])
+def test_envelopes_of_means_are_attained_at_a_kink(hessian):
+    # d = 1, h = 2 |t|^3 / 6 at its kink: replicates are their ceiling, rho nu E|u|^3 / 2 or rho nu E|u|^5 / 6.
+    family = Kink(np.zeros((1, 1)), np.ones((1, 1)), rho=2.0, radius=1e3)
+    case = Setting(family, np.zeros(1), InnerLoop(0.1, 1), replace(hessian, nu=0.01))
+    expected = 0.01 * math.sqrt(8 / math.pi) * (1.0 if hessian is SMOOTHED else 4 / 3)
+    found = replicates(envelopes.deviations(case), count=100)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(envelopes.deviations(case).ceiling, expected, rtol=1e-9)
+
+
+def test_ceilings_in_closed_form():
+    case = setting(tasks("quadratic", 3), 3, SMOOTHED)
+    L = case.tasks.regularity.L
+    assert envelopes.spectral_squares(case).ceiling == pytest.approx((L * math.sqrt(15) + L) ** 2)
+    known = np.broadcast_to(2 * np.eye(3), (2, 3, 3))
+    assert envelopes.deviations(case, known).ceiling == pytest.approx(2.0)
+    assert envelopes.deviations(case, known, spectral=False).ceiling == pytest.approx(2 * math.sqrt(3))

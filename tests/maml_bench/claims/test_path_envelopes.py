@@ -1,0 +1,178 @@
+"""Replicates of the inner path and the meta gradient with a ceiling: unbiased, within ceilings that are attained."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting
+from maml_bench.claims import inner_path, meta_gradient, path_envelopes
+from maml_bench.exact import (
+    meta_gradient_bias,
+    meta_gradient_second_moment,
+    path_first_moment,
+    path_second_moment,
+)
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
+
+COUNT = 6000
+SIGMAS = 5.5
+"""A mean is off by more than this many standard errors with probability below 1e-7 (a ceiling keeps it near normal)."""
+
+
+def replicates(capped, seed=0, count=COUNT):
+    """Replicates, none beyond its ceiling."""
+    found = capped.draw(np.random.default_rng(seed), count)
+    assert found.shape[:2] == (count, len(capped.ceiling))
+    size = np.linalg.norm(found, axis=-1) if found.ndim == 3 else np.abs(found)
+    assert np.all(size <= capped.ceiling * (1 + 1e-12))
+    return found
+
+
+def assert_means(found, expected, slack=1e-12):
+    error = found.std(0) / math.sqrt(len(found))
+    assert np.all(np.abs(found.mean(0) - expected) <= SIGMAS * error + slack)
+
+
+def family(name, dim):
+    if name == "trigonometric":
+        return Trigonometric.random(dim, 2, 1)
+    if name == "kink":
+        return Kink(np.zeros((2, dim)), np.array([[1.0], [0.3]]) * np.ones(dim), rho=2.0, radius=0.7)
+    return Quadratic(np.array([-1.5 * np.eye(dim), np.diag(np.arange(1.0, dim + 1))]), np.ones((2, dim)))
+
+
+def setting(tasks, steps=3, **inner):
+    return Setting(tasks, np.full(tasks.dim, 0.3), InnerLoop(**{"alpha": 0.1, "steps": steps, "S": 2, "T": 3, **inner}))
+
+
+CASES = [("trigonometric", 1), ("kink", 1), ("quadratic", 1), ("quadratic", 3)]
+
+
+@pytest.mark.parametrize(("name", "dim"), CASES)
+def test_gaussian_noise(name, dim):
+    case = setting(family(name, dim).with_noise(AdditiveGaussian(0.8)), steps=2)
+    second = inner_path.capped_squared_distances(case)
+    assert_means(replicates(second), path_second_moment(case))
+    q = 1 + case.inner.alpha * case.tasks.regularity.L
+    assert second.ceiling == pytest.approx(0.01 * (1 + q) ** 2 * 0.64 / 2)
+    if dim == 1:
+        assert_means(replicates(inner_path.capped_distances(case)), path_first_moment(case))
+        drift = replicates(inner_path.capped_antithetic_errors(case))
+        assert_means(drift, path_bias(case))
+    assert_means(replicates(meta_gradient.capped_biases(case)), meta_gradient_bias(case))
+    assert_means(replicates(meta_gradient.capped_family_bias(case)), meta_gradient_bias(case).mean(0, keepdims=True))
+    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
+
+
+def path_bias(case):
+    from maml_bench.exact import _quadrature
+
+    if isinstance(case.tasks.population, Quadratic):
+        return np.zeros((2, 1))
+    return _quadrature(case, "path_bias").path_bias[:, None]
+
+
+@pytest.mark.parametrize("noise", [RandomPhase(0.8, 1.5)])
+def test_bounded_noise(noise):
+    case = setting(family("quadratic", 2).with_noise(noise), steps=2)
+    second = inner_path.capped_squared_distances(case)
+    assert_means(replicates(second), path_second_moment(case))
+    q = 1 + case.inner.alpha * case.tasks.regularity.L
+    assert second.ceiling == pytest.approx((0.1 * (1 + q) * 1.2) ** 2)
+    replicates(inner_path.capped_distances(case))
+    assert_means(replicates(inner_path.capped_antithetic_errors(case)), 0.0)
+    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
+    assert meta_gradient.capped_biases(case) is None
+
+
+def test_bandits():
+    case = setting(SoftmaxBandit(np.array([[0.0, 1.0], [0.4, -1.0]])), steps=2, alpha=0.5, S=1)
+    assert_means(replicates(inner_path.capped_squared_distances(case)), path_second_moment(case))
+    assert_means(replicates(inner_path.capped_distances(case)), path_first_moment(case))
+    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
+
+
+def test_one_step_in_one_dimension_attains_its_ceiling():
+    case = setting(family("kink", 1).with_noise(AdditiveGaussian(0.8)), steps=1)
+    second = inner_path.capped_squared_distances(case)
+    np.testing.assert_allclose(replicates(second, count=50), second.ceiling[0])
+    first = inner_path.capped_distances(case)
+    np.testing.assert_allclose(replicates(first, count=50), first.ceiling[0])
+
+
+def test_two_steps_from_a_kink_attain_the_ceiling_of_their_drift():
+    # w~_1 on the kink: the second gradient adds rho e|e|/2, even in pairs only through p = 0 ... + alpha rho E_1^2/2.
+    tasks = Bowl(np.zeros((1, 1)), np.zeros((1, 1)), rho=2.0, radius=1e3).with_noise(AdditiveGaussian(0.1))
+    case = Setting(tasks, np.zeros(1), InnerLoop(alpha=0.1, steps=2))
+    capped = inner_path.capped_antithetic_errors(case)
+    np.testing.assert_allclose(replicates(capped, count=50), -capped.ceiling[0], rtol=1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Bowl(Kink):
+    """``h''(t) = rho t`` near the origin: the cubic, whose gradients have no odd part. Certified near the origin."""
+
+    def grad(self, w, sample=None):
+        return self.rho * w**2 / 2
+
+    def hvp(self, w, v, sample=None):
+        return self.rho * w * v
+
+    @property
+    def regularity(self):
+        return replace(super().regularity, L=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("tau", [None, math.inf])
+def test_the_envelope_of_pairs_bounds_every_pair(steps, tau):
+    """Without the control variate, for noise of any size: each draw checks it, and it stays within a factor of 40."""
+    tasks = family("trigonometric", 2)
+    if tau:
+        tasks = Rough(*(getattr(tasks, name) for name in ("A", "b", "amplitude", "frequency", "phase")))
+    for sigma_g in (0.01, 1.0, 30.0):
+        case = setting(tasks.with_noise(AdditiveGaussian(sigma_g)), steps=steps)
+        capped = meta_gradient.capped_biases(case)
+        sizes = np.linalg.norm(replicates(capped, count=500), axis=-1) / capped.ceiling
+        assert np.all(sizes <= 1 + 1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class Rough(Trigonometric):
+    """Without a constant for the third derivative."""
+
+    @property
+    def regularity(self):
+        return replace(super().regularity, tau=math.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Understated(Quadratic):
+    """A quadratic whose certificate halves its L."""
+
+    @property
+    def regularity(self):
+        found = super().regularity
+        return replace(found, L=found.L / 2)
+
+
+def test_a_false_certificate_is_shown():
+    tasks = Understated(-3.0 * np.eye(1)[None], np.ones((1, 1))).with_noise(AdditiveGaussian(1.0))
+    with pytest.raises(EnvelopeExceeded, match="exceeds its envelope"):
+        replicates(inner_path.capped_squared_distances(setting(tasks, steps=3, alpha=0.3)))
+
+
+def test_rows_of_the_reach_are_geometric():
+    case = setting(family("quadratic", 1).with_noise(AdditiveGaussian(1.0)), steps=3)
+    q = 1 + 0.1 * case.tasks.regularity.L
+    expected = 0.1 * np.array([[0, 0, 0], [1, 0, 0], [q, 1, 0], [q**2, q, 1]])
+    np.testing.assert_allclose(path_envelopes.reach(case), expected)
+
+
+def test_without_noise_the_ceiling_is_zero():
+    case = setting(family("trigonometric", 2))
+    for capped in (inner_path.capped_distances(case), inner_path.capped_squared_distances(case)):
+        assert not capped.ceiling.any() and not replicates(capped, count=3).any()
