@@ -31,7 +31,8 @@ class Verdict:
     outcome : Outcome
         For a claim ``measured <= bound``: ``holds`` (upper <= bound), ``violated`` (lower > bound), ``inconclusive`` or
         ``not applicable``; mirrored for ``>=``. For an equality ``holds`` if both limits are within its tolerance of
-        the right side, ``violated`` if that is outside the limits.
+        the right side, ``violated`` if that is outside the limits. ``not refuted`` if a search for a supremum did not
+        exceed the bound: it can refute, never confirm.
     value, lower, upper : float
         The measured left-hand side of the worst cell (task), with its limits; all equal if computed exactly.
     bound, ratio : float
@@ -43,7 +44,7 @@ class Verdict:
         What the value and its limits rest on; None if nothing was measured.
     method : str
         ``exact``, ``search`` or ``monte-carlo``. A search for a supremum gives the largest value found, for value and
-        both limits: with it, ``holds`` says no more than that the search did not exceed the bound.
+        both limits.
     replicates, seconds : int, float
         Replicates drawn and wall time.
     seed, confidence : int, float
@@ -249,6 +250,9 @@ def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verd
     bound = np.broadcast_to(asked.bound, limits.value.shape)
     resolution = asked.resolution if found.method == "monte-carlo" else 0.0
     outcome = asked.outcome(limits, resolution) if found.trusted else Outcome.INCONCLUSIVE
+    evidence = EVIDENCE[found.method]
+    if outcome == Outcome.HOLDS and evidence == Evidence.SEARCH:
+        outcome = Outcome.NOT_REFUTED  # a larger value may exist
     cell = _telling_cell(asked, limits, bound, outcome, resolution)
     value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
     right = float(bound[cell])
@@ -266,7 +270,7 @@ def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verd
         ratio=_ratio(value, right),
         cell=cell,
         factor=claim.factor,
-        evidence=EVIDENCE[found.method],
+        evidence=evidence,
         method=found.method,
         replicates=found.replicates,
         reason=reason,

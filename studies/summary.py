@@ -92,7 +92,7 @@ def entry(finding: Finding | None) -> str:
     verdict = finding.verdict
     mark = {"exact": "", "monte-carlo": "~", "search": "≥"}[verdict.method]
     text = f"{mark}{number(verdict.ratio)}" if verdict.bound > 0 else "0/0" if verdict.value == 0 else f"{mark}/0"
-    return {"holds": text, "inconclusive": f"{text} ?", "violated": f"**{text} violated**"}[verdict.outcome]
+    return {"holds": text, "not refuted": text, "inconclusive": f"{text} ?", "violated": f"**{text} violated**"}[verdict.outcome]
 
 
 def _order(claim_and_form: tuple[str, str]) -> int:

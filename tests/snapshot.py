@@ -80,6 +80,12 @@ def verdicts(budget: int = 4096) -> dict[str, dict]:
     return found
 
 
+def _renamed(row: dict) -> dict:
+    """A row as it is written today: a search that did not exceed the bound was once said to hold."""
+    searched = row.get("method") == "search" and row["outcome"] == "holds"
+    return row | {"outcome": "not refuted"} if searched else row
+
+
 def main(path: str, before: str = "") -> int:
     found = verdicts()
     Path(path).write_text(json.dumps(found, indent=1))
@@ -87,7 +93,7 @@ def main(path: str, before: str = "") -> int:
     print({outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))})
     if not before:
         return 0
-    known = json.loads(Path(before).read_text())
+    known = {key: _renamed(row) for key, row in json.loads(Path(before).read_text()).items()}
     different = [key for key in found.keys() | known.keys() if found.get(key) != known.get(key)]
     for key in sorted(different):
         print(key, known.get(key), found.get(key), sep="\n  ")

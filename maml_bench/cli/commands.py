@@ -28,7 +28,7 @@ STUDIES = (
     "finite-sum",
     "calibration",
 )
-EXIT_CODES = {"holds": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
+EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
 INTERRUPTED = 130
 OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
 OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
@@ -163,7 +163,7 @@ def check_command(
 ):
     """Check one claim on one problem.
 
-    Exit code: 0 holds, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
+    Exit code: 0 holds or not refuted, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
     """
     from maml_bench import claims
     from maml_bench.cli import terminal

@@ -18,7 +18,7 @@ from maml_bench.study.tables import OUTCOMES, number
 from maml_bench.verdict import Verdict
 
 MOST_LINES = 40
-COLORS = {"holds": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
+COLORS = {"holds": "green", "not refuted": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
 
 
 def print_table(
@@ -141,9 +141,9 @@ def print_findings(study: Study, findings: Sequence[Finding]) -> None:
         counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
         most = max(chosen, key=lambda f: -1.0 if math.isnan(f.verdict.ratio) else f.verdict.ratio)
         rows.append([claim, form, *counts, most.verdict.ratio, most.problem])
-    header = ["claim", "form", "holds", "viol.", "open", "n/a", "ratio", "problem"]
+    header = ["claim", "form", "holds", "n.ref.", "viol.", "open", "n/a", "ratio", "problem"]
     print_table(
-        header, rows, right=range(2, 7), title=f"{study.title}\n(ratio: the largest measured / bound, on that problem)"
+        header, rows, right=range(2, 8), title=f"{study.title}\n(ratio: the largest measured / bound, on that problem)"
     )
 
 

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from maml_bench.evidence import Outcome
 from maml_bench.study.findings import Finding
 
-OUTCOMES = ("holds", "violated", "inconclusive", "not applicable")
+OUTCOMES = tuple(Outcome)
 
 
 def select(findings: Iterable[Finding], claim=None, form=None, problem=None, **parameters) -> list[Finding]:
@@ -42,8 +43,9 @@ def summary_sentence(findings: Sequence[Finding]) -> str:
     if count["violated"]:
         names = sorted({f"{f.verdict.claim} ({f.verdict.form})" for f in findings if f.verdict.outcome == "violated"})
         return f"**{count['violated']} of {len(findings)} verdicts are violations:** {', '.join(names)}."
-    rest = "".join(f" {outcome.capitalize()}: {count[outcome]}." for outcome in OUTCOMES[2:] if count[outcome])
-    return f"**No bound is violated:** {count['holds']} of {len(findings)} verdicts are `holds`.{rest}"
+    rest = "".join(f" {outcome.capitalize()}: {count[outcome]}." for outcome in OUTCOMES[3:] if count[outcome])
+    searched = f", {count['not refuted']} `not refuted` by a search" if count["not refuted"] else ""
+    return f"**No bound is violated:** {count['holds']} of {len(findings)} verdicts are `holds`{searched}.{rest}"
 
 
 def looseness_table(findings: Sequence[Finding]) -> str:

@@ -76,7 +76,7 @@ def test_all_forms_hold(name, tasks):
     setting = Setting(tasks, 0.3 * np.ones(3), InnerLoop(0.02, 3))
     for form in claims.forms(name):
         verdict = check(name, setting, form=form)
-        assert verdict.outcome == "holds", form
+        assert verdict.outcome == ("holds" if verdict.method == "exact" else "not refuted"), form
         assert 0 < verdict.ratio < 1
 
 

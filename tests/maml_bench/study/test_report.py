@@ -40,7 +40,7 @@ def test_tables():
     assert number(float("nan")) == "–"
     assert markdown_table(["name", "x"], [["a", 1 / 3]]) == "| name | x |\n| --- | ---: |\n| a | 0.333 |\n"
     table = outcome_table([finding(), finding(outcome="violated", ratio=2.0)])
-    assert "| prop2-first, sharp | 1 | 1 | 0 | 0 | 0 | 0.5 | 2 |" in table
+    assert "| prop2-first, sharp | 1 | 0 | 1 | 0 | 0 | 0 | 0.5 | 2 |" in table
 
 
 def test_index_holds_the_reports_with_formulas_tables_and_figures(tmp_path):
