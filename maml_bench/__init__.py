@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from maml_bench import claims
     from maml_bench.adaptation import InnerLoop
+    from maml_bench.algorithms.outer_loop import Run, train
     from maml_bench.auditing import audit
-    from maml_bench.setting import Setting
+    from maml_bench.setting import OuterLoop, Setting
     from maml_bench.verdict import Verdict, check
 
 _HOMES = {
     "InnerLoop": "maml_bench.adaptation",
+    "OuterLoop": "maml_bench.setting",
+    "Run": "maml_bench.algorithms.outer_loop",
     "Setting": "maml_bench.setting",
     "Verdict": "maml_bench.verdict",
     "audit": "maml_bench.auditing",
     "check": "maml_bench.verdict",
+    "train": "maml_bench.algorithms.outer_loop",
 }
 """The module of each name."""
 
-__all__ = ["InnerLoop", "Setting", "Verdict", "audit", "check", "claims"]
+__all__ = ["InnerLoop", "OuterLoop", "Run", "Setting", "Verdict", "audit", "check", "claims", "train"]
 
 
 def __getattr__(name: str):

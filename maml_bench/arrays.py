@@ -1,8 +1,14 @@
 """Arrays with many leading axes: small dense linear algebra, and narrowing the axes of tasks."""
 
+import dataclasses
 import math
 
 import numpy as np
+
+SMALL = 36
+"""Many matrices of at most so many entries are kept with the task axes running fastest in memory: a call for each would
+cost more than its product, and sums along them then run over the tasks.
+"""
 
 
 def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -15,6 +21,8 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
         shape = np.broadcast_shapes(w.shape[:-1], batch)
         return (w @ matrix.reshape(rows, dim).T).reshape(*shape, rows)
     if w.ndim - 1 <= len(batch):
+        if batch and matrix.strides[-3] == matrix.itemsize and rows * dim <= SMALL:
+            return np.einsum("...ij,...j->...i", matrix, _batch_fastest(w))
         return np.matvec(matrix, w)
     shape = np.broadcast_shapes(w.shape[:-1], batch)
     points = np.moveaxis(np.broadcast_to(w, (*shape, dim)).reshape(-1, *batch, dim), 0, -2)
@@ -26,6 +34,17 @@ def transposed_matvec(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
     return matvec(matrix.swapaxes(-1, -2), x)
 
 
+def _batch_fastest(w: np.ndarray) -> np.ndarray:
+    """The same points with the coordinates as the slowest axis in memory."""
+    return _last_to_front(np.ascontiguousarray(_last_to_front(w)), back=True)
+
+
+def _last_to_front(values: np.ndarray, core: int = 1, back: bool = False) -> np.ndarray:
+    """A view with the last ``core`` axes in front, or the other way round: `np.moveaxis` without its overhead."""
+    split = core if back else values.ndim - core
+    return values.transpose(*range(split, values.ndim), *range(split))
+
+
 def random_orthogonal(rng: np.random.Generator, size: tuple[int, ...], dim: int) -> np.ndarray:
     """Haar-distributed orthogonal matrices, shape ``(*size, dim, dim)``."""
     factor, triangle = np.linalg.qr(rng.standard_normal((*size, dim, dim)))
@@ -35,7 +54,8 @@ def random_orthogonal(rng: np.random.Generator, size: tuple[int, ...], dim: int)
 def take(index, batch_shape: tuple[int, ...], *fields: tuple[np.ndarray, int]) -> list[np.ndarray]:
     """``field[index]`` for every (field, core) whose last ``core`` axes describe one task.
 
-    A field without task axes is shared by all tasks and stays as it is.
+    A field without task axes is shared by all tasks and stays as it is. Small tasks that an array of integers gathers
+    are laid out with the task axes running fastest, as `matvec` likes them.
 
     Raises
     ------
@@ -44,11 +64,44 @@ def take(index, batch_shape: tuple[int, ...], *fields: tuple[np.ndarray, int]) -
     """
     if not batch_shape:
         raise IndexError("a single task (batch_shape ()) cannot be indexed")
+    gathers = isinstance(index, np.ndarray) and index.dtype.kind in "iu" and len(batch_shape) == 1
+    small = all(math.prod(field.shape[field.ndim - core :]) <= SMALL for field, core in fields)
     taken = []
     for field, core in fields:
         core_shape = field.shape[field.ndim - core :]
         shared = field.ndim == core
-        taken.append(field if shared else np.broadcast_to(field, (*batch_shape, *core_shape))[index])
+        if shared:
+            taken.append(field)
+        elif gathers and small:
+            every = _last_to_front(np.broadcast_to(field, (*batch_shape, *core_shape)), core)
+            taken.append(_last_to_front(every.take(index, axis=-1), core, back=True))
+        else:
+            taken.append(np.broadcast_to(field, (*batch_shape, *core_shape))[index])
     if all(field.ndim == core for field, core in fields):
         raise IndexError("all fields are shared by all tasks: there is nothing to index")
     return taken
+
+
+def select(tasks, index, **cores: int):
+    """``tasks[index]`` for a frozen dataclass of arrays: some of its tasks, gathered by any index of NumPy.
+
+    The checks of the constructor are not repeated: parts of checked arrays pass them, and an algorithm gathers the
+    tasks of each of its iterations.
+
+    Parameters
+    ----------
+    cores : int
+        Fields that may carry task axes, with the number of last axes that describe one task.
+
+    Raises
+    ------
+    IndexError
+        As `take`.
+    """
+    taken = take(index, tasks.batch_shape, *((getattr(tasks, name), core) for name, core in cores.items()))
+    chosen = object.__new__(type(tasks))
+    for field in dataclasses.fields(tasks):
+        object.__setattr__(chosen, field.name, getattr(tasks, field.name))
+    for name, value in zip(cores, taken, strict=True):
+        object.__setattr__(chosen, name, value)
+    return chosen

@@ -13,7 +13,7 @@ Where an estimator takes differences between points, ``data`` says which samples
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import prod
 
 import numpy as np
@@ -22,6 +22,7 @@ from analytic.arguments import natural, positive
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")
+BASELINES = ("point", "mean")
 
 # Temporaries of one block of directions stay near 32 MB. Under "resampled" the blocks order the draws, so changing
 # this changes the numbers drawn, not their law.
@@ -111,6 +112,9 @@ class ZerothOrder:
     ``c_j = [l(w + nu u_j) + l(w - nu u_j) - 2 l(w)] / (2 nu^2)``.
     Its mean is the Hessian of the smoothed loss plus a multiple of the identity, which tends to half the trace of the
     Hessian as nu tends to 0. ``stein=True`` puts ``u_j u_j^T - I`` in place of ``u_j u_j^T`` and removes that multiple.
+    So does ``baseline="mean"``, the custom of evolution strategies: with ``f_j = [l(w + nu u_j) + l(w - nu u_j)] / 2``
+    it subtracts the mean of the f_j where eq. 17 subtracts l(w). Directions are independent of each other, so the mean
+    is ``(1 - 1/Q) E (f - E f) u u^T / nu^2``: exactly ``1 - 1/Q`` times the Hessian of the smoothed loss.
 
     Parameters
     ----------
@@ -123,7 +127,9 @@ class ZerothOrder:
     data : {"resampled", "shared", "population"}
         With ``"resampled"`` each direction has three batches. Directions sharing a batch at w, as in
         `GaussianSmoothing`, would be correlated, since ``u_j u_j^T`` does not have mean zero: the noise would not
-        average out as Q grows.
+        average out as Q grows. With the mean for a baseline there are two, as l(w) is not needed.
+    baseline : {"point", "mean"}
+        What is subtracted from the losses. ``"mean"`` excludes ``stein``.
 
     Raises
     ------
@@ -135,6 +141,8 @@ class ZerothOrder:
     directions: int
     stein: bool = False
     data: str = "resampled"
+    _: KW_ONLY
+    baseline: str = "point"
 
     def __post_init__(self):
         object.__setattr__(self, "nu", positive("nu", self.nu))
@@ -142,6 +150,10 @@ class ZerothOrder:
         if self.stein not in (True, False):
             raise ValueError(f"stein = {self.stein!r}: must be True or False")
         _data(self.data)
+        if self.baseline not in BASELINES:
+            raise ValueError(f"baseline = {self.baseline!r}: must be one of {', '.join(map(repr, BASELINES))}")
+        if self.stein and self.baseline == "mean":
+            raise ValueError("stein = True: must be False with baseline = 'mean', which leaves no trace to remove")
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
@@ -156,11 +168,14 @@ class ZerothOrder:
             step = self.nu * u[block]
             ahead, behind = w + step, w - step
             centre = np.broadcast_to(w, step.shape) if resampled else w
-            middle = tasks.loss(centre, batch(centre))
+            # A mean for baseline takes away whatever was subtracted before, so no data are spent on it.
+            middle = tasks.loss(w) if self.baseline == "mean" else tasks.loss(centre, batch(centre))
             # One-sided differences first: near l(w) they are exact in floating point, a sum of two losses is rounded.
             rise = tasks.loss(ahead, batch(ahead)) - middle
             fall = tasks.loss(behind, batch(behind)) - middle
             curvature[block] = (rise + fall) / (2 * self.nu**2)
+        if self.baseline == "mean":
+            curvature -= curvature.mean(0)
         shift = curvature.mean(0)[..., None] if self.stein else 0.0
         return DirectionMean(curvature[..., None] * u, u, shift)
 

@@ -35,7 +35,11 @@ def exact_meta_gradient(
 
     ``(I - alpha H(w_0)) ... (I - alpha H(w_{N-1})) grad l_i(w_N)``, from the right, one Hessian-vector product a step.
     """
-    path = exact_path(tasks, w, alpha, steps)
+    return exact_meta_gradient_along(tasks, exact_path(tasks, w, alpha, steps), alpha, target)
+
+
+def exact_meta_gradient_along(tasks: Tasks, path: np.ndarray, alpha: float, target: Tasks | None = None) -> np.ndarray:
+    """The exact meta gradient given the exact inner path (N + 1, ..., d)."""
     vector = (tasks if target is None else target).grad(path[-1])
     for point in path[-2::-1]:
         vector = vector - alpha * tasks.hvp(point, vector)

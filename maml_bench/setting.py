@@ -1,6 +1,6 @@
-"""Everything a claim is checked for: tasks, a point, an inner loop and a Hessian estimator."""
+"""Everything a claim is checked for: tasks, a point, an inner loop, a Hessian estimator, and an outer loop."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
@@ -9,6 +9,70 @@ from maml_bench.adaptation import InnerLoop
 from maml_bench.hessians import ExactHessian
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks
+
+
+@dataclass(frozen=True)
+class OuterLoop:
+    """Parameters of the meta-iterations ``w <- w - beta * mean over B tasks of the meta gradient`` (eq. 7).
+
+    The B tasks are drawn independently and uniformly, with replacement, so B may exceed their number.
+
+    Parameters
+    ----------
+    iterations : int
+        K, the number of meta-iterations.
+    B : int
+        Tasks per meta-iteration.
+    beta : float
+        The meta step size, > 0. Either this or ``C_beta``.
+    C_beta : float
+        Asks for the step size ``1/(C_beta L^_w)`` of eq. 10, with an estimate L^_w of the smoothness at w.
+    B_beta, D_beta : int
+        Tasks and gradient samples per task that the estimate is made from, apart from all others; with ``C_beta`` only.
+        B and 1 unless given.
+    method : object
+        What takes the place of eq. 8, such as ``maml_bench.algorithms.Reptile()``; None for eq. 8 itself.
+    optimizer : object
+        Such as ``maml_bench.algorithms.Adam()``; None for the plain step above.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range, or if both or neither of ``beta`` and ``C_beta`` are given.
+    """
+
+    iterations: int
+    B: int
+    _: KW_ONLY
+    beta: float | None = None
+    C_beta: float | None = None
+    B_beta: int | None = None
+    D_beta: int | None = None
+    method: object = None
+    optimizer: object = None
+
+    def __post_init__(self):
+        checked = {name: arguments.natural(name, getattr(self, name)) for name in ("iterations", "B")}
+        if (self.beta is None) == (self.C_beta is None):
+            given = "neither" if self.beta is None else "both"
+            raise ValueError(f"beta = {self.beta!r}, C_beta = {self.C_beta!r}: exactly one must be given, not {given}")
+        if self.C_beta is None:
+            checked["beta"] = arguments.positive("beta", self.beta)
+            for name in ("B_beta", "D_beta"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} = {getattr(self, name)!r}: only with C_beta, whose estimate it is for")
+        else:
+            checked["C_beta"] = arguments.positive("C_beta", self.C_beta)
+            checked["B_beta"] = arguments.natural("B_beta", self.B if self.B_beta is None else self.B_beta)
+            checked["D_beta"] = arguments.natural("D_beta", 1 if self.D_beta is None else self.D_beta)
+        for name, attribute in (("method", "meta_gradient"), ("optimizer", "step")):
+            part = getattr(self, name)
+            if part is not None and not callable(getattr(part, attribute, None)):
+                raise ValueError(
+                    f"{name} = {part!r}: must have a method {attribute}, as those of maml_bench.algorithms"
+                )
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +88,8 @@ class Setting:
     inner : InnerLoop
     hessian : Hessian estimator
         One of ``maml_bench.hessians``; `ExactHessian` by default.
+    outer : OuterLoop, optional
+        Needed to run an algorithm, and by the statements about one.
 
     Raises
     ------
@@ -35,6 +101,7 @@ class Setting:
     w: np.ndarray
     inner: InnerLoop
     hessian: object = field(default_factory=ExactHessian)
+    outer: OuterLoop | None = None
 
     def __post_init__(self):
         if not isinstance(self.tasks, Tasks | TaskPairs):
@@ -43,6 +110,8 @@ class Setting:
             )
         if not isinstance(self.inner, InnerLoop):
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
+        if not isinstance(self.outer, OuterLoop | None):
+            raise ValueError(f"outer = {self.outer!r}: must be an OuterLoop or None")
         object.__setattr__(self, "w", arguments.array("w", self.w, 1, exact=True))
         arguments.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
 

@@ -12,7 +12,7 @@ ROOT = Path(maml_bench.__file__).parents[1]
 
 # Rooms of maml_bench, floor by floor; a room imports lower floors and itself.
 FLOORS = (
-    ("arrays", "search", "montecarlo", "evidence"),
+    ("arrays", "digest", "search", "montecarlo", "evidence"),
     ("problems", "effort"),
     ("adaptation", "hessians", "auditing"),
     ("meta_gradient", "setting"),

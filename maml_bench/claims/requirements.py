@@ -100,6 +100,8 @@ def zeroth_order(stein: bool) -> Callable[[Setting], str]:
 
     def requires(setting: Setting) -> str:
         found = setting.hessian
+        if isinstance(found, ZerothOrder) and found.baseline == "mean":
+            return f"hessian = ZerothOrder(..., stein={stein}) with the baseline l(w) of eq. 17, not baseline='mean'"
         if isinstance(found, ZerothOrder) and found.stein == stein:
             return ""
         given = f"stein={found.stein}" if isinstance(found, ZerothOrder) else type(found).__name__

@@ -7,7 +7,7 @@ import numpy as np
 
 from analytic.arguments import array, common_shape, last_axis, natural, positive
 from analytic.regularity import Regularity
-from maml_bench.arrays import take
+from maml_bench.arrays import select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -94,8 +94,7 @@ class Kink:
         return NoisyTasks(self, noise)
 
     def __getitem__(self, index) -> "Kink":
-        fields = take(index, self.batch_shape, (self.center, 1), (self.slope, 1))
-        return Kink(*fields, self.rho, self.radius)
+        return select(self, index, center=1, slope=1)
 
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""

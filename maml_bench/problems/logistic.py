@@ -8,7 +8,7 @@ import scipy
 
 from analytic.arguments import array, common_shape, labels, last_axis, natural, nonnegative
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, take, transposed_matvec
+from maml_bench.arrays import matvec, select, transposed_matvec
 from maml_bench.problems.finite_sum import FiniteSum
 
 
@@ -129,7 +129,7 @@ class LogisticLoss:
         return (np.linalg.norm(terms.sum(-2), axis=-1) + np.minimum(triangle, cauchy)) / 2
 
     def __getitem__(self, index) -> "LogisticLoss":
-        return LogisticLoss(*take(index, self.batch_shape, (self.X, 2), (self.y, 1)), self.ridge)
+        return select(self, index, X=2, y=1)
 
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Points":
         """``size`` data points, with replacement, for each leading index of ``w`` and each task."""
@@ -257,8 +257,7 @@ class Logistic:
         return self.pair.regularity
 
     def __getitem__(self, index) -> "Logistic":
-        fields = ((self.X, 2), (self.y, 1), (self.X_target, 2), (self.y_target, 1))
-        return Logistic(*take(index, self.batch_shape, *fields), self.ridge)
+        return select(self, index, X=2, y=1, X_target=2, y_target=1)
 
 
 def _top(X):

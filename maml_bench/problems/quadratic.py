@@ -7,7 +7,7 @@ import numpy as np
 
 from analytic.arguments import array, common_shape, last_axis, natural, nonnegative, symmetric
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, random_orthogonal, take
+from maml_bench.arrays import matvec, random_orthogonal, select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -87,7 +87,7 @@ class Quadratic:
         return NoisyTasks(self, noise)
 
     def __getitem__(self, index) -> "Quadratic":
-        return Quadratic(*take(index, self.batch_shape, (self.A, 2), (self.b, 1)))
+        return select(self, index, A=2, b=1)
 
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from analytic.arguments import array, natural, positive
 from analytic.regularity import Regularity
-from maml_bench.arrays import take
+from maml_bench.arrays import select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -83,7 +83,7 @@ class RankOne:
         return NoisyTasks(self, noise)
 
     def __getitem__(self, index) -> "RankOne":
-        return RankOne(*take(index, self.batch_shape, (self.x, 1)), self.radius)
+        return select(self, index, x=1)
 
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""

@@ -8,7 +8,7 @@ import scipy
 
 from analytic.arguments import array, natural
 from analytic.regularity import Regularity
-from maml_bench.arrays import take
+from maml_bench.arrays import select
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class SoftmaxBandit:
         return float(np.ptp(self.rewards, axis=-1).max() + self.regularity.L)
 
     def __getitem__(self, index) -> "SoftmaxBandit":
-        return SoftmaxBandit(*take(index, self.batch_shape, (self.rewards, 1)))
+        return select(self, index, rewards=1)
 
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from analytic.arguments import array, common_shape, last_axis, natural, symmetric
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, random_orthogonal, take, transposed_matvec
+from maml_bench.arrays import matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -143,7 +143,7 @@ class Trigonometric:
         return NoisyTasks(self, noise)
 
     def __getitem__(self, index) -> "Trigonometric":
-        return Trigonometric(self.A, *take(index, self.batch_shape, *self._fields.values()))
+        return select(self, index, b=1, amplitude=1, frequency=2, phase=1)
 
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""

@@ -1,14 +1,11 @@
-"""What a result depends on: the code that produced it and the setting it is about, each as a short digest."""
+"""What a result depends on beside its setting: the code that produced it, as a short digest."""
 
 import ast
-import dataclasses
 import hashlib
 import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
-
-import numpy as np
 
 PACKAGES = ("analytic", "maml_bench", "studies")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
@@ -76,36 +73,3 @@ def code_digest(*modules: str) -> str:
     for module in sorted(seen):
         digest.update(module.encode() + b"\0" + seen[module] + b"\0")
     return digest.hexdigest()[:16]
-
-
-def content_digest(value) -> str:
-    """Digest of a value made of dataclasses, arrays, numbers and strings: equal contents, equal digest.
-
-    Raises
-    ------
-    TypeError
-        For anything else: a digest that misses part of a setting would let a stale result pass for a fresh one.
-    """
-    digest = hashlib.sha256()
-    _feed(digest, value)
-    return digest.hexdigest()[:16]
-
-
-def _feed(digest, value):
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        digest.update(f"{type(value).__module__}.{type(value).__qualname__}(".encode())
-        for field in dataclasses.fields(value):
-            digest.update(field.name.encode() + b"=")
-            _feed(digest, getattr(value, field.name))
-        digest.update(b")")
-    elif isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, (list, tuple)):
-        digest.update(b"[")
-        for item in value:
-            _feed(digest, item)
-        digest.update(b"]")
-    elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
-        digest.update(f"{type(value).__name__}:{value!r};".encode())
-    else:
-        raise TypeError(f"cannot digest a {type(value).__name__}: use dataclasses, arrays, numbers and strings")

@@ -11,11 +11,12 @@ from sympy import srepr
 from analytic import arguments
 from maml_bench import claims
 from maml_bench.claims.claim import by_measurement
+from maml_bench.digest import content_digest
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.power import power
 from maml_bench.setting import Setting
 from maml_bench.study.findings import VERSIONS, Finding, FindingsFile
-from maml_bench.study.provenance import code_digest, content_digest
+from maml_bench.study.provenance import code_digest
 from maml_bench.verdict import check_all
 
 

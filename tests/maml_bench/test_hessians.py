@@ -26,6 +26,7 @@ LINEAR = [
     GaussianSmoothing(0.1, 3, data="shared"),
     ZerothOrder(0.1, 3),
     ZerothOrder(0.1, 3, stein=True, data="shared"),
+    ZerothOrder(0.1, 3, baseline="mean"),
 ]
 
 
@@ -203,6 +204,33 @@ def test_the_stein_correction_removes_the_bias_of_zeroth_order():
     assert_mean(draws(ZerothOrder(0.1, 3, stein=True), quadratic(), replicates=50_000), A @ V)
 
 
+def test_the_baseline_of_evolution_strategies_leaves_the_hessian_of_the_smoothed_loss_times_1_less_1_over_Q():
+    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
+    nu, Q = 0.6, 4
+    damping = np.exp(-((nu * np.linalg.norm(tasks.frequency, axis=-1)) ** 2) / 2)
+    smooth = Trigonometric(tasks.A, tasks.b, tasks.amplitude * damping, tasks.frequency, tasks.phase)
+    noisy = tasks.with_noise(AdditiveGaussian(0.5))
+    for data in ("resampled", "shared", "population"):
+        values = draws(ZerothOrder(nu, Q, data=data, baseline="mean"), noisy, replicates=50_000)
+        assert_mean(values, (1 - 1 / Q) * smooth.hess(V) @ V)
+
+
+def test_the_baseline_of_evolution_strategies_by_hand():
+    nu, Q = 0.7, 5
+    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
+    drawn = ZerothOrder(nu, Q, baseline="mean").operator(tasks, V, 1, np.random.default_rng(2))
+    u = drawn.right
+    f = (tasks.loss(V + nu * u) + tasks.loss(V - nu * u)) / 2
+    matrix = np.einsum("j,ja,jb->ab", f - f.mean(), u, u) / (Q * nu**2)
+    np.testing.assert_allclose(drawn(V), matrix @ V, rtol=1e-10)
+
+
+def test_the_baseline_of_evolution_strategies_spends_two_batches_a_direction():
+    tasks = Recording(quadratic())
+    ZerothOrder(0.1, 4, baseline="mean").operator(tasks, V, 3, np.random.default_rng(0))
+    assert sum(point.shape[0] for point, _ in tasks.drawn) == 8
+
+
 @pytest.mark.parametrize("stein", [False, True])
 def test_zeroth_order_at_a_large_radius_is_the_smoothed_hessian_plus_a_multiple_of_the_identity(stein):
     tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
@@ -376,6 +404,8 @@ def test_a_hundred_thousand_dimensions_cost_memory_linear_in_Q_and_d(family):
         (lambda: ZerothOrder(0.1, 1.5), "directions = 1.5"),
         (lambda: ZerothOrder(0.1, 1, stein="no"), "stein = 'no': must be True or False"),
         (lambda: ZerothOrder(0.1, 1, data=None), "data = None"),
+        (lambda: ZerothOrder(0.1, 1, baseline="zero"), "baseline = 'zero': must be one of 'point', 'mean'"),
+        (lambda: ZerothOrder(0.1, 1, True, baseline="mean"), "stein = True: must be False with baseline = 'mean'"),
         (lambda: CentralDifference(-1), "delta = -1"),
         (lambda: CentralDifference(0.1, data="exact"), "data = 'exact'"),
     ],

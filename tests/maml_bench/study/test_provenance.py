@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, Setting
+from maml_bench.digest import content_digest
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 from maml_bench.study import provenance
-from maml_bench.study.provenance import code_digest, content_digest
+from maml_bench.study.provenance import code_digest
 
 
 def setting(**changes):

@@ -1,0 +1,56 @@
+"""Products of many small matrices, in every layout, and gathering without the constructor's checks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from maml_bench.arrays import SMALL, matvec, select, transposed_matvec
+
+
+@dataclass(frozen=True)
+class Lines:
+    slope: np.ndarray
+    level: np.ndarray
+    unit: float
+
+    @property
+    def batch_shape(self):
+        return np.broadcast_shapes(self.slope.shape[:-2], self.level.shape[:-1])
+
+    def __post_init__(self):
+        if self.unit < 0:
+            raise ValueError("checked")
+
+
+@pytest.mark.parametrize("dim", [1, 3, 6, 7])
+def test_products_with_gathered_matrices(dim):
+    rng = np.random.default_rng(dim)
+    index = rng.integers(5, size=(11, 4))
+    lines = Lines(rng.standard_normal((5, dim, dim)), rng.standard_normal((5, dim)), 1.0)
+    gathered = select(lines, index, slope=2, level=1)
+    assert np.array_equal(gathered.slope, lines.slope[index])
+    assert (gathered.slope.strides[1] == 8) == (dim * dim <= SMALL)  # the task axes run fastest
+    for lead in ((), (4,), (11, 4), (11, 1)):
+        w = rng.standard_normal((*lead, dim))
+        expected = np.einsum("rbij,rbj->rbi", lines.slope[index], np.broadcast_to(w, (11, 4, dim)))
+        np.testing.assert_allclose(matvec(gathered.slope, w), expected, rtol=1e-12, atol=1e-12)
+        expected = np.einsum("rbji,rbj->rbi", lines.slope[index], np.broadcast_to(w, (11, 4, dim)))
+        np.testing.assert_allclose(transposed_matvec(gathered.slope, w), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_select_narrows_by_any_index_and_leaves_other_fields():
+    lines = Lines(np.arange(6.0).reshape(6, 1, 1), np.ones(1), 2.0)
+    for index in (2, slice(1, 4), [0, 0, 5], np.array([[1], [2]]), np.arange(6) > 3):
+        chosen = select(lines, index, slope=2, level=1)
+        assert type(chosen) is Lines
+        assert np.array_equal(chosen.slope, lines.slope[index])
+        assert chosen.level is lines.level  # shared by all tasks
+        assert chosen.unit == 2.0
+
+
+def test_an_index_outside_the_tasks_is_refused():
+    lines = Lines(np.zeros((3, 1, 1)), np.zeros((3, 1)), 0.0)
+    for index in (3, np.array([0, 3])):
+        with pytest.raises(IndexError):
+            select(lines, index, slope=2, level=1)
