@@ -1,0 +1,153 @@
+"""The first two experiments of arXiv 2002.07836 over many seeds: all methods on the same data, rows for a study."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from maml_bench.adaptation import exact_path
+from maml_bench.algorithms.programs import METHODS, Batch, Collapsed, Program, Step, adam, descend, descent
+from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
+from maml_bench.montecarlo.workers import Workers
+from maml_bench.problems.rank_one import RankOne
+from maml_bench.problems.sine import NETWORK, SineRegression
+
+TAIL = 0.05
+"""The final loss of a seed is the mean over this share of the iterations, the last ones."""
+SMOOTHED = ("ggs", "zeroth-order")
+TUNING, HELD_OUT = 2**31, 2**31 + 1
+"""Numbers of random streams that no block of reported seeds has."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An experiment under one protocol.
+
+    Parameters
+    ----------
+    problem : {"rank-one", "sine"}
+    deviations : tuple of str
+        What is done differently from the specification, as in `maml_bench.algorithms.programs`.
+    methods : tuple of str
+        Those to run; the first one is what the others are compared with.
+    betas, nus : tuple of float
+        Meta step sizes and smoothing radii to choose from, for each method by itself.
+    iterations, alpha, steps, directions, tasks : numbers
+        As published, unless given.
+    tuning : int
+        Seeds on which step size and radius are chosen: of those pairs with the least mean loss over all iterations.
+        They are not among the seeds that are reported.
+    """
+
+    problem: str
+    deviations: tuple[str, ...] = ()
+    methods: tuple[str, ...] = METHODS
+    betas: tuple[float, ...] = (3e-3,)
+    nus: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
+    iterations: int = 2000
+    alpha: float = 0.01
+    steps: int = 3
+    directions: int = 10
+    tasks: int = 10
+    tuning: int = 10
+
+    @property
+    def dim(self) -> int:
+        return NETWORK.dim if self.problem == "sine" else 20
+
+
+def start(trial: Trial, rng: np.random.Generator, seeds: int) -> np.ndarray:
+    """Starting points (seeds, d): Kaiming for the network, variance 2/(d + 1) for the vector."""
+    if trial.problem == "sine":
+        return NETWORK.initial(rng, (seeds,))
+    return rng.standard_normal((seeds, trial.dim)) * np.sqrt(2 / (trial.dim + 1))
+
+
+def pair(trial: Trial, rng: np.random.Generator, seeds: int, tasks: int, collapsed: bool) -> tuple:
+    """Fresh support and target tasks, each (seeds, tasks)."""
+    if trial.problem == "sine":
+        both = SineRegression.random(rng, (seeds, tasks))
+        return SineRegression(both.x[..., :10], both.y[..., :10]), SineRegression(both.x[..., 10:], both.y[..., 10:])
+    scale = rng.uniform(0, 0.1, (seeds, tasks, 1))
+    x, z = scale * rng.standard_normal((2, seeds, tasks, trial.dim))
+    return (Collapsed(x), Collapsed(z)) if collapsed else (RankOne(x, 1.0), RankOne(z, 1.0))
+
+
+def runs(trial: Trial, method: str, betas, nus, seed: int, block: int, seeds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean losses (iterations, nus, betas, seeds) of one block of seeds, and the last w (nus, betas, seeds, d).
+
+    All cells of the grid see the same tasks and the same directions.
+    """
+    data, draws = generators(seed, block, 2)
+    collapsed = "collapsed-loss" in trial.deviations
+    program = Program(method, frozenset(trial.deviations), trial.alpha, np.reshape(nus, (-1, 1, 1, 1)))
+    w = np.broadcast_to(start(trial, data, seeds), (len(nus), len(betas), seeds, trial.dim))
+    shape = (1, 1, seeds, trial.tasks, trial.steps, trial.directions, trial.dim)
+    fixed = "fixed-directions" in trial.deviations
+
+    def batches() -> Iterator[Batch]:
+        along = np.broadcast_to(0.0, shape)
+        for k in range(trial.iterations):
+            if method in SMOOTHED and not (fixed and k):
+                along = draws.standard_normal(shape)
+            yield *pair(trial, data, seeds, trial.tasks, collapsed), along
+
+    losses = np.empty((trial.iterations, *w.shape[:-1]))
+    meta: Callable[..., Step] = adam if trial.problem == "sine" else descent
+    for k, (total, point) in enumerate(descend(program, w, batches(), meta(np.reshape(betas, (-1, 1, 1))))):
+        losses[k], w = total / trial.tasks, point
+    return losses, w
+
+
+def _chosen(trial: Trial, method: str, seed: int) -> tuple[float, float]:
+    """The meta step size and the radius, on seeds of their own."""
+    nus = trial.nus if method in SMOOTHED else trial.nus[:1]
+    if len(nus) == len(trial.betas) == 1:
+        return trial.betas[0], nus[0]
+    losses, _ = runs(trial, method, trial.betas, nus, seed, TUNING, trial.tuning)
+    with np.errstate(over="ignore", invalid="ignore"):
+        i, j = best(losses.mean(0))
+    return trial.betas[j], nus[i]
+
+
+def held_out(trial: Trial, w: np.ndarray, seed: int, tasks: int = 200) -> np.ndarray:
+    """The specified objective at w (seeds, d) on fresh tasks: one yardstick for all protocols, shape (seeds,)."""
+    (rng,) = generators(seed, HELD_OUT, 1)
+    support, target = pair(trial, rng, 1, tasks, collapsed=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return target.loss(exact_path(support, w[:, None, :], trial.alpha, trial.steps)[-1]).mean(-1)
+
+
+def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1, block: int = 25) -> list[dict]:
+    """Rows: loss against iteration, final and held-out loss, and their differences to the first method.
+
+    Differences are paired: in a seed all methods start at the same point and see the same tasks. ``budget`` is the
+    number of seeds.
+    """
+    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    chosen = dict(zip(trial.methods, workers.map([(_chosen, trial, m, seed) for m in trial.methods]), strict=True))
+    jobs = [
+        (runs, trial, method, chosen[method][:1], chosen[method][1:], seed, *part)
+        for method in trial.methods
+        for part in blocks(budget, block)
+    ]
+    done = workers.map(jobs)
+    count, rows, ends = len(jobs) // len(trial.methods), [], {}
+    for k, method in enumerate(trial.methods):
+        mine = done[k * count : (k + 1) * count]
+        losses = np.concatenate([part[0][:, 0, 0] for part in mine], axis=-1)
+        labels = {"method": method, "beta": chosen[method][0]}
+        if method in SMOOTHED:
+            labels["nu"] = chosen[method][1]
+        rows += [row("loss", losses[i - 1], iteration=int(i), **labels) for i in checkpoints(trial.iterations)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            final = losses[-max(1, int(TAIL * trial.iterations)) :].mean(0)
+        w = np.concatenate([part[1][0, 0] for part in mine])
+        ends[method] = {"final loss": final, "held-out loss": held_out(trial, w, seed)}
+        for quantity, values in ends[method].items():
+            rows.append(row(quantity, values, **labels))
+            if k:
+                with np.errstate(invalid="ignore"):
+                    gap = values - ends[trial.methods[0]][quantity]
+                rows.append(row(f"{quantity}, minus that of {trial.methods[0]}", gap, **labels))
+    return rows
