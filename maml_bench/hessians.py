@@ -163,17 +163,18 @@ class ZerothOrder:
         """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
         batch = _batches(self.data, tasks, w, D, rng)
         resampled = self.data == "resampled"
-        curvature = np.empty(u.shape[:-1])
+        curvature, middle = np.empty(u.shape[:-1]), None
         for block in _blocks(u, D if resampled else 1):
             step = self.nu * u[block]
             ahead, behind = w + step, w - step
-            centre = np.broadcast_to(w, step.shape) if resampled else w
-            # A mean for baseline takes away whatever was subtracted before, so no data are spent on it.
-            middle = tasks.loss(w) if self.baseline == "mean" else tasks.loss(centre, batch(centre))
+            if self.baseline == "point":
+                centre = np.broadcast_to(w, step.shape) if resampled else w
+                middle = tasks.loss(centre, batch(centre))
+            above, below = tasks.loss(ahead, batch(ahead)), tasks.loss(behind, batch(behind))
+            if middle is None:  # a mean for baseline takes it away again: any value near by will do, without data
+                middle = above[:1]
             # One-sided differences first: near l(w) they are exact in floating point, a sum of two losses is rounded.
-            rise = tasks.loss(ahead, batch(ahead)) - middle
-            fall = tasks.loss(behind, batch(behind)) - middle
-            curvature[block] = (rise + fall) / (2 * self.nu**2)
+            curvature[block] = ((above - middle) + (below - middle)) / (2 * self.nu**2)
         if self.baseline == "mean":
             curvature -= curvature.mean(0)
         shift = curvature.mean(0)[..., None] if self.stein else 0.0

@@ -21,12 +21,13 @@ The released rank-one program has all but ``"first-order-maml"``; the released s
 and ``"fixed-directions"`` only.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.algorithms.optimizers import SGD, Adam
 from maml_bench.hessians import DirectionMean
 from maml_bench.problems.protocol import Tasks
 
@@ -38,8 +39,6 @@ RELEASED_SINE = frozenset({"first-order-maml", "fixed-directions"})
 
 Batch = tuple[Tasks, Tasks, np.ndarray]
 """Of one iteration: support tasks, target tasks, directions (..., tasks, steps, Q, d)."""
-Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A meta step: from w and the meta gradient to the next w."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Program:
 
 
 def descend(
-    program: Program, w: np.ndarray, batches: Iterable[Batch], step: Step
+    program: Program, w: np.ndarray, batches: Iterable[Batch], beta, optimizer: SGD | Adam
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield, for each batch, the sum over tasks of the target losses after adaptation, and w after the meta step.
 
@@ -149,17 +148,21 @@ def descend(
         Starting point; leading axes are independent runs.
     batches : iterable of (support, target, directions)
         One an iteration. The first directions serve throughout under ``"fixed-directions"``.
-    step : callable
-        Takes w and the mean of the tasks' meta gradients.
+    beta : float or array
+        Meta step size; an array broadcasts with w.
+    optimizer : object
+        Turns the mean of the tasks' meta gradients into a direction to descend along.
     """
-    kept = None
-    for support, target, directions in batches:
+    kept, memory = None, optimizer.memory(w)
+    for k, (support, target, directions) in enumerate(batches):
         if "fixed-directions" in program.deviations:
             directions = kept = directions if kept is None else kept
         # A run that diverges is a result: its losses become infinite and then undefined, without a warning.
         with np.errstate(over="ignore", invalid="ignore"):
             losses, gradients = program.meta_gradients(support, target, w, directions)
-            total, w = losses.sum(-1), step(w, gradients.mean(-2))
+            total = losses.sum(-1)
+            memory, along = optimizer.step(memory, gradients.mean(-2), k)
+            w = w - beta * along
         yield total, w
 
 
@@ -184,22 +187,3 @@ def deviations(protocol, released: frozenset[str], known: tuple[str, ...]) -> fr
 def listed(names) -> str:
     """Names for an error message."""
     return ", ".join(map(repr, names))
-
-
-def descent(beta) -> Step:
-    """The plain meta step ``w - beta g``; an array ``beta`` broadcasts with w."""
-    return lambda w, gradient: w - beta * gradient
-
-
-def adam(beta, first: float = 0.9, second: float = 0.999, epsilon: float = 1e-8) -> Step:
-    """Adam's meta step of size ``beta``, with ``epsilon`` outside the root; it keeps the moments, so one run each."""
-    count, mean, square = 0, 0.0, 0.0
-
-    def step(w, gradient):
-        nonlocal count, mean, square
-        count += 1
-        mean = first * mean + (1 - first) * gradient
-        square = second * square + (1 - second) * gradient**2
-        return w - beta * (mean / (1 - first**count)) / (np.sqrt(square / (1 - second**count)) + epsilon)
-
-    return step

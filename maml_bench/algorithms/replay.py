@@ -7,6 +7,7 @@ protocols are; to draw data while running, use its `descend`.
 import numpy as np
 
 from analytic.arguments import array, last_axis, natural, positive
+from maml_bench.algorithms.optimizers import SGD, Adam
 from maml_bench.algorithms.programs import (
     METHODS,
     RANK_ONE_DEVIATIONS,
@@ -15,9 +16,7 @@ from maml_bench.algorithms.programs import (
     SINE_DEVIATIONS,
     Collapsed,
     Program,
-    adam,
     descend,
-    descent,
     deviations,
     listed,
 )
@@ -63,7 +62,7 @@ def rank_one(method, *, protocol, w, support, target, directions, alpha, beta, n
         last_axis(name, value, w.shape[-1], like="w")
     tasks = Collapsed if "collapsed-loss" in chosen else lambda x: RankOne(x, radius=1.0)  # certifies, and no more
     pairs = [(tasks(x), tasks(z)) for x, z in zip(data["support"], data["target"], strict=True)]
-    return _replay(_program(method, chosen, alpha, nu), w, pairs, directions, descent(positive("beta", beta)))
+    return _replay(_program(method, chosen, alpha, nu), w, pairs, directions, positive("beta", beta), SGD())
 
 
 def sine(method, *, protocol, w, x, y, support, directions, alpha, beta, nu) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +105,7 @@ def sine(method, *, protocol, w, x, y, support, directions, alpha, beta, nu) -> 
         (SineRegression(x[..., :support], y[..., :support]), SineRegression(x[..., support:], y[..., support:]))
         for x, y in zip(data["x"], data["y"], strict=True)
     ]
-    return _replay(_program(method, chosen, alpha, nu), w, pairs, directions, adam(positive("beta", beta)))
+    return _replay(_program(method, chosen, alpha, nu), w, pairs, directions, positive("beta", beta), Adam())
 
 
 def _program(method, chosen, alpha, nu) -> Program:
@@ -127,7 +126,7 @@ def _data(w, **arrays) -> dict[str, np.ndarray]:
     return checked
 
 
-def _replay(program, w, pairs, directions, step):
+def _replay(program, w, pairs, directions, beta, optimizer):
     """Losses of all iterations and the last w."""
     tasks = pairs[0][0].batch_shape[-1]
     directions = array("directions", directions, w.ndim + 3)
@@ -141,7 +140,7 @@ def _replay(program, w, pairs, directions, step):
         )
     losses = np.empty((len(pairs), *w.shape[:-1]))
     batches = ((*pair, along) for pair, along in zip(pairs, directions, strict=True))
-    for k, (total, point) in enumerate(descend(program, w, batches, step)):
+    for k, (total, point) in enumerate(descend(program, w, batches, beta, optimizer)):
         losses[k], w = total, point
     return losses, w
 

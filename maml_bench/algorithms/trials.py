@@ -1,12 +1,13 @@
 """The first two experiments of arXiv 2002.07836 over many seeds: all methods on the same data, rows for a study."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path
-from maml_bench.algorithms.programs import METHODS, Batch, Collapsed, Program, Step, adam, descend, descent
+from maml_bench.algorithms.optimizers import SGD, Adam
+from maml_bench.algorithms.programs import METHODS, Batch, Collapsed, Program, descend
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.rank_one import RankOne
@@ -93,8 +94,8 @@ def runs(trial: Trial, method: str, betas, nus, seed: int, block: int, seeds: in
             yield *pair(trial, data, seeds, trial.tasks, collapsed), along
 
     losses = np.empty((trial.iterations, *w.shape[:-1]))
-    meta: Callable[..., Step] = adam if trial.problem == "sine" else descent
-    for k, (total, point) in enumerate(descend(program, w, batches(), meta(np.reshape(betas, (-1, 1, 1))))):
+    optimizer = Adam() if trial.problem == "sine" else SGD()
+    for k, (total, point) in enumerate(descend(program, w, batches(), np.reshape(betas, (-1, 1, 1)), optimizer)):
         losses[k], w = total / trial.tasks, point
     return losses, w
 
