@@ -3,33 +3,17 @@
 A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
 """
 
-import importlib
 import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from maml_bench.cli.options import Listed, known_methods, problem_options, setting_options
+from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct
 
-if TYPE_CHECKING:
-    from maml_bench.study.run import Study
-
-STUDIES = (
-    "summary",
-    "inner-path",
-    "meta-smoothness",
-    "meta-gradient-bias",
-    "second-moment",
-    "hessian-estimators",
-    "step-size",
-    "finite-sum",
-    "calibration",
-)
 EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
-INTERRUPTED = 130
 OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
 OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
 
@@ -39,12 +23,10 @@ def main() -> None:
     _guarded(cli)
 
 
-def run_study_script(study: "Study") -> None:
-    """Command line of a study's script: the same options as ``maml-bench study``."""
-    command = click.Command(
-        "study", params=study_command.params[1:], help=f"Run the study {study.name}: {study.title}."
-    )
-    command.callback = lambda **options: _study(study, **options)
+def run_study_script(path: str) -> None:
+    """Command line of a study's file: the same options as ``maml-bench study``, for this study."""
+    command = click.Command("study", params=study_command.params[1:], help=f"Run the study in {path}.")
+    command.callback = lambda **options: _conduct([path], **options)
     _guarded(command)
 
 
@@ -55,7 +37,7 @@ def _guarded(command: click.Command) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted; finished rows are kept, the same command goes on from there", file=sys.stderr)
+        print("interrupted; nothing is kept", file=sys.stderr)
         code = INTERRUPTED
     except (ValueError, OverflowError, OSError, MemoryError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -251,60 +233,35 @@ def audit_command(seed, error, as_json, **problem):
 
 
 @cli.command("study")
-@click.argument("name")
-@click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets: a look in well under a minute.")
+@click.argument("name", metavar="NAME|FILE.py")
+@click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets: a look in well under a minute.")
 @click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("--seed", default=0, show_default=True)
 @workers_options
 @json_option
 def study_command(name, **options):
-    """Run the study NAME and write its report. A run that was stopped goes on where it was."""
-    _study(load_study(name), **options)
+    """Run a study, by its name or from a file that defines STUDY, and write its report.
+
+    A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
+    """
+    return _conduct([name], **options)
 
 
 @cli.command("report")
-@click.option("--quick", is_flag=True, help="Fewer cells and smaller budgets.")
+@click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets.")
 @click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("--seed", default=0, show_default=True)
 @workers_options
 def report_command(**options):
-    """Run all studies and write their reports and index.html. A run that was stopped goes on where it was."""
-    for name in STUDIES:
-        _study(load_study(name), as_json=False, **options)
+    """Run all studies and write their reports and index.html.
 
-
-def load_study(name: str) -> "Study":
-    """The study called ``name``, from ``studies/``.
-
-    Raises
-    ------
-    ValueError
-        If there is none; lists those there are.
+    A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
-    if name not in STUDIES:
-        raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}")
-    return importlib.import_module(f"studies.{name.replace('-', '_')}").STUDY
+    return _conduct(STUDIES, as_json=False, **options)
 
 
-def _study(study: "Study", *, quick, output, seed, workers, processes, cluster, as_json) -> None:
-    from rich.console import Console
-
-    from maml_bench.cli import terminal
+def _conduct(names, *, quick, output, workers, processes, cluster, **options) -> int:
     from maml_bench.montecarlo.workers import Workers
-    from maml_bench.study.run import rows, run
-    from maml_bench.study.site import write_index
 
-    output = output or (QUICK_OUTPUT if quick else OUTPUT)
-    directory = output / study.name
-    console = Console(stderr=True)
-    findings = []
-    found = run(study, directory, quick=quick, seed=seed, workers=Workers(workers, processes, cluster))
-    for finding in terminal.progress(found, rows(study, quick), study.name, console):
-        findings.append(finding)
-        if as_json:
-            click.echo(json.dumps(finding.row()))
-    (directory / "report.md").write_text(study.tell(findings, directory))
-    index = write_index(output, STUDIES)
-    if not as_json:
-        terminal.print_findings(study, findings)
-        click.echo(f"report: {directory / 'report.md'}\nall reports: {index}")
+    where = Workers(workers, processes, cluster)
+    return conduct(names, output or (QUICK_OUTPUT if quick else OUTPUT), quick=quick, workers=where, **options)

@@ -1,23 +1,18 @@
 """What the command line prints: tables at 80 columns, progress, statements and verdicts."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from analytic import Statement
 from maml_bench.auditing import Audit
 from maml_bench.claims import Claim
 from maml_bench.power import Power, Rate
-from maml_bench.study.findings import Finding
-from maml_bench.study.run import Study
-from maml_bench.study.tables import OUTCOMES, number
+from maml_bench.study.text import number
 from maml_bench.verdict import Verdict
 
-MOST_LINES = 40
 COLORS = {"holds": "green", "not refuted": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
 
 
@@ -32,24 +27,6 @@ def print_table(
     for row in rows:
         table.add_row(*(number(x) if isinstance(x, float) else str(x) for x in row))
     Console().print(table)
-
-
-def progress(items: Iterable[Finding], total: int, label: str, console: Console) -> Iterator[Finding]:
-    """Pass items through under a progress bar that counts them and the outcomes that want attention."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    violated = 0
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=total, note="")
-        for item in items:
-            violated += item.verdict.outcome == "violated"
-            bar.update(task, advance=1, note=f"{violated} violated" if violated else "")
-            yield item
 
 
 def print_verdict(verdict: Verdict) -> None:
@@ -125,26 +102,6 @@ def print_audit(found: Audit) -> None:
     for reason in sorted({entry.reason for entry in found.statements if entry.reason}):
         forms = [f"{e.statement} ({e.form})" for e in found.statements if e.reason == reason]
         console.print(f"does not apply, {reason}: {', '.join(forms)}", markup=False)
-
-
-def print_findings(study: Study, findings: Sequence[Finding]) -> None:
-    """Print a study's outcomes: a line for each claim, form and problem, or for all problems if those are too many."""
-    groups = {}
-    for finding in findings:
-        groups.setdefault((finding.verdict.claim, finding.verdict.form, finding.problem), []).append(finding)
-    if len(groups) > MOST_LINES:
-        groups = {}
-        for finding in findings:
-            groups.setdefault((finding.verdict.claim, finding.verdict.form), []).append(finding)
-    rows = []
-    for (claim, form, *_), chosen in groups.items():
-        counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
-        most = max(chosen, key=lambda f: -1.0 if math.isnan(f.verdict.ratio) else f.verdict.ratio)
-        rows.append([claim, form, *counts, most.verdict.ratio, most.problem])
-    header = ["claim", "form", "holds", "n.ref.", "viol.", "open", "n/a", "ratio", "problem"]
-    print_table(
-        header, rows, right=range(2, 8), title=f"{study.title}\n(ratio: the largest measured / bound, on that problem)"
-    )
 
 
 def statement_text(statement: Statement, latex: bool) -> str:

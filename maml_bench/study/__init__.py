@@ -1,1 +1,46 @@
-"""Studies: questions as data, run case by case, and told as a report."""
+"""Studies as data: a question, a sweep of cases, figures and facts, told by a template. Names load when used."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maml_bench.study.cases import curves, sweep
+    from maml_bench.study.facts import Fact, attained, between, confirmed, crossing, equal, exponent, minimum, pick
+    from maml_bench.study.figures import Figure
+    from maml_bench.study.findings import load
+    from maml_bench.study.run import Study
+
+_HOMES = {
+    **dict.fromkeys(("curves", "sweep"), "cases"),
+    **dict.fromkeys(
+        ("Fact", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick"), "facts"
+    ),
+    **{"Figure": "figures", "load": "findings", "Study": "run"},
+}
+
+__all__ = [
+    "Fact",
+    "Figure",
+    "Study",
+    "attained",
+    "between",
+    "confirmed",
+    "crossing",
+    "curves",
+    "equal",
+    "exponent",
+    "load",
+    "minimum",
+    "pick",
+    "sweep",
+]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"maml_bench.study.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'maml_bench.study' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,12 +1,34 @@
-"""Exponents fitted to findings of a sweep."""
+"""Facts: what the numbers of a study are expected to say, what they say, and whether the two agree.
 
-from collections.abc import Iterable, Sequence
+Prose never depends on a number; a fact does. The report prints facts as a table, and a test asserts them of the
+committed findings.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from maml_bench.study.findings import Finding
-from maml_bench.study.tables import markdown_table
+NEAR = 0.1
+"""A fitted exponent within this of the expected one agrees with it:
+over a finite range a sum of powers has no exact exponent.
+"""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact; ``agrees`` is None where limits are too wide to tell."""
+
+    words: str
+    expected: str
+    found: str
+    agrees: bool | None
+
+    @property
+    def answer(self) -> str:
+        return {True: "yes", False: "no", None: "undecided"}[self.agrees]
 
 
 @dataclass(frozen=True)
@@ -21,6 +43,33 @@ class Slope:
         if self.upper - self.lower < 5e-4:
             return f"{self.value:.3f}"
         return f"{self.value:.3f} [{self.lower:.3f}, {self.upper:.3f}]"
+
+
+def pick(table: pd.DataFrame, **wanted) -> pd.DataFrame:
+    """Rows with the given values, in their order; of a tuple, any of its values; of a function, where it is true.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row, or no such column: a fact or a figure must not speak of nothing.
+    """
+    chosen = table
+    for name, value in wanted.items():
+        if name not in table.columns:
+            raise ValueError(f"findings have no column {name!r}")
+        if callable(value):
+            chosen = chosen[chosen[name].map(value).astype(bool)]
+        else:
+            chosen = chosen[chosen[name].isin(value if isinstance(value, tuple) else (value,))]
+        if chosen.empty:
+            known = ", ".join(map(str, pd.unique(table[name].dropna())[:20]))
+            raise ValueError(f"no finding has {name} = {value!r} beside {wanted}; values there are: {known}")
+    return chosen
+
+
+def applicable(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose claim applies."""
+    return table[table["outcome"] != "not applicable"]
 
 
 def loglog_slope(x: Sequence[float], value: Sequence[float], lower: Sequence[float], upper: Sequence[float]) -> Slope:
@@ -57,87 +106,88 @@ def loglog_slope(x: Sequence[float], value: Sequence[float], lower: Sequence[flo
     )
 
 
-def measured_slope(
-    findings: Sequence[Finding], parameter: str | Sequence[float], scale: Sequence[float] | None = None
-) -> Slope:
-    """Exponent of the measured value in a swept parameter, with limits that hold whenever those of all values do.
+def slope(table: pd.DataFrame, x: str | Callable, side: str = "value", scale: Callable | None = None) -> Slope:
+    """Exponent of a column in a parameter; see `loglog_slope`.
 
-    ``parameter`` is a name, or the values of something swept along, such as ``(1 + alpha L)^N``. ``scale`` multiplies
-    the values (to show them in units that are swept along).
+    ``x`` is a column or a function of the table, such as ``lambda t: (1 + t["alphaL"]) ** t["N"]``; ``scale``, another,
+    divides the column. ``side`` is ``value``, with its limits, or ``bound``.
+    """
+    along = x(table) if callable(x) else table[x]
+    units = scale(table) if scale else 1.0
+    names = ("value", "lower", "upper") if side == "value" else (side,) * 3
+    return loglog_slope(along, *(table[name] / units for name in names))
+
+
+def exponent(
+    words: str, table: pd.DataFrame, x: str | Callable, expected: float, *, side="value", scale=None, within=NEAR
+) -> Fact:
+    """The fitted exponent lies, with its limits, within ``within`` of the expected one."""
+    wanted = f"{expected:.4g} ± {within:g}"
+    try:
+        found = slope(table, x, side, scale)
+    except ValueError:
+        return Fact(words, wanted, "limits reach 0", None)
+    if expected - within <= found.lower <= found.upper <= expected + within:
+        return Fact(words, wanted, str(found), True)
+    apart = found.lower > expected + within or found.upper < expected - within
+    return Fact(words, wanted, str(found), False if apart else None)
+
+
+def attained(words: str, table: pd.DataFrame, within: float = 1e-9) -> Fact:
+    """Measured value and bound agree in every row."""
+    gap = float(np.abs(1 - table["ratio"]).max())
+    return Fact(words, f"ratio 1 ± {within:g}", f"{len(table)} rows, at most {gap:.1e} away", gap <= within)
+
+
+def confirmed(words: str, table: pd.DataFrame) -> Fact:
+    """Every claim that applies is found to hold; undecided where a budget ended first, or a search cannot confirm."""
+    outcomes = applicable(table)["outcome"]
+    held, violated = int((outcomes == "holds").sum()), bool((outcomes == "violated").any())
+    agrees = False if violated else True if held == len(outcomes) else None
+    return Fact(words, "all hold", f"{held} of {len(outcomes)}", agrees)
+
+
+def between(words: str, values: Iterable[float], low: float = -math.inf, high: float = math.inf, expected="") -> Fact:
+    """All values lie in [low, high]."""
+    values = [float(x) for x in values]
+    ends = (min(values), max(values))
+    found = f"{ends[0]:.4g}" if ends[0] == ends[1] else f"{ends[0]:.4g} to {ends[1]:.4g}"
+    if not expected:
+        expected = f"≤ {high:.4g}" if low == -math.inf else f"≥ {low:.4g}" if high == math.inf else f"{low:.4g} to {high:.4g}"
+    return Fact(words, expected, found, low <= ends[0] and ends[1] <= high)
+
+
+def equal(words: str, found: float, expected: float, within: float = 1e-9) -> Fact:
+    """A number is the expected one, relatively."""
+    return Fact(words, f"{expected:.6g}", f"{found:.6g}", abs(found - expected) <= within * abs(expected))
+
+
+def minimum(table: pd.DataFrame, x: str, by: str) -> pd.DataFrame:
+    """Where the value is least along x, a row for each value of ``by``: that x, with its neighbours as limits.
+
+    A function with one minimum has it between them.
+    """
+    rows = []
+    for key, chosen in table.groupby(by):
+        ordered = chosen.sort_values(x)
+        at, last = int(ordered["value"].argmin()), len(ordered) - 1
+        below, best, above = (float(ordered[x].iloc[i]) for i in (max(at - 1, 0), at, min(at + 1, last)))
+        rows.append({by: key, "value": best, "lower": below, "upper": above})
+    return pd.DataFrame(rows)
+
+
+def crossing(table: pd.DataFrame, x: str, limit: float) -> tuple[float, float]:
+    """The last x up to which the upper limit stays at most ``limit`` (to rounding), and the next one.
 
     Raises
     ------
     ValueError
-        If a lower limit is not positive: then nothing is known about the exponent.
+        If it is past the limit at the first x, or nowhere.
     """
-    return _slope(findings, parameter, scale, "value", "lower", "upper")
-
-
-def bound_slope(
-    findings: Sequence[Finding], parameter: str | Sequence[float], scale: Sequence[float] | None = None
-) -> Slope:
-    """Exponent of the findings' bounds in a swept parameter; see `measured_slope`."""
-    return _slope(findings, parameter, scale, "bound", "bound", "bound")
-
-
-def _slope(findings, parameter, scale, *fields):
-    x = [f.parameters[parameter] for f in findings] if isinstance(parameter, str) else list(parameter)
-    scale = [1.0] * len(x) if scale is None else scale
-    return loglog_slope(
-        x, *([getattr(f.verdict, field) * k for f, k in zip(findings, scale, strict=True)] for field in fields)
-    )
-
-
-NEAR = 0.1
-"""A fitted exponent within this of the expected one agrees with it:
-over a finite range a sum of powers has no exact exponent.
-"""
-
-
-def near(slope: Slope, expected: float) -> bool:
-    """Whether the limits of a fitted exponent lie within `NEAR` of the expected one."""
-    return expected - NEAR <= slope.lower <= slope.upper <= expected + NEAR
-
-
-def exponent_table(rows: Iterable[tuple[str, str, Sequence[Finding], float]]) -> str:
-    """A table from rows of what is measured, the parameter, findings of one form,
-    and the exponent expected of the measured values.
-
-    Where limits reach 0, or the sweep has fewer than two points, the exponent is unknown, and said to be.
-    """
-    lines = []
-    for words, parameter, findings, expected in rows:
-        try:
-            slope, bound = measured_slope(findings, parameter), bound_slope(findings, parameter)
-        except ValueError:
-            lines.append([words, parameter, "unknown", "unknown", f"{expected:g}", "unknown"])
-            continue
-        outside = not slope.lower - NEAR <= expected <= slope.upper + NEAR
-        verdict = "yes" if near(slope, expected) else "no" if outside else "undecided"
-        lines.append([words, parameter, str(slope), str(bound), f"{expected:g}", verdict])
-    header = ["what", "in", "measured", "bound", "expected", f"measured within {NEAR:g} of it"]
-    return markdown_table(header, lines)
-
-
-def minimum_on_grid(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
-    """Where a function with one minimum is least on a grid in order, with the two neighbours:
-    its minimum lies between them.
-    """
-    at = min(range(len(x)), key=y.__getitem__)
-    below, above = sorted((x[max(at - 1, 0)], x[min(at + 1, len(x) - 1)]))
-    return x[at], below, above
-
-
-def crossing_on_grid(x: Sequence[float], y: Sequence[float], limit: float) -> tuple[float, float]:
-    """The last x of an increasing grid up to which y stays at most the limit (to rounding), and the next one.
-
-    Raises
-    ------
-    ValueError
-        If y is past the limit at the first x, or nowhere.
-    """
-    beyond = [value > limit * (1 + 1e-9) for value in y]
-    if beyond[0] or not any(beyond):
-        raise ValueError(f"the grid from {x[0]:g} to {x[-1]:g} does not reach across the limit {limit:g}")
-    first = beyond.index(True)
-    return x[first - 1], x[first]
+    ordered = table.sort_values(x)
+    along = ordered[x].to_numpy(dtype=float)
+    beyond = ordered["upper"].to_numpy() > limit * (1 + 1e-9)
+    if beyond[0] or not beyond.any():
+        raise ValueError(f"the grid from {along[0]:g} to {along[-1]:g} does not reach across the limit {limit:g}")
+    first = int(beyond.argmax())
+    return float(along[first - 1]), float(along[first])

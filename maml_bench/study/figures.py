@@ -1,146 +1,275 @@
-"""Figures: one look for all reports, and files that do not change unless the data do."""
+"""Figures: what to draw is data, and one function draws it; files do not change unless the findings do.
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+A figure is one panel or several, each an SVG of its own, so that a page can set them side by side or one below the
+other. Colours are CSS variables with a default, so that a page, or the file itself, turns them light or dark.
+"""
 
-import matplotlib
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+import pandas as pd
 
-from maml_bench.study.findings import Finding
+from maml_bench.study.facts import pick
+from maml_bench.study.text import number
 
+LIGHT = ("#1f5fa8", "#c4511a", "#2b8a57", "#7a4fa3", "#8a6d1b", "#b0306a", "#3f7f8c", "#5b6673")
+DARK = ("#7db4f0", "#f0925c", "#6fd09b", "#c39be8", "#d9bb5c", "#f07fb0", "#7fd0de", "#a9b4c0")
+INK, FAINT = ("#1c2430", "#e6ebf1"), ("#c3cad3", "#48525e")
+FORMS = ("paper", "sharp", "refined", "local", "refined_local", "smooth", "cone", "direct", "identity", "stein")
+LINES = ("--", "-", (0, (6, 1, 1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)), ":", (0, (1, 1)), (0, (8, 2)), (0, (5, 1)), (0, (3, 1)))
+FORM_LINES = dict(zip(FORMS, LINES, strict=True))
 STYLE = {
-    "svg.hashsalt": "maml-bench",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
     "font.size": 9,
-    "axes.titlesize": 9,
+    "axes.titlesize": 9.5,
     "axes.grid": True,
-    "grid.alpha": 0.3,
+    "axes.edgecolor": INK[0],
+    "axes.labelcolor": INK[0],
+    "text.color": INK[0],
+    "xtick.color": INK[0],
+    "ytick.color": INK[0],
+    "grid.color": FAINT[0],
     "grid.linewidth": 0.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
+    "legend.fontsize": 8,
     "lines.markersize": 4,
     "lines.linewidth": 1.3,
 }
-FORM_LINES = {
-    "paper": "--",
-    "sharp": "-",
-    "refined": (0, (6, 1, 1, 1)),
-    "local": "-.",
-    "smooth": ":",
-    "refined_local": (0, (3, 1, 1, 1, 1, 1)),
-    "stein": (0, (3, 1)),
-}
-COLORS = ("#1f5fa8", "#c4511a", "#2b8a57", "#7a4fa3", "#8a6d1b", "#555555")
-FORM_COLORS = dict(zip(("sharp", "paper", "local", "refined", "smooth", "refined_local"), COLORS, strict=True))
-"""For figures in which colours tell the forms apart, and measured values are black."""
 
 
-def panels(rows: int, columns: int, width: float = 3.1, height: float = 2.6, **options):
-    """A figure with a grid of axes: ``(figure, axes)``, axes an array (rows, columns)."""
-    with plt.rc_context(STYLE):
-        return plt.subplots(
-            rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained", **options
+@dataclass(frozen=True)
+class Figure:
+    """What to draw.
+
+    Parameters
+    ----------
+    claim : str
+        Whose measured values and bounds; of rows that are no verdicts, the quantity.
+    x : str
+        The parameter along the axis.
+    forms : tuple of str
+        Whose bounds; empty for all that there are. A form that does not apply anywhere in a panel is named as such.
+    across : str
+        A panel for each of its values.
+    by : str
+        A colour for each of its values; without it, colours tell the forms apart.
+    where : dict
+        The rows to draw, as in `maml_bench.study.facts.pick`.
+    label : str
+        Of the vertical axis; what is measured, in words, unless given.
+    linear : bool
+        Whether the axes are linear, in place of logarithmic.
+    """
+
+    claim: str
+    x: str
+    forms: tuple[str, ...] = ()
+    across: str = ""
+    by: str = ""
+    where: Mapping[str, object] = field(default_factory=dict)
+    label: str = ""
+    linear: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing: a title, what is seen in words, and the SVG."""
+
+    title: str
+    words: str
+    svg: str
+
+
+def draw(figure: Figure, table: pd.DataFrame, name: str) -> list[Panel]:
+    """The panels of a figure; ``name`` keeps the identifiers of an SVG apart from those of others on a page.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw, a form is missing, or several rows claim one point of a line.
+    """
+    claimed = figure.claim in set(table["claim"])
+    chosen = pick(table, **{"claim" if claimed else "quantity": figure.claim}, **figure.where)
+    forms = _forms(figure, chosen)
+    values = list(dict.fromkeys(chosen[figure.across])) if figure.across else [None]
+    panels = []
+    for number_, value in enumerate(values, 1):
+        rows = chosen[chosen[figure.across] == value] if figure.across else chosen
+        panels.append(_panel(figure, rows, forms, str(value) if figure.across else "", f"{name}-{number_}"))
+    return panels
+
+
+def _forms(figure: Figure, chosen: pd.DataFrame) -> list[str]:
+    known = set(chosen["form"]) - {""}
+    missing = sorted(set(figure.forms) - known)
+    if missing:
+        raise ValueError(f"figure of {figure.claim}: no finding of the form {missing[0]!r}; forms there are: {known}")
+    return sorted(figure.forms or known, key=lambda form: FORMS.index(form) if form in FORMS else len(FORMS))
+
+
+def _series(figure: Figure, rows: pd.DataFrame, by) -> pd.DataFrame:
+    """One line's rows along x; x must tell them apart."""
+    chosen = (rows[rows[figure.by] == by] if figure.by else rows).sort_values(figure.x, kind="stable")
+    twice = chosen.loc[chosen[figure.x].duplicated(), figure.x]
+    if len(twice):
+        raise ValueError(
+            f"figure of {figure.claim}: several findings at {figure.x} = {twice.iloc[0]}; say more in where, across or by"
         )
+    return chosen
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write an SVG without a date and close the figure."""
-    with plt.rc_context(STYLE):
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
+def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str, name: str) -> Panel:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+        canvas = Canvas(figsize=(4.4, 3.5), layout="constrained")
+        axes = canvas.add_subplot()
+        groups = list(dict.fromkeys(rows[figure.by])) if figure.by else [None]
+        colors = dict(zip(groups, LIGHT * 3, strict=False))
+        for by in groups:
+            lines = {form: _series(figure, rows[rows["form"] == form], by) for form in forms}
+            known = {form: line for form, line in lines.items() if line["bound"].notna().any()}
+            for form, line in known.items():
+                color = colors[by] if figure.by else LIGHT[forms.index(form)]
+                axes.plot(line[figure.x], line["bound"], linestyle=FORM_LINES.get(form, "-"), color=color)
+            plain = _series(figure, rows[rows["form"] == ""], by)
+            measured = max(known.values(), key=lambda line: line["value"].notna().sum()) if known else plain
+            _measured(axes, measured, figure.x, colors[by] if figure.by else INK[0], joined=not known)
+        if not figure.linear:
+            axes.set(xscale="log", yscale="log")
+            _ticks(axes, rows[figure.x])
+        axes.set(title=title, xlabel=figure.x, ylabel=figure.label or _quantity(rows))
+        notes = _legend(axes, figure, rows, forms, colors)
+        file = io.StringIO()
+        canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    words = _words(figure, rows, forms, title, notes)
+    return Panel(title, words, _clean(file.getvalue(), name, words))
 
 
-def key(
-    figure: Figure,
-    colors: Mapping[str, str],
-    forms: Sequence[str],
-    exact: bool = False,
-    found: str = "measured, with limits",
-    columns: int = 0,
-) -> None:
-    """A legend below the axes: what the colours mean, the line of each form, and the markers of measured values.
+def _quantity(rows: pd.DataFrame) -> str:
+    return str(rows["quantity"].iloc[0])
 
-    Without colours, those of the forms are `FORM_COLORS`. ``found`` says what filled markers are, empty if there are
-    none. ``columns`` is what the width of the figure allows unless it is given.
-    """
-    entries = [Line2D([], [], color=color, linewidth=4, label=label) for label, color in colors.items()]
+
+def _measured(axes, line: pd.DataFrame, x: str, color: str, joined: bool) -> None:
+    """Measured values as points with their limits: exact ones open, largest found by a search as triangles."""
+    line = line[line["value"].notna()]
+    if joined and len(line) > 20:  # a curve
+        axes.plot(line[x], line["value"], color=color)
+        axes.fill_between(line[x].astype(float), line["lower"], line["upper"], color=color, alpha=0.2, linewidth=0)
+        return
+    if joined:
+        axes.plot(line[x], line["value"], color=color, linewidth=0.7)
+    for kind, (marker, face) in {"exact": ("o", "none"), "search": ("^", color)}.items():
+        part = line[line["evidence"] == kind]
+        axes.plot(part[x], part["value"], marker, color=color, markerfacecolor=face)
+    part = line[~line["evidence"].isin(["exact", "search"])]
+    below, above = (part["value"] - part["lower"]).clip(lower=0).fillna(0), (part["upper"] - part["value"]).clip(lower=0)
+    if len(part):
+        axes.errorbar(part[x], part["value"], [below, above.fillna(0)], fmt="o", color=color, capsize=2)
+
+
+def _ticks(axes, x: pd.Series) -> None:
+    """Powers of ten where an axis spans them, the swept values themselves where it does not; at least two y labels."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    values = np.unique(x[x > 0].astype(float))
+    shown = FuncFormatter(lambda value, _: number(value, 4))
+    if len(values) and values[-1] / values[0] < 2000:
+        kept = [values[0]]
+        for value in values[1:]:
+            if value / kept[-1] > (values[-1] / values[0]) ** 0.1:
+                kept.append(value)
+        axes.xaxis.set_major_locator(FixedLocator(kept))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(shown)
+    low, high = axes.get_ylim()
+    if 0 < low and high / low < 100:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low > 2.5 else tuple(range(1, 10))))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(shown)
+
+
+def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colors: Mapping) -> list[str]:
+    """A legend below the axes; the notes in it say what is not drawn."""
+    from matplotlib.lines import Line2D
+
+    entries = [Line2D([], [], color=c, lw=4, label=f"{figure.by} = {by}") for by, c in colors.items()] if figure.by else []
+    notes = []
     for form in forms:
-        color = "black" if colors else FORM_COLORS[form]
+        line = rows[rows["form"] == form]
         label = f"bound, {form.replace('_', ' ')}"
-        entries.append(Line2D([], [], color=color, linestyle=FORM_LINES[form], label=label))
-    dot = {"marker": "o", "linestyle": "none", "color": "black"}
-    if found:
-        entries.append(Line2D([], [], label=found, **dot))
-    if exact:
-        entries.append(Line2D([], [], label="exact", markerfacecolor="white", **dot))
-    figure.legend(
-        handles=entries,
-        loc="outside lower center",
-        ncols=min(len(entries), columns or int(figure.get_figwidth() / 1.55)),
-    )
+        if not len(line) or not line["bound"].notna().any():
+            notes.append(f"{form.replace('_', ' ')}: does not apply here")
+            continue
+        color = INK[0] if figure.by else LIGHT[forms.index(form)]
+        entries.append(Line2D([], [], color=color, linestyle=FORM_LINES.get(form, "-"), label=label))
+        if not figure.linear and (line["bound"] == 0).any():
+            notes.append(f"bound, {form}: 0 at {int((line['bound'] == 0).sum())} points")
+    kinds = set(rows.loc[rows["value"].notna(), "evidence"])
+    markers = [("o", "none", "exact", {"exact"}), ("o", INK[0], "measured, with limits", {"certified", "asymptotic", ""})]
+    markers.append(("^", INK[0], "largest found by a search", {"search"}))
+    entries += [
+        Line2D([], [], marker=marker, linestyle="none", color=INK[0], markerfacecolor=face, label=label)
+        for marker, face, label, of in markers
+        if kinds & of
+    ]
+    zeros = int((rows.drop_duplicates([figure.x, *([figure.by] if figure.by else [])])["value"] <= 0).sum())
+    if zeros and not figure.linear:
+        notes.append(f"measured value 0 at {zeros} points")
+    entries += [Line2D([], [], linestyle="none", label=note) for note in notes]
+    axes.figure.legend(handles=entries, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
+    return notes
 
 
-def measured(axes, x: Sequence[float], findings: Sequence[Finding], color: str) -> None:
-    """Measured values as points with their limits; exact values as open circles."""
-    verdicts = [f.verdict for f in findings]
-    below = [max(v.value - v.lower, 0.0) for v in verdicts]
-    above = [max(v.upper - v.value, 0.0) for v in verdicts]
-    exact = bool(verdicts) and all(v.method == "exact" for v in verdicts)
-    face = "white" if exact else color
-    axes.errorbar(x, [v.value for v in verdicts], [below, above], fmt="o", color=color, markerfacecolor=face, capsize=2)
+def _words(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str, notes: Sequence[str]) -> str:
+    """What is seen, for those who cannot see it."""
+    x = rows[figure.x].dropna()
+    values = rows["value"].dropna()
+    parts = [f"{_quantity(rows)} against {figure.x} from {number(float(x.min()), 4)} to {number(float(x.max()), 4)}"]
+    if title:
+        parts[0] += f" ({figure.across}: {title})"
+    if len(values):
+        parts.append(f"measured values from {number(values.min())} to {number(values.max())}")
+    for form in forms:
+        ratio = rows.loc[rows["form"] == form, "ratio"].dropna()
+        if len(ratio):
+            span = f"{number(ratio.min())} to {number(ratio.max())}"
+            parts.append(f"measured over the {form.replace('_', ' ')} bound: {span}")
+    return "; ".join([*parts, *notes]) + "."
 
 
-def bound_line(axes, x: Sequence[float], findings: Sequence[Finding], color: str) -> None:
-    """The bound of the findings' form as a line."""
-    line = FORM_LINES[findings[0].verdict.form]
-    axes.plot(x, [f.verdict.bound for f in findings], linestyle=line, color=color)
+def _variables() -> dict[str, tuple[str, str]]:
+    names = {f"--series-{i}": pair for i, pair in enumerate(zip(LIGHT, DARK, strict=True))}
+    return names | {"--ink": INK, "--faint": FAINT}
 
 
-def forms_against(axes, parameter: str, findings: Sequence[Finding]) -> None:
-    """Against a swept parameter, in logarithmic axes: measured values in black, the bound of every form in its colour.
-
-    The findings are about one quantity; forms that do not apply have gaps.
-    """
-    by_form = {form: [f for f in findings if f.verdict.form == form] for form in FORM_COLORS}
-    by_form = {form: chosen for form, chosen in by_form.items() if chosen}
-    for form, chosen in by_form.items():
-        bound_line(axes, [f.parameters[parameter] for f in chosen], chosen, FORM_COLORS[form])
-    applies = max(by_form.values(), key=lambda chosen: sum(f.verdict.outcome != "not applicable" for f in chosen))
-    measured(axes, [f.parameters[parameter] for f in applies], applies, "black")
-    axes.set(xscale="log", yscale="log")
+def css(selector: str) -> str:
+    """The colours of figures, light and dark, as a style sheet for what ``selector`` selects."""
+    light, dark = (";".join(f"{name}:{pair[i]}" for name, pair in _variables().items()) for i in (0, 1))
+    return f"{selector}{{{light}}}@media (prefers-color-scheme:dark){{{selector}{{{dark}}}}}"
 
 
-def whole_decades(axes) -> None:
-    """Widen a logarithmic y axis of less than two decades to whole ones, so that its labels are powers of ten."""
-    low, high = np.log10(axes.get_ylim())
-    if high - low < 2:
-        axes.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
+def standalone(panel: Panel) -> str:
+    """The SVG as a file of its own, with its colours."""
+    return re.sub(r"(<svg[^>]*>)", rf"\1<style>{css(':root')}</style>", panel.svg, count=1)
 
 
-def forms_key(figure: Figure, findings: Sequence[Finding], columns: int = 4) -> None:
-    """The legend of `forms_against`: the forms and markers that occur among the findings."""
-    forms, methods = ({getattr(f.verdict, name) for f in findings} for name in ("form", "method"))
-    found = {"search": "largest found by a search", "monte-carlo": "measured, with limits"}
-    label = next((words for method, words in found.items() if method in methods), "")
-    key(figure, {}, [form for form in FORM_COLORS if form in forms], "exact" in methods, label, columns)
-
-
-def sweep(axes, findings: Sequence[Finding], parameter: str, forms: Sequence[str], color: str) -> None:
-    """Measured values against a swept parameter, and the bounds in the given forms, on logarithmic axes.
-
-    The findings are those of one claim in one sweep, in all forms; forms are left out where they are not applicable.
-    """
-    known = [f for f in findings if f.verdict.outcome != "not applicable"]
-    groups = [[f for f in known if f.verdict.form == form] for form in forms]
-    groups = [sorted(group, key=lambda f: f.parameters[parameter]) for group in groups if group]
-    for group in groups:
-        bound_line(axes, [f.parameters[parameter] for f in group], group, color)
-    for longest in sorted(groups, key=len)[-1:]:
-        measured(axes, [f.parameters[parameter] for f in longest], longest, color)
-    axes.set(xscale="log", yscale="log")
+def _clean(svg: str, name: str, words: str) -> str:
+    """Without prologue and metadata; colours as variables; identifiers made unlike those of other figures."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg)
+    for variable, (light, _) in _variables().items():
+        svg = svg.replace(f": {light}", f": var({variable}, {light})")
+    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r'(url\(|href=")#([^")]+)', rf"\1#{name}-\2", svg)
+    svg = re.sub(r"\n\s*", "\n", svg)
+    safe = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{safe}" ', 1)

@@ -1,187 +1,149 @@
-"""A study: cells to check, run one after another with resume, and then told as a report."""
+"""A study: a question, the cases that answer it, and how the answer is told; run with resume."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sympy import srepr
+import pandas as pd
 
 from analytic import arguments
-from maml_bench import claims
+from maml_bench.claims import CLAIMS, Claim
 from maml_bench.claims.claim import by_measurement
-from maml_bench.digest import content_digest
+from maml_bench.digest import code_digest, content_digest
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.power import power
 from maml_bench.setting import Setting
-from maml_bench.study.findings import VERSIONS, Finding, FindingsFile
-from maml_bench.study.provenance import code_digest
+from maml_bench.study import findings
+from maml_bench.study.cases import Case, Sweep
+from maml_bench.study.facts import Fact
+from maml_bench.study.figures import Figure
 from maml_bench.verdict import check_all
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One point of a sweep: a setting, and the claims to check there.
-
-    Parameters
-    ----------
-    problem : str
-        Name of the problem, as the report shows it.
-    parameters : dict
-        What is swept, by name; numbers and strings.
-    setting : Setting
-    claims : tuple of str
-    budget, precision
-        As in `maml_bench.check`, for these claims.
-    repeats : int
-        If positive, each check is also run by sampling to the end of its budget with this many seeds of its own, and
-        the finding carries the factors on the bound that each run would notice or confirm (see `maml_bench.power`),
-        at the confidence of the study.
-    forms : tuple of str
-        Forms of the bounds; empty for all.
-    """
-
-    problem: str
-    parameters: dict
-    setting: Setting
-    claims: tuple[str, ...]
-    budget: int = 1_000_000
-    precision: float = 0.02
-    repeats: int = 0
-    forms: tuple[str, ...] = ()
-
-    def claimed(self, name: str) -> list[claims.Claim]:
-        """The forms to check of one of the claims."""
-        return [claims.get(name, form) for form in self.forms or claims.forms(name)]
+ERROR = 1e-5
+"""Probability that a row's verdict is wrong; a report states the union bound over its rows."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A question, the cells that answer it, and how the answer is told.
+    """A question, the cases that answer it, and how the answer is told.
+
+    The prose stands in a Markdown template beside the study's file, ``inner_path.md`` beside ``inner_path.py``.
 
     Parameters
     ----------
-    name, title : str
-    cells : callable
-        ``cells(quick) -> sequence of Cell``.
-    tell : callable
-        ``tell(findings, directory) -> str``: writes figures into the directory, returns the report in Markdown.
-    confidence : float
-        Probability that all verdicts of the study are right; each cell is tested at its share of the rest.
+    name, question : str
+    cases : Sweep or sequence of Sweep
+        From `maml_bench.study.cases.sweep` and `maml_bench.study.cases.curves`.
+    figures : dict of Figure
+        By the name under which the template shows them.
+    facts : callable
+        ``facts(table) -> sequence of Fact``: what the numbers are expected to say, and whether they do.
+    derive : callable, optional
+        ``derive(table) -> rows``: further rows for figures and facts, made from the findings.
     """
 
     name: str
-    title: str
-    cells: Callable[[bool], Sequence[Cell]]
-    tell: Callable[[Sequence[Finding], Path], str]
-    confidence: float = 0.99
+    question: str
+    cases: Sweep | Sequence[Sweep]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    facts: Callable[[pd.DataFrame], Sequence[Fact]] = lambda table: ()
+    derive: Callable[[pd.DataFrame], Sequence[Mapping]] | None = None
+
+    def all_cases(self, quick: bool = False) -> list[Case]:
+        """The cases of all sweeps."""
+        sweeps = [self.cases] if isinstance(self.cases, Sweep) else self.cases
+        return [case for sweep in sweeps for case in sweep.cases(quick)]
 
 
 @dataclass(frozen=True)
-class _Job:
-    """The claims of one cell that share a measurement, with the keys of their findings."""
+class Job:
+    """What is computed, and redone, as one: the claims of a case that share a measurement, or its curves."""
 
-    cell: Cell
-    claims: tuple[claims.Claim, ...]
+    case: Case
+    claims: tuple[Claim, ...]
     seed: int
-    confidence: float
-    overall: float
-    keys: tuple[str, ...]
+    key: str
+
+    def rows(self, workers: Workers | int) -> list[dict]:
+        """What was found, each in the columns of `maml_bench.study.findings`."""
+        case = self.case
+        if case.measure is not None:
+            return [dict(row) for row in case.measure(case.point, seed=self.seed, budget=case.budget, workers=workers)]
+        effort = {"seed": self.seed, "confidence": 1 - ERROR, "budget": case.budget, "precision": case.precision}
+        verdicts = check_all(self.claims, case.point, workers=workers, **effort)
+        words = self.claims[0].measurement.words
+        return [findings.about_verdict(verdict) | {"quantity": words} for verdict in verdicts]
+
+
+def jobs(study: Study, quick: bool = False, seed: int = 0) -> list[Job]:
+    """All there is to compute, in order."""
+    out = []
+    for case in study.all_cases(quick):
+        point = content_digest(case.point)
+        for claims in by_measurement(case.claims) or [()]:
+            about = (study.name, point, case.parameters, claims[0].name if claims else content_digest(case.measure), seed)
+            effort = (case.budget, case.precision, ERROR, code_digest())
+            key = _digest(about, [_asked_claim(claim) for claim in claims], effort)[:20]
+            out.append(Job(case, claims, int(_digest(about)[:8], 16), key))
+    return out
 
 
 def _digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _right_side(claim: claims.Claim) -> list[str]:
-    """What the bound says, as text: a corrected bound invalidates its rows and no others."""
-    return [srepr(claim.bound.expression), *(srepr(condition.relation) for condition in claim.bound.conditions)]
-
-
-def _jobs(study: Study, quick: bool, seed: int) -> list[_Job]:
-    cells = study.cells(quick)
-    share = 1 - (1 - study.confidence) / sum(len(cell.claimed(name)) for cell in cells for name in cell.claims)
-    jobs = []
-    for cell in cells:
-        setting, effort = content_digest(cell.setting), (cell.budget, cell.precision, cell.repeats)
-        for name in cell.claims:
-            about = (study.name, name, cell.problem, cell.parameters, setting, seed)
-            for chosen in by_measurement(cell.claimed(name)):
-                code = code_digest(*_modules(cell.setting, chosen[0]))
-                keys = tuple(_digest(about, c.form, _right_side(c), share, effort, code)[:20] for c in chosen)
-                jobs.append(_Job(cell, chosen, int(_digest(*about)[:8], 16), share, study.confidence, keys))
-    return jobs
-
-
-def _modules(setting: Setting, claim: claims.Claim) -> list[str]:
-    """Where the code is that a verdict depends on: the measurement's functions, the tasks with their parts,
-    the estimator.
-    """
-    sampled = claim.measurement.sampled
-    functions = (sampled and sampled.draw, claim.measurement.exact, claim.measurement.search)
-    parts = (setting.tasks, setting.hessian, *vars(setting.tasks).values())
-    modules = {function.__module__ for function in functions if function}
-    modules |= {type(part).__module__ for part in parts}
-    return ["maml_bench.power", claims.MODULES[claim.name], *sorted(modules)]
-
-
-def _repeated(job: _Job, claim: claims.Claim, workers: Workers | int) -> dict[str, list[float]]:
-    if not job.cell.repeats:
-        return {}
-    seeds = range(job.seed, job.seed + job.cell.repeats)
-    found = power(claim, job.cell.setting, seeds=seeds, confidence=job.overall, budget=job.cell.budget, workers=workers)
-    return {name: [float(f"{x:.6g}") for x in getattr(found, name)] for name in ("noticed", "confirmed")}
-
-
-def rows(study: Study, quick: bool) -> int:
-    """Number of findings the study has."""
-    return sum(len(cell.claimed(name)) for cell in study.cells(quick) for name in cell.claims)
+def _asked_claim(claim: Claim) -> list:
+    """What a claim asks. What ours mean is in `code_digest`; a user's own must tell all of itself."""
+    name = [claim.name, claim.form, claim.factor]
+    if CLAIMS.get((claim.name, claim.form)) == claim:
+        return name
+    return [*name, claim.sense, claim.tolerance, str(claim.bound), content_digest(claim.measurement)]
 
 
 def run(
     study: Study,
-    directory: Path,
+    folder: Path,
     *,
     quick: bool = False,
     seed: int = 0,
     workers: Workers | int = 1,
-) -> Iterator[Finding]:
-    """Yield the study's findings, each after it is on disk in ``directory/findings.jsonl``.
+) -> Iterator[list[dict]]:
+    """Yield the findings of each job, after they are on disk in ``folder/findings.jsonl``.
 
-    Rows that the file already holds, for the same parameters, seed and code, are taken from it; others in the file
-    are dropped. A run that is killed at any moment continues from there, and ends with the same rows.
+    Rows that the file already holds, for the same contents, seed, effort and code, are taken from it; others in the
+    file are dropped. A run that is killed at any moment continues from there, and ends with the same rows.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process writes there.
     """
-    jobs = _jobs(study, quick, arguments.seed(seed))
-    file = FindingsFile(directory / "findings.jsonl")
-    stored = file.load()
-    kept = [stored[key] for job in jobs for key in job.keys if all(other in stored for other in job.keys)]
-    file.replace(kept)
-    for job in jobs:
-        if all(key in stored for key in job.keys):
-            yield from (stored[key] for key in job.keys)
-            continue
-        verdicts = check_all(
-            job.claims,
-            job.cell.setting,
-            seed=job.seed,
-            confidence=job.confidence,
-            budget=job.cell.budget,
-            precision=job.cell.precision,
-            workers=workers,
+    todo = jobs(study, quick, arguments.seed(seed))
+    path = folder / findings.FILE
+    with findings.locked(folder):
+        stored: dict[str, list[dict]] = {}
+        for row in findings.read(path):
+            stored.setdefault(row["key"], []).append(row)
+        stored = {key: rows for key, rows in stored.items() if len(rows) == rows[0].get("parts")}
+        findings.replace(path, (row for job in todo for row in stored.get(job.key, ())))
+        for job in todo:
+            if job.key not in stored:
+                stored[job.key] = _rows(study, job, workers)
+                findings.append(path, stored[job.key])
+            yield stored[job.key]
+
+
+def _rows(study: Study, job: Job, workers: Workers | int) -> list[dict]:
+    case = job.case
+    known = findings.about_setting(case.point) if isinstance(case.point, Setting) else {}
+    common = {"study": study.name, "problem": known.get("family", ""), **known, **case.parameters}
+    effort = {"budget": case.budget, "seed": job.seed}
+    origin = {"versions": findings.versions(), "commit": findings.commit(), "key": job.key}
+    found = job.rows(workers)
+    return [
+        findings.strict(
+            common | effort | row | origin | {"part": part, "parts": len(found), "swept": list(case.parameters)}
         )
-        fresh = [
-            Finding(
-                key,
-                study.name,
-                job.cell.problem,
-                job.cell.parameters,
-                verdict,
-                job.cell.budget,
-                VERSIONS,
-                _repeated(job, claim, workers),
-            )
-            for key, claim, verdict in zip(job.keys, job.claims, verdicts, strict=True)
-        ]
-        file.append(fresh)
-        yield from fresh
+        for part, row in enumerate(found)
+    ]

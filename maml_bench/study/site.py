@@ -1,4 +1,4 @@
-"""index.html: the Markdown reports of all studies on one page, formulas as MathML, figures beside it."""
+"""index.html: the Markdown reports of all studies on one page, formulas as MathML, figures inside it."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from maml_bench.study.findings import VERSIONS
+from maml_bench.study.findings import versions
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ def _article(directory: Path) -> _Article:
     return _Article(directory.name, Markup(html))
 
 
-def write_index(reports: Path, order: list[str]) -> Path:
-    """Write ``reports/index.html`` from every ``reports/<study>/report.md``, in the given order; returns its path."""
-    directories = [reports / name for name in order if (reports / name / "report.md").exists()]
+def write_index(reports: Path, order: tuple[str, ...]) -> Path:
+    """Write ``reports/index.html`` from every ``reports/<study>/report.md``, those in ``order`` first."""
+    found = sorted(path.parent.name for path in reports.glob("*/report.md"))
+    names = [name for name in order if name in found] + [name for name in found if name not in order]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("maml_bench", "study"), autoescape=True)
     page = environment.get_template("page.html").render(
-        studies=[_article(directory) for directory in directories],
-        versions=", ".join(f"{name} {version}" for name, version in VERSIONS.items()),
+        studies=[_article(reports / name) for name in names], versions=versions()
     )
     path = reports / "index.html"
     path.write_text(page)

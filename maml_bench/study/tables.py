@@ -1,92 +1,97 @@
-"""Selecting and tabulating findings."""
+"""Tables of findings, in Markdown."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from maml_bench.evidence import Outcome
-from maml_bench.study.findings import Finding
+import pandas as pd
 
-OUTCOMES = tuple(Outcome)
+from maml_bench.study.facts import Fact
+from maml_bench.study.findings import OUTCOMES
+from maml_bench.study.text import markdown_table, number
 
-
-def select(findings: Iterable[Finding], claim=None, form=None, problem=None, **parameters) -> list[Finding]:
-    """Findings with the given claim, form, problem and parameter values; None means any."""
-    return [
-        finding
-        for finding in findings
-        if (claim is None or finding.verdict.claim == claim)
-        and (form is None or finding.verdict.form == form)
-        and (problem is None or finding.problem == problem)
-        and all(finding.parameters.get(name) == value for name, value in parameters.items())
-    ]
+MARKS = {"exact": "", "certified": "≈", "asymptotic": "~", "search": "≥"}
 
 
-def number(x: float | None, digits: int = 3) -> str:
-    """A number in few characters; a dash where there is none."""
-    if x is None or math.isnan(x):
-        return "–"
-    return f"{x:.{digits}g}"
+def facts_table(facts: Iterable[Fact]) -> str:
+    """What was expected, what was found, and whether the two agree."""
+    rows = [[fact.words, fact.expected, fact.found, fact.answer] for fact in facts]
+    return markdown_table(["what", "expected", "found", "agrees"], rows)
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; numbers are shortened, and columns of numbers right-aligned."""
-    rows = [list(row) for row in rows]
-    numeric = [all(isinstance(x, int | float) for x in column) for column in zip(*rows, strict=True)]
-    lines = [header, ["---:" if right else "---" for right in numeric]]
-    lines += [[number(x) if isinstance(x, float) else str(x) for x in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+def verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are verdicts: the others were measured without a bound."""
+    return table[table["outcome"] != ""]
 
 
-def summary_sentence(findings: Sequence[Finding]) -> str:
-    """How many verdicts there are and whether any is a violation, in Markdown."""
-    count = {outcome: sum(f.verdict.outcome == outcome for f in findings) for outcome in OUTCOMES}
-    if count["violated"]:
-        names = sorted({f"{f.verdict.claim} ({f.verdict.form})" for f in findings if f.verdict.outcome == "violated"})
-        return f"**{count['violated']} of {len(findings)} verdicts are violations:** {', '.join(names)}."
-    rest = "".join(f" {outcome.capitalize()}: {count[outcome]}." for outcome in OUTCOMES[3:] if count[outcome])
-    searched = f", {count['not refuted']} `not refuted` by a search" if count["not refuted"] else ""
-    return f"**No bound is violated:** {count['holds']} of {len(findings)} verdicts are `holds`{searched}.{rest}"
+def summary_sentence(table: pd.DataFrame) -> str:
+    """How many verdicts there are and how they ended."""
+    found = verdicts(table)
+    count = found["outcome"].value_counts()
+    words = ", ".join(f"{count[outcome]} `{outcome}`" for outcome in OUTCOMES if count.get(outcome, 0))
+    if not count.get("violated", 0):
+        return f"{len(found)} verdicts: {words}. No bound is violated."
+    names = (found["claim"] + " (" + found["form"] + ")")[found["outcome"] == "violated"]
+    return f"{len(found)} verdicts: {words}. **Violated: {', '.join(sorted(set(names)))}.**"
 
 
-def looseness_table(findings: Sequence[Finding]) -> str:
-    """Bound over measured value: its least and its largest over the sweep, for each claim, form and problem."""
+def outcome_table(table: pd.DataFrame) -> str:
+    """How many findings of each claim and form had each outcome, with the range of measured / bound."""
+    shown = [outcome for outcome in OUTCOMES if outcome in set(table["outcome"]) | {"holds", "violated"}]
     rows = []
-    for claim, form, problem in dict.fromkeys((f.verdict.claim, f.verdict.form, f.problem) for f in findings):
-        chosen = [f for f in select(findings, claim, form, problem) if f.verdict.lower > 0 and f.verdict.ratio > 0]
-        if chosen:
-            least, most = (pick(chosen, key=lambda f: 1 / f.verdict.ratio) for pick in (min, max))
-            rows.append([f"{claim}, {form}", problem, 1 / least.verdict.ratio, 1 / most.verdict.ratio, where(most)])
+    for (claim, form), chosen in verdicts(table).groupby(["claim", "form"], sort=False):
+        counts = [int((chosen["outcome"] == outcome).sum()) for outcome in shown]
+        exact = int((chosen["evidence"] == "exact").sum())
+        rows.append([f"{claim}, {form}", *counts, exact, float(chosen["ratio"].min()), float(chosen["ratio"].max())])
+    return markdown_table(["claim, form", *shown, "exact", "smallest ratio", "largest ratio"], rows)
+
+
+def where(row: pd.Series) -> str:
+    """The swept parameters of a finding, in words."""
+    named = [name for name in row["swept"] if name != "problem"]
+    return ", ".join(f"{name} = {number(row[name]) if isinstance(row[name], float) else row[name]}" for name in named)
+
+
+def looseness_table(table: pd.DataFrame) -> str:
+    """Bound over measured value: its least and its largest over the sweep, for each claim, form and problem."""
+    known = table[(table["lower"] > 0) & (table["ratio"] > 0)]
+    rows = []
+    for (claim, form, problem), chosen in known.groupby(["claim", "form", "problem"], sort=False):
+        most = chosen.loc[chosen["ratio"].idxmin()]
+        rows.append([f"{claim}, {form}", problem, 1 / chosen["ratio"].max(), 1 / most["ratio"], where(most)])
     return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
 
 
-def attainment_gap(findings: Iterable[Finding]) -> float:
-    """How far measured / bound is from 1 at most: of an extremal instance, rounding."""
-    return max(abs(1 - f.verdict.ratio) for f in findings)
+def entry(row: pd.Series | None) -> str:
+    """A finding in one short word: its ratio, marked by its evidence, or why there is none."""
+    if row is None or row["outcome"] == "not applicable":
+        return "·"
+    mark = MARKS[row["evidence"]]
+    text = f"{mark}{number(row['ratio'])}" if row["bound"] > 0 else "0/0" if row["value"] == 0 else f"{mark}/0"
+    endings = {"inconclusive": " ?", "violated": " violated"}
+    return text + endings.get(row["outcome"], "")
 
 
-def where(finding: Finding) -> str:
-    """The parameters of a finding, in words."""
-    return ", ".join(
-        f"{name} = {number(value) if isinstance(value, float) else value}" for name, value in finding.parameters.items()
-    )
-
-
-VERDICT_NOTE = """A ratio is measured value over bound. All verdicts of this study together are right with probability
-{confidence:.0%}, as far as batch means are normal (exact values are right without that; a search can only refute).
-`inconclusive` means that the limits still straddle the bound when the budget is spent, `not applicable` that a
-hypothesis fails.
-"""
-
-
-def outcome_table(findings: Sequence[Finding]) -> str:
-    """How many findings of each claim and form had each outcome, with the range of measured / bound."""
+def ratio_table(table: pd.DataFrame) -> str:
+    """Measured over bound, a row for each claim and form, a column for each problem."""
+    problems = list(dict.fromkeys(table["problem"]))
     rows = []
-    for claim, form in dict.fromkeys((f.verdict.claim, f.verdict.form) for f in findings):
-        chosen = select(findings, claim, form)
-        ratios = [f.verdict.ratio for f in chosen if not math.isnan(f.verdict.ratio)]
-        counts = [sum(f.verdict.outcome == outcome for f in chosen) for outcome in OUTCOMES]
-        exact = sum(f.verdict.method == "exact" for f in chosen)
-        span = (min(ratios), max(ratios)) if ratios else (math.nan, math.nan)
-        rows.append([f"{claim}, {form}", *counts, exact, *span])
-    header = ["claim, form", *OUTCOMES, "exact", "smallest ratio", "largest ratio"]
-    return markdown_table(header, rows)
+    for (claim, form), chosen in verdicts(table).groupby(["claim", "form"], sort=False):
+        found = {row["problem"]: row for _, row in applicable_last(chosen).iterrows()}
+        rows.append([claim, form, *(entry(found.get(name)) for name in problems)])
+    return markdown_table(["claim", "form", *problems], rows)
+
+
+def applicable_last(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows, those whose claim does not apply first."""
+    return table.sort_values("outcome", key=lambda column: column != "not applicable", kind="stable")
+
+
+def refusals(table: pd.DataFrame) -> str:
+    """Why claims do not apply, each reason once, as a list."""
+    about: dict[str, tuple[dict, dict]] = {}
+    for _, row in table[table["outcome"] == "not applicable"].iterrows():
+        claim, _, reason = row["reason"].partition(" needs ")
+        names, problems = about.setdefault(reason or row["reason"], ({}, {}))
+        names[claim if reason else row["claim"]] = problems[row["problem"]] = None
+    return "".join(
+        f"- {', '.join(names)} on {', '.join(problems)}: {reason}\n" for reason, (names, problems) in about.items()
+    )

@@ -1,36 +1,43 @@
-"""A study of six cells that takes about a second, as a script; tests kill and resume it."""
+"""A study of six cases that takes about a second, as a file of the user's; tests kill and resume it."""
 
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.cli.commands import run_study_script
 from maml_bench.problems import AdditiveGaussian, Quadratic
-from maml_bench.study.run import Cell, Study
-from maml_bench.study.tables import outcome_table
+from maml_bench.study import Figure, Study, attained, curves, pick, sweep
+
+TASKS = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
 
 
-def cells(quick):
-    """Two claims (four rows) for each number of steps."""
-    tasks = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
-    return [
-        Cell(
-            "concave",
-            {"N": steps},
-            Setting(tasks, np.ones(3), InnerLoop(0.1, steps)),
+def setting(N):
+    """N small steps."""
+    return Setting(TASKS, np.ones(3), InnerLoop(0.1, N))
+
+
+def falling(point, *, seed, budget, workers):
+    """A curve, a row for each iteration."""
+    for iteration in range(1, budget + 1):
+        yield {"quantity": "loss", "value": point / iteration, "lower": 0.0, "iteration": iteration}
+
+
+STUDY = Study(
+    "small",
+    "What does a small study find?",
+    [
+        sweep(
+            setting,
             ("prop2-first", "prop2-second"),
-            budget=20_000 if quick else 60_000,
+            {"N": (1, 2, 3, 4, 5, 6)},
+            {"N": (1, 2, 3), "budget": 20_000},
+            budget=60_000,
             precision=0.001,
-        )
-        for steps in range(1, 4 if quick else 7)
-    ]
-
-
-def tell(findings, directory):
-    """The outcomes."""
-    return "# Small\n\n" + outcome_table(findings)
-
-
-STUDY = Study("small", "a small study", cells, tell)
+        ),
+        curves(lambda start: start, falling, {"start": (1.0, 2.0)}, budget=3),
+    ],
+    figures={"second": Figure("prop2-second", x="N"), "loss": Figure("loss", x="iteration", by="start")},
+    facts=lambda t: [attained("the extremal quadratic", pick(t, claim="prop2-second", form="sharp"))],
+)
 
 if __name__ == "__main__":
-    run_study_script(STUDY)
+    run_study_script(__file__)

@@ -12,42 +12,58 @@ from pathlib import Path
 import pytest
 
 from maml_bench import check
+from maml_bench.study import findings, load
 from maml_bench.study import run as study_module
-from maml_bench.study.run import rows, run
+from maml_bench.study.run import ERROR, jobs, run
 
 SCRIPT = Path(__file__).with_name("small_study.py")
 _spec = importlib.util.spec_from_file_location("small_study", SCRIPT)
 small = importlib.util.module_from_spec(_spec)
+sys.modules["small_study"] = small
 _spec.loader.exec_module(small)
 
 
-def lines(directory):
+def rows(study, folder, **options):
+    return [row for found in run(study, folder, **options) for row in found]
+
+
+def lines(folder):
     """Rows of the findings file without what may differ between runs."""
-    text = (directory / "findings.jsonl").read_text()
+    text = (folder / "findings.jsonl").read_text()
     assert text == "" or text.endswith("\n")
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in text.splitlines()]
+    kept = (json.loads(line) for line in text.splitlines())
+    return [{k: v for k, v in row.items() if k not in ("seconds", "key")} for row in kept]
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("reference") / "small"
-    list(run(small.STUDY, directory))
-    return lines(directory)
+    folder = tmp_path_factory.mktemp("reference") / "small"
+    rows(small.STUDY, folder)
+    return lines(folder)
 
 
 @pytest.fixture
 def counted(monkeypatch):
-    """How often claims are actually checked."""
+    """What is actually computed."""
     calls = []
-    original = study_module.check_all
-    monkeypatch.setattr(study_module, "check_all", lambda *a, **k: calls.append(a[0][0].name) or original(*a, **k))
+    original = study_module.Job.rows
+
+    def count(job, workers):
+        calls.append(job.claims[0].name if job.claims else job.case.measure.__name__)
+        return original(job, workers)
+
+    monkeypatch.setattr(study_module.Job, "rows", count)
     return calls
 
 
-def test_a_row_for_each_claim_form_and_cell(reference):
-    assert len(reference) == rows(small.STUDY, quick=False) == 6 * 4
-    assert len({row["key"] for row in reference}) == 24
-    assert {row["outcome"] for row in reference} <= {"holds", "inconclusive"}
+QUICK = ["prop2-first", "prop2-second"] * 3 + ["falling"] * 2
+
+
+def test_a_row_for_each_claim_form_and_case_and_for_each_point_of_a_curve(reference):
+    assert len(reference) == 6 * 4 + 2 * 3
+    assert len(jobs(small.STUDY)) == 6 * 2 + 2
+    assert {row["outcome"] for row in reference if "outcome" in row} <= {"holds", "inconclusive"}
+    assert [row["value"] for row in reference[-3:]] == [2, 1, 2 / 3]
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.9])
@@ -61,7 +77,7 @@ def test_killed_and_resumed_it_ends_with_the_same_rows(delay, reference, tmp_pat
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert lines(tmp_path / "small") == reference[: len(lines(tmp_path / "small"))]
-    list(run(small.STUDY, tmp_path / "small"))
+    rows(small.STUDY, tmp_path / "small")
     assert lines(tmp_path / "small") == reference
 
 
@@ -75,113 +91,113 @@ def test_ctrl_c_leaves_whole_lines_and_no_traceback(reference, tmp_path):
     _, errors = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert "interrupted" in errors
+    assert f"interrupted; finished cases are kept in {tmp_path / 'small'}" in errors
     kept = lines(tmp_path / "small")
     assert kept
     assert kept == reference[: len(kept)]
 
 
-def test_a_torn_last_line_is_redone(reference, tmp_path, counted):
-    list(run(small.STUDY, tmp_path))
+def test_a_second_process_is_refused(tmp_path):
+    with findings.locked(tmp_path / "small"):
+        command = [sys.executable, str(SCRIPT), "--quick", "--output", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "small is in use: another process writes" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_torn_last_line_redoes_its_case(reference, tmp_path, counted):
+    rows(small.STUDY, tmp_path)
     counted.clear()
     file = tmp_path / "findings.jsonl"
     file.write_bytes(file.read_bytes()[:-40])
-    list(run(small.STUDY, tmp_path))
+    rows(small.STUDY, tmp_path)
     assert lines(tmp_path) == reference
-    assert counted == ["prop2-second"]
+    assert counted == ["falling"]
 
 
 def test_nothing_is_redone_without_a_change(tmp_path, counted):
-    list(run(small.STUDY, tmp_path, quick=True))
+    rows(small.STUDY, tmp_path, quick=True)
+    assert counted == QUICK
     counted.clear()
-    assert len(list(run(small.STUDY, tmp_path, quick=True))) == 12
+    assert len(rows(small.STUDY, tmp_path, quick=True)) == 18
     assert counted == []
 
 
-def _changed(change):
-    def cells(quick):
-        first, *rest = small.cells(quick)
-        return [change(first), *rest]
+def changed(**fields):
+    """The study with its first sweep changed."""
+    first, second = small.STUDY.cases
+    return dataclasses.replace(small.STUDY, cases=[dataclasses.replace(first, **fields), second])
 
-    return dataclasses.replace(small.STUDY, cells=cells)
+
+def moved(N):
+    found = small.setting(N)
+    return dataclasses.replace(found, w=[1.0, 1.0, 2.0]) if N == 1 else found
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "redone"),
     [
-        lambda cell: dataclasses.replace(cell, budget=cell.budget + 1),
-        lambda cell: dataclasses.replace(cell, parameters={"N": 1, "extra": 0}),
-        lambda cell: dataclasses.replace(cell, setting=dataclasses.replace(cell.setting, w=[1.0, 1.0, 2.0])),
-        lambda cell: dataclasses.replace(cell, problem="another"),
+        ({"quick": {"N": (1, 2, 3), "budget": 20_001}}, QUICK[:6]),
+        ({"point": moved}, QUICK[:2]),
+        ({"quick": {"N": (1, 2, 3, 4), "budget": 20_000}}, QUICK[:2]),
+        ({"quick": {"N": (2, 3), "budget": 20_000}}, []),
     ],
 )
-def test_a_changed_cell_redoes_exactly_its_rows(change, tmp_path, counted):
-    list(run(small.STUDY, tmp_path, quick=True))
+def test_a_change_redoes_exactly_the_cases_that_it_touches(change, redone, tmp_path, counted):
+    rows(small.STUDY, tmp_path, quick=True)
     counted.clear()
-    list(run(_changed(change), tmp_path, quick=True))
-    assert counted == ["prop2-first", "prop2-second"]
-    assert len(lines(tmp_path)) == 12
+    found = rows(changed(**change), tmp_path, quick=True)
+    assert counted == redone
+    assert len(lines(tmp_path)) == len(found)
 
 
 def test_another_seed_redoes_everything_and_gives_other_numbers(tmp_path, counted):
-    list(run(small.STUDY, tmp_path, quick=True))
-    before = lines(tmp_path)
+    before = rows(small.STUDY, tmp_path, quick=True)
     counted.clear()
-    list(run(small.STUDY, tmp_path, quick=True, seed=1))
-    assert len(counted) == 6
-    assert all(a["value"] != b["value"] for a, b in zip(before, lines(tmp_path), strict=True) if a["method"] != "exact")
+    after = rows(small.STUDY, tmp_path, quick=True, seed=1)
+    assert counted == QUICK
+    sampled = [(a, b) for a, b in zip(before, after, strict=True) if a.get("method") == "monte-carlo"]
+    assert sampled
+    assert all(a["value"] != b["value"] for a, b in sampled)
 
 
-def test_changed_code_redoes_the_claims_that_use_it(tmp_path, counted, monkeypatch):
-    list(run(small.STUDY, tmp_path, quick=True))
+def test_changed_code_redoes_everything(tmp_path, counted, monkeypatch):
+    rows(small.STUDY, tmp_path, quick=True)
     counted.clear()
-    monkeypatch.setattr(study_module, "code_digest", lambda *modules: "another version")
-    list(run(small.STUDY, tmp_path, quick=True))
-    assert len(counted) == 6
+    monkeypatch.setattr(study_module, "code_digest", lambda: "another version")
+    rows(small.STUDY, tmp_path, quick=True)
+    assert counted == QUICK
 
 
-def test_a_corrected_bound_redoes_its_claim_alone(tmp_path, counted, monkeypatch):
-    list(run(small.STUDY, tmp_path, quick=True))
-    counted.clear()
-    original = study_module._right_side
-    monkeypatch.setattr(
-        study_module, "_right_side", lambda claim: original(claim) + ["edited"] * (claim.name == "prop2-second")
-    )
-    list(run(small.STUDY, tmp_path, quick=True))
-    assert counted == ["prop2-second"] * 3
+def test_findings_explain_themselves(tmp_path):
+    table = load_after(tmp_path)
+    first = table.iloc[0]
+    assert (first["study"], first["claim"], first["form"]) == ("small", "prop2-first", "paper")
+    assert (first["N"], first["alpha"], first["d"], first["sigma_g"], first["L"]) == (1, 0.1, 3, 1, 1)
+    assert first["family"] == first["problem"] == "Quadratic"
+    assert first["evidence"] in ("certified", "asymptotic")
+    assert first["confidence"] == pytest.approx(1 - ERROR)
+    assert "numpy" in first["versions"]
 
 
-def test_the_claim_s_own_module_counts(tmp_path, counted, monkeypatch):
-    list(run(small.STUDY, tmp_path, quick=True))
-    counted.clear()
-    original = study_module.code_digest
-    monkeypatch.setattr(
-        study_module, "code_digest", lambda *m: original(*m) + "edited" * ("maml_bench.claims.inner_path" in m)
-    )
-    list(run(small.STUDY, tmp_path, quick=True))
-    assert len(counted) == 6
+def load_after(folder):
+    rows(small.STUDY, folder, quick=True)
+    return load(folder)
 
 
-def test_rows_that_the_study_no_longer_has_are_dropped(tmp_path):
-    list(run(small.STUDY, tmp_path, quick=True))
-    fewer = dataclasses.replace(small.STUDY, cells=lambda quick: small.cells(quick)[:1])
-    # The cells' share of the confidence changes, so the one that is left is redone too.
-    list(run(fewer, tmp_path, quick=True))
-    assert len(lines(tmp_path)) == 4
-
-
-def test_findings_state_what_reproduces_them(reference):
-    cells = {cell.parameters["N"]: cell.setting for cell in small.cells(False)}
-    sampled = [row for row in reference if row["method"] == "monte-carlo"]
-    assert len(sampled) > 5
-    for row in sampled:
+def test_findings_state_what_reproduces_them(tmp_path):
+    table = load_after(tmp_path)
+    sampled = table[table["method"] == "monte-carlo"]
+    assert len(sampled) > 2
+    for _, row in sampled.iterrows():
         verdict = check(
             row["claim"],
-            cells[row["parameters"]["N"]],
+            small.setting(int(row["N"])),
             form=row["form"],
-            seed=row["seed"],
+            seed=int(row["seed"]),
             confidence=row["confidence"],
-            budget=row["replicates"],
+            budget=int(row["replicates"]),
             precision=0,
         )
         assert (verdict.value, verdict.lower, verdict.upper) == (row["value"], row["lower"], row["upper"])
@@ -189,5 +205,5 @@ def test_findings_state_what_reproduces_them(reference):
 
 def test_a_bad_seed_is_named(tmp_path):
     with pytest.raises(ValueError, match="seed = -1"):
-        list(run(small.STUDY, tmp_path, seed=-1))
+        rows(small.STUDY, tmp_path, seed=-1)
     assert not list(tmp_path.iterdir())

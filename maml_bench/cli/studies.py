@@ -1,0 +1,109 @@
+"""What ``maml-bench study`` and ``maml-bench report`` do: run studies one after another, and write the page."""
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from maml_bench.study.run import Study
+
+STUDIES = (
+    "summary",
+    "inner-path",
+    "meta-smoothness",
+    "meta-gradient-bias",
+    "second-moment",
+    "hessian-estimators",
+    "step-size",
+    "finite-sum",
+    "calibration",
+)
+INTERRUPTED = 130
+
+
+def load_study(name: str) -> "Study":
+    """The study of a known name, from ``studies/``, or the ``STUDY`` of a file.
+
+    Raises
+    ------
+    ValueError
+        If there is none; lists those there are.
+    """
+    from maml_bench.study.run import Study
+
+    if name.endswith(".py"):
+        module = _module(Path(name))
+    elif name in STUDIES:
+        module = importlib.import_module(f"studies.{name.replace('-', '_')}")
+    else:
+        raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}, or the path of a FILE.py")
+    study = getattr(module, "STUDY", None)
+    if not isinstance(study, Study):
+        raise ValueError(f"{name}: must define STUDY = Study(...)")
+    return study
+
+
+def _module(path: Path):
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    if path.resolve() == _path_of("studies", path.stem):
+        return importlib.import_module(f"studies.{path.stem}")
+    spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _path_of(package: str, stem: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    home = Path(spec.origin).parent if spec and spec.origin else None
+    return home / f"{stem}.py" if home and (home / f"{stem}.py").is_file() else None
+
+
+def template(name: str) -> Path:
+    """The Markdown beside a study's file."""
+    path = Path(name) if name.endswith(".py") else _path_of("studies", name.replace("-", "_"))
+    return path.with_suffix(".md")
+
+
+def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, workers, as_json: bool = False) -> int:
+    """Run studies, write their reports and the page; 1 if a row is violated, 130 if interrupted."""
+    from rich.console import Console
+
+    from maml_bench.cli.progress import Progress, print_findings
+    from maml_bench.study import telling
+    from maml_bench.study.findings import frame
+    from maml_bench.study.run import jobs, run
+    from maml_bench.study.site import write_index
+
+    studies = {name: load_study(name) for name in names}
+    violated, progress = 0, Progress(Console(stderr=True), [len(jobs(s, quick, seed)) for s in studies.values()])
+    try:
+        with progress:
+            for name, study in studies.items():
+                folder, rows = output / study.name, []
+                progress.begin(study.name)
+                for found in run(study, folder, quick=quick, seed=seed, workers=workers):
+                    rows += found
+                    progress.advance(sum(row.get("outcome") == "violated" for row in found))
+                    if as_json:
+                        click.echo("\n".join(map(json.dumps, found)))
+                table = frame(rows)
+                violated += int((table["outcome"] == "violated").sum())
+                report = telling.write(study, table, template(name), folder)
+                if not as_json:
+                    print_findings(study, table)
+    except KeyboardInterrupt:
+        print(f"interrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    page = write_index(output, STUDIES)
+    if not as_json:
+        click.echo(f"report: {report}\nall reports: {page}")
+    return 1 if violated else 0

@@ -1,0 +1,122 @@
+"""Cases: the points of a sweep, each with the claims to check there, or with the curves to measure."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from maml_bench import claims
+from maml_bench.claims import Claim
+
+Measure = Callable[..., Iterable[dict]]
+"""``measure(point, *, seed, budget, workers) -> rows``: each a dictionary with ``quantity`` and ``value``, and with as
+many of ``lower``, ``upper``, ``evidence``, ``replicates`` and parameters of its own, such as ``iteration``, as there are.
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point of a sweep.
+
+    Parameters
+    ----------
+    parameters : dict
+        What is swept, by name, as the study writes it: numbers and strings.
+    point : Setting
+        What the claims are checked for. Of `curves` anything that `maml_bench.digest.content_digest` takes.
+    claims : tuple of Claim
+    measure : callable or None
+        In place of claims: see `Measure`.
+    budget, precision
+        As in `maml_bench.check`.
+    """
+
+    parameters: dict
+    point: object
+    claims: tuple[Claim, ...] = ()
+    measure: Measure | None = None
+    budget: int = 200_000
+    precision: float = 0.05
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Every combination of some values, and what is asked at each: see `sweep` and `curves`."""
+
+    point: Callable[..., object]
+    axes: Mapping[str, Sequence | Mapping]
+    quick: Mapping[str, object] = field(default_factory=dict)
+    claims: tuple[str | Claim, ...] = ()
+    forms: tuple[str, ...] = ()
+    measure: Measure | None = None
+    budget: int = 200_000
+    precision: float = 0.05
+
+    def cases(self, quick: bool = False) -> list[Case]:
+        """The cases, in the order of the axes, the last one fastest."""
+        chosen = dict(self.quick) if quick else {}
+        effort = {name: chosen.pop(name, getattr(self, name)) for name in ("budget", "precision")}
+        unknown = sorted(set(chosen) - set(self.axes))
+        if unknown:
+            raise ValueError(f"quick = {unknown[0]!r}: must be an axis of the sweep, budget or precision")
+        asked = tuple(claim for name in self.claims for claim in self._claims(name))
+        out = []
+        for labels in itertools.product(*(chosen.get(name, values) for name, values in self.axes.items())):
+            parameters = dict(zip(self.axes, labels, strict=True))
+            point = self.point(**{name: self._value(name, label) for name, label in parameters.items()})
+            if point is not None:
+                out.append(Case(parameters, point, asked, self.measure, **effort))
+        return out
+
+    def _claims(self, claim: str | Claim) -> list[Claim]:
+        if isinstance(claim, Claim):
+            return [claim]
+        known = claims.forms(claim)
+        return [claims.get(claim, form) for form in known if not self.forms or form in self.forms]
+
+    def _value(self, name: str, label):
+        values = self.axes[name]
+        return values[label] if isinstance(values, Mapping) else label
+
+
+def sweep(
+    setting: Callable[..., object],
+    claims: Sequence[str | Claim],
+    axes: Mapping[str, Sequence | Mapping],
+    quick: Mapping[str, object] | None = None,
+    *,
+    forms: Sequence[str] = (),
+    budget: int = 200_000,
+    precision: float = 0.05,
+) -> Sweep:
+    """Claims to check at every combination of the axes' values.
+
+    Parameters
+    ----------
+    setting : callable
+        Takes a value of each axis by its name and gives a `maml_bench.Setting`, or None to leave the point out.
+    claims : sequence of str or Claim
+        A name stands for all forms of a claim, or for those in ``forms``.
+    axes : dict
+        Values by name. A value is shown as it is; of a dictionary the keys are shown, and its values handed on.
+    quick : dict
+        What a quick run has instead: fewer values of an axis, or another ``budget`` or ``precision``.
+    budget, precision
+        As in `maml_bench.check`.
+    """
+    return Sweep(setting, axes, quick or {}, tuple(claims), tuple(forms), None, budget, precision)
+
+
+def curves(
+    point: Callable[..., object],
+    measure: Measure,
+    axes: Mapping[str, Sequence | Mapping],
+    quick: Mapping[str, object] | None = None,
+    *,
+    budget: int = 0,
+) -> Sweep:
+    """Curves to measure at every combination of the axes' values: rows that are no verdicts.
+
+    ``measure(point, seed=..., budget=..., workers=...)`` gives the rows of a case, see `Measure`. The other arguments
+    are as in `sweep`; what ``budget`` counts is for ``measure`` to say.
+    """
+    return Sweep(point, axes, quick or {}, measure=measure, budget=budget)
