@@ -47,7 +47,13 @@ def frequencies(point, *, seed, budget, workers):
         for words, runs in (("says violated", noticed > factor), ("says holds", confirmed <= just_below)):
             share = rate(int(runs.sum()), budget)
             ends = {"value": share.value, "lower": share.lower, "upper": share.upper}
-            yield ends | {"quantity": words, "factor": factor, "replicates": replicates, "runs": budget, "confidence": 0.95}
+            yield ends | {
+                "quantity": words,
+                "factor": factor,
+                "replicates": replicates,
+                "runs": budget,
+                "confidence": 0.95,
+            }
 
 
 def point(claim):
@@ -62,8 +68,18 @@ def facts(t):
     wrong = [pick(chosen, factor=1.0)["lower"].max() for chosen in says.values()]
     return [
         between("lower limits of the rates of wrong decisions at the truth", wrong, 0, 1 - CONFIDENCE),
-        between("a bound 3 % too low is noticed: share of runs, every claim", pick(says["violated"], factor=0.97)["value"], 0.95, 1),
-        between("a bound 3 % too high is confirmed: share of runs, every claim", pick(says["holds"], factor=1.03)["value"], 0.95, 1),
+        between(
+            "a bound 3 % too low is noticed: share of runs, every claim",
+            pick(says["violated"], factor=0.97)["value"],
+            0.95,
+            1,
+        ),
+        between(
+            "a bound 3 % too high is confirmed: share of runs, every claim",
+            pick(says["holds"], factor=1.03)["value"],
+            0.95,
+            1,
+        ),
     ]
 
 
@@ -71,7 +87,10 @@ STUDY = Study(
     "calibration",
     "Are the verdicts themselves right?",
     curves(point, frequencies, {"claim": tuple(CASES)}, {"claim": tuple(CASES)[:3], "budget": 20}, budget=200),
-    figures={words.split()[1]: Figure(words, x="factor", by="claim", linear=True, label="share of runs") for words in ("says violated", "says holds")},
+    figures={
+        words.split()[1]: Figure(words, x="factor", by="claim", linear=True, label="share of runs")
+        for words in ("says violated", "says holds")
+    },
     facts=facts,
 )
 

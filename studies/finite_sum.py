@@ -74,12 +74,22 @@ def facts(t):
     found = [
         attained("the concave pair attains the local second moment for every N, αL and b", square),
         between("its value over the one worked out by hand", square["value"] / by_hand, 1 - 1e-6, 1 + 1e-6, "1"),
-        between("the sawtooth pair over the sharp smoothness, every b", pick(t, claim=SMOOTHNESS, form="sharp", problem=SAWTOOTH)["ratio"], 0.999, 1),
+        between(
+            "the sawtooth pair over the sharp smoothness, every b",
+            pick(t, claim=SMOOTHNESS, form="sharp", problem=SAWTOOTH)["ratio"],
+            0.999,
+            1,
+        ),
         attained("variance of Gaussian smoothing, concave pair: refined", pick(variance, form="refined")),
         equal("the same over the sharp bound: (d+1)/(d+2)", pick(variance, form="sharp")["ratio"].mean(), 6 / 7),
         exponent("the same: exponent in Q", pick(variance, form="refined"), "Q", -1, within=0.01),
     ]
-    for claim, name, expected in ((SMOOTHNESS, SAWTOOTH, 1), (SMOOTHNESS, TRIGONOMETRIC, 1), (SECOND_MOMENT, QUADRATIC, 2), (SECOND_MOMENT, SAWTOOTH, 2)):
+    for claim, name, expected in (
+        (SMOOTHNESS, SAWTOOTH, 1),
+        (SMOOTHNESS, TRIGONOMETRIC, 1),
+        (SECOND_MOMENT, QUADRATIC, 2),
+        (SECOND_MOMENT, SAWTOOTH, 2),
+    ):
         far = pick(t, claim=claim, form="sharp", problem=name, sweep="b", b=lambda b: b >= 1e4)
         found.append(exponent(f"{claim}, {name}: exponent in b ≥ 10⁴", far, "b", expected))
     for name in [name for name in (LOGISTIC, DIGITS) if name in set(t["problem"])]:
@@ -94,9 +104,30 @@ STUDY = Study(
     "finite-sum",
     "Support and target losses in place of samples: what changes?",
     [
-        sweep(setting, (SMOOTHNESS, SECOND_MOMENT), {"problem": PROBLEMS, "αL": ALPHA_L, "N": (1, 2, 3, 5, 10, 20), "sweep": ("N",)}, {"N": (1, 3, 10)}),
-        sweep(setting, (SMOOTHNESS, SECOND_MOMENT), {"problem": TILTED, "αL": {SHRINKING: None}, "N": (5,), "b": tuple(np.geomspace(0.01, 1e6, 9).tolist()), "sweep": ("b",)}, {"b": (0.01, 1.0, 1e4, 1e6)}),
-        sweep(setting, (VARIANCE,), {"problem": PROBLEMS, "αL": {"0.1": 0.1}, "Q": (1, 4, 16, 64), "sweep": ("Q",)}, {"Q": (1, 64), "budget": 2_000, "precision": 0.2}),
+        sweep(
+            setting,
+            (SMOOTHNESS, SECOND_MOMENT),
+            {"problem": PROBLEMS, "αL": ALPHA_L, "N": (1, 2, 3, 5, 10, 20), "sweep": ("N",)},
+            {"N": (1, 3, 10)},
+        ),
+        sweep(
+            setting,
+            (SMOOTHNESS, SECOND_MOMENT),
+            {
+                "problem": TILTED,
+                "αL": {SHRINKING: None},
+                "N": (5,),
+                "b": tuple(np.geomspace(0.01, 1e6, 9).tolist()),
+                "sweep": ("b",),
+            },
+            {"b": (0.01, 1.0, 1e4, 1e6)},
+        ),
+        sweep(
+            setting,
+            (VARIANCE,),
+            {"problem": PROBLEMS, "αL": {"0.1": 0.1}, "Q": (1, 4, 16, 64), "sweep": ("Q",)},
+            {"Q": (1, 64), "budget": 2_000, "precision": 0.2},
+        ),
     ],
     figures={
         "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),

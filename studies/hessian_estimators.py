@@ -67,7 +67,10 @@ def facts(t):
     kink = pick(t, claim="prop6", problem=KINK, sweep="ν")
     near = pick(kink, ν=lambda ν: ν <= 1 / 8)
     bowl, trigonometric = pick(t, problem=BOWL), pick(t, problem=TRIGONOMETRIC)
-    variance = {name: pick(bowl, claim=claim, form="sharp", sweep="d").set_index("d")["value"] for name, claim in VARIANCE.items()}
+    variance = {
+        name: pick(bowl, claim=claim, form="sharp", sweep="d").set_index("d")["value"]
+        for name, claim in VARIANCE.items()
+    }
     price = variance["ZO"] / variance["GGS"]
     H = FAMILIES[TRIGONOMETRIC](4).hess(np.linspace(-0.5, 1.0, 4))[0]
     mean = pick(trigonometric, claim="prop8-mean", form="sharp", sweep="ν").sort_values("ν").iloc[0]["value"]
@@ -75,28 +78,71 @@ def facts(t):
     noisy = pick(t, claim="prop7-vector", form="sharp", problem=TRIGONOMETRIC, sweep="noise")
     found = [
         attained("the kink attains the sharp bias, d = 1, ν ≤ 1/8", pick(near, form="sharp"), within=1e-6),
-        between("the paper's bias bound over the truth, there", 1 / pick(near, form="paper")["ratio"], 1.2533, 1.2534, "√(π/2) = 1.25331"),
-        between("ratio of the variance on the bowl to the sharp bound, less (d+1)/(d+2)", ggs["ratio"] - (ggs["d"] + 1) / (ggs["d"] + 2), -1e-9, 1e-9),
+        between(
+            "the paper's bias bound over the truth, there",
+            1 / pick(near, form="paper")["ratio"],
+            1.2533,
+            1.2534,
+            "√(π/2) = 1.25331",
+        ),
+        between(
+            "ratio of the variance on the bowl to the sharp bound, less (d+1)/(d+2)",
+            ggs["ratio"] - (ggs["d"] + 1) / (ggs["d"] + 2),
+            -1e-9,
+            1e-9,
+        ),
         attained("the bowl attains the refined variance of GGS", pick(bowl, claim="prop7-vector", form="refined")),
-        equal("ZO at the smallest ν: ‖EĤ‖ − ‖H‖ is half the trace of H", mean - np.linalg.norm(H, 2), np.trace(H) / 2, 1e-3),
-confirmed("equalities of Proposition 5, plain and corrected mean", pick(t, claim="prop5", form=("identity", "stein"))),
-        equal("directions that ZO needs in place of one of GGS, d = 256, bowl", price[256], (258 * 260 * 262 - 258**2) / 4 / 257),
+        equal(
+            "ZO at the smallest ν: ‖EĤ‖ − ‖H‖ is half the trace of H",
+            mean - np.linalg.norm(H, 2),
+            np.trace(H) / 2,
+            1e-3,
+        ),
+        confirmed(
+            "equalities of Proposition 5, plain and corrected mean", pick(t, claim="prop5", form=("identity", "stein"))
+        ),
+        equal(
+            "directions that ZO needs in place of one of GGS, d = 256, bowl",
+            price[256],
+            (258 * 260 * 262 - 258**2) / 4 / 257,
+        ),
     ]
     for words, chosen, x, expected in (
         ("bias, kink", pick(kink, form="sharp"), "ν", 1),
         ("bias, trigonometric", pick(trigonometric, claim="prop6", form="smooth", sweep="ν"), "ν", 2),
         ("bias, softmax bandit", pick(t, claim="prop6", problem=BANDIT, form="smooth"), "ν", 2),
         ("bias, kink in d dimensions", pick(t, claim="prop6", form="sharp", problem=KINK, sweep="d"), "d", 0),
-        *((f"variance, {name}", pick(t, claim="prop7-vector", form="sharp", problem=name, sweep="Q"), "Q", -1) for name in (BOWL, TRIGONOMETRIC, BANDIT)),
-        *((f"deviation in the spectral norm, {name}", pick(t, claim="prop7-spectral", form="refined", problem=name), "Q", -0.5) for name in (BOWL, TRIGONOMETRIC)),
-        *((f"variance of {name}, bowl, d ≥ 64", pick(bowl, claim=VARIANCE[name], form="sharp", sweep="d", d=(64, 256)), "d", power) for name, power in (("GGS", 1), ("ZO", 3))),
+        *(
+            (f"variance, {name}", pick(t, claim="prop7-vector", form="sharp", problem=name, sweep="Q"), "Q", -1)
+            for name in (BOWL, TRIGONOMETRIC, BANDIT)
+        ),
+        *(
+            (
+                f"deviation in the spectral norm, {name}",
+                pick(t, claim="prop7-spectral", form="refined", problem=name),
+                "Q",
+                -0.5,
+            )
+            for name in (BOWL, TRIGONOMETRIC)
+        ),
+        *(
+            (
+                f"variance of {name}, bowl, d ≥ 64",
+                pick(bowl, claim=VARIANCE[name], form="sharp", sweep="d", d=(64, 256)),
+                "d",
+                power,
+            )
+            for name, power in (("GGS", 1), ("ZO", 3))
+        ),
         ("variance with noise, D = 1, ν ≤ 1/16", pick(noisy, D=1, ν=lambda ν: ν <= 1 / 16), "ν", -2),
         ("variance with noise, ν = 1/256", pick(noisy, ν=1 / 256), "D", -1),
     ):
         found.append(exponent(f"{words}: exponent in {x}", chosen, x, expected))
     for problem, (_, expected) in TRADE_OFFS.items():
         chosen = pick(t, claim="trade-off", problem=problem)
-        found.append(exponent(f"best radius, {problem}: exponent in D", minimum(chosen, "ν", "D"), "D", expected, within=0.15))
+        found.append(
+            exponent(f"best radius, {problem}: exponent in D", minimum(chosen, "ν", "D"), "D", expected, within=0.15)
+        )
     return found
 
 

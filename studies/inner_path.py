@@ -41,21 +41,40 @@ def facts(t):
             1 / pick(paper, αL="0.3", N=20, S=1)["ratio"].item(),
             2 * sum(1.78**k for k in range(20)) / sum(1.69**k for k in range(20)),
         ),
-        between("first moment over its sharp bound, concave, d = 20", pick(first, form="sharp", problem=CONCAVE)["ratio"], 0.95, 1),
+        between(
+            "first moment over its sharp bound, concave, d = 20",
+            pick(first, form="sharp", problem=CONCAVE)["ratio"],
+            0.95,
+            1,
+        ),
         exponent("drift of the mean in S, trigonometric, αL = 0.3, N = 20 (theory: −1)", drift, "S", -1),
-        between("drift of the mean on quadratics", pick(t, claim="prop2-mean", problem=(CONCAVE, INDEFINITE))["value"], 0, 0),
+        between(
+            "drift of the mean on quadratics", pick(t, claim="prop2-mean", problem=(CONCAVE, INDEFINITE))["value"], 0, 0
+        ),
     ]
     for form, side, expected in (("sharp", "value", 0.5), ("sharp", "bound", 0.5), ("paper", "bound", 1.0)):
         chosen = pick(first, form=form, problem=CONCAVE, αL=SHRINKING, S=1)
         words = "measured distance" if side == "value" else f"{form} bound"
-        found.append(exponent(f"first moment / α in N, αL = 1/(8N): {words}", chosen, "N", expected, side=side, scale=lambda t: t["alpha"]))
+        found.append(
+            exponent(
+                f"first moment / α in N, αL = 1/(8N): {words}",
+                chosen,
+                "N",
+                expected,
+                side=side,
+                scale=lambda t: t["alpha"],
+            )
+        )
     return found
 
 
 STUDY = Study(
     "inner-path",
     "How far does the stochastic inner path stray from the exact one?",
-    [sweep(setting, ("prop2-first", "prop2-second"), AXES, QUICK), sweep(setting, ("prop2-mean",), AXES, QUICK, budget=50_000)],
+    [
+        sweep(setting, ("prop2-first", "prop2-second"), AXES, QUICK),
+        sweep(setting, ("prop2-mean",), AXES, QUICK, budget=50_000),
+    ],
     figures={
         "second-moment": Figure("prop2-second", x="N", across="problem", by="αL", where={"S": 1}),
         "first-moment": Figure("prop2-first", x="N", across="problem", by="αL", where={"S": 1}),

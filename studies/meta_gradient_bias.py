@@ -31,7 +31,7 @@ def kink_at(alpha):
 
 
 def setting(problem, αL, N, S):
-    """Batches of S samples for everything. After one step the path has only arrived at the kink: no bias by symmetry."""
+    """Batches of S samples for everything. After one step the path is only at the kink: no bias by symmetry."""
     αL = αL or 1 / (8 * N)
     if problem is None:
         tasks, w = kink_at(αL)
@@ -51,8 +51,14 @@ def facts(t):
         chosen = pick(t, form=form, problem=TRIGONOMETRIC, αL="0.1", N=3, S=lambda S: S >= 16)
         found.append(exponent(f"the {form} bound in S, trigonometric", chosen, "S", expected, side="bound"))
     refused = pick(t, form="smooth", problem=KINK)["outcome"]
-    found.append(between("share of kink rows to which `smooth` does not apply", [(refused == "not applicable").mean()], 1, 1))
-    grown = pick(t, form="sharp", problem=TRIGONOMETRIC, αL=("0.04", SHRINKING), S=16).sort_values("N").groupby("αL")["value"]
+    found.append(
+        between("share of kink rows to which `smooth` does not apply", [(refused == "not applicable").mean()], 1, 1)
+    )
+    grown = (
+        pick(t, form="sharp", problem=TRIGONOMETRIC, αL=("0.04", SHRINKING), S=16)
+        .sort_values("N")
+        .groupby("αL")["value"]
+    )
     change = grown.last() / grown.first()
     found.append(between("bias at the largest N over that at N = 1, αL = 0.04", [change["0.04"]], 1.5))
     found.append(between(f"the same with αL = {SHRINKING}", [change[SHRINKING]], 0, 1))
@@ -81,7 +87,11 @@ STUDY = Study(
     figures={
         "batch-size": Figure("prop3", x="S", across="problem", where={"αL": "0.1", "problem": (TRIGONOMETRIC, KINK)}),
         "steps": Figure(
-            "prop3", x="N", across="problem", by="αL", where={"αL": ("0.04", SHRINKING), "problem": (TRIGONOMETRIC, KINK)}
+            "prop3",
+            x="N",
+            across="problem",
+            by="αL",
+            where={"αL": ("0.04", SHRINKING), "problem": (TRIGONOMETRIC, KINK)},
         ),
     },
     facts=facts,

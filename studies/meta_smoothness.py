@@ -52,16 +52,25 @@ def facts(t):
     found = [
         between("the paper's constant over the sharp one", paper["bound"] / sharp["bound"], 1 - 1e-9, 1 + 1e-9, "1"),
         attained("the concave quadratic attains the bound (its gradient term is 0)", pick(sharp, problem=CONCAVE)),
-        between("sawtooth over its bound: the gradient term is attained", pick(sharp, problem=SAWTOOTH)["ratio"], 0.86, 1),
+        between(
+            "sawtooth over its bound: the gradient term is attained", pick(sharp, problem=SAWTOOTH)["ratio"], 0.86, 1
+        ),
         between("the same, closest", [pick(sharp, problem=SAWTOOTH)["ratio"].max()], 0.9995, 1),
-        between("convex quadratic, αL = 0.3: growth from N = 1 to N = 20", [convex["value"].iloc[-1] / convex["value"].iloc[0]], 0, 1),
+        between(
+            "convex quadratic, αL = 0.3: growth from N = 1 to N = 20",
+            [convex["value"].iloc[-1] / convex["value"].iloc[0]],
+            0,
+            1,
+        ),
     ]
     for name, expected in ((TRIGONOMETRIC, 1), (KINK, 0)):
         far = pick(sharp, problem=f"{name}, far out", αL=SHRINKING, size=lambda size: size >= 100)
         found.append(exponent(f"growth in ‖w‖ from 100 on, {name}", far, "size", expected, within=0.3))
         found.append(exponent(f"growth of the bound there, {name}", far, "size", 1, side="bound"))
     chosen = pick(sharp, problem=CONCAVE, αL="0.3")
-    found.append(exponent("smoothness in q^N, concave quadratic, αL = 0.3", chosen, lambda t: (1 + t["alphaL"]) ** t["N"], 2))
+    found.append(
+        exponent("smoothness in q^N, concave quadratic, αL = 0.3", chosen, lambda t: (1 + t["alphaL"]) ** t["N"], 2)
+    )
     return found
 
 

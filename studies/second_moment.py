@@ -46,14 +46,27 @@ def facts(t):
     tame = pick(concave, sweep="N", αL=SHRINKING).sort_values("N")["value"]
     found = [
         attained("the concave quadratic attains the refined local form", concave),
-        between("second moment at the largest N over that at N = 1, concave, αL = 0.1", [fixed["value"].max() / fixed["value"].min()], 1e3, 1e5),
+        between(
+            "second moment at the largest N over that at N = 1, concave, αL = 0.1",
+            [fixed["value"].max() / fixed["value"].min()],
+            1e3,
+            1e5,
+        ),
         between(f"the same with αL = {SHRINKING}", [tame.iloc[-1] / tame.iloc[0]], 0.5, 1.5),
-        exponent("the same in q^N, N ≥ 5 (theory for large N)", pick(fixed, N=lambda N: N >= 5), lambda t: 1.1 ** t["N"], limit, within=0.8),
+        exponent(
+            "the same in q^N, N ≥ 5 (theory for large N)",
+            pick(fixed, N=lambda N: N >= 5),
+            lambda t: 1.1 ** t["N"],
+            limit,
+            within=0.8,
+        ),
     ]
     for problem, batch in [(problem, batch) for problem in (CONCAVE, QUADRATIC) for batch in BATCHES]:
         chosen = pick(t, problem=problem, sweep=batch, form="local")
         value = share(chosen, batch, "value")
-        found.append(Fact(f"share of {batch}, {problem}: exponent", "-1 ± 0.1", f"{value:.3f}", bool(abs(value + 1) < 0.1)))
+        found.append(
+            Fact(f"share of {batch}, {problem}: exponent", "-1 ± 0.1", f"{value:.3f}", bool(abs(value + 1) < 0.1))
+        )
     for form, expected in (("local", -0.5), ("refined_local", -1.0)):
         value = share(pick(t, problem=QUADRATIC, sweep="S", form=form), "S", "bound")
         close = bool(abs(value - expected) < 0.1)

@@ -19,7 +19,11 @@ FAMILIES = {
     TRIGONOMETRIC: lambda d: Trigonometric.random(d, 1, rng=5),
     BANDIT: lambda d: SoftmaxBandit.random(d, 1, rng=2),
 }
-RULES = {"1/8": lambda N, d: 1 / 8, "1/(8N)": lambda N, d: 1 / (8 * N), "1/(8N(1+d/2))": lambda N, d: 1 / (8 * N * (1 + d / 2))}
+RULES = {
+    "1/8": lambda N, d: 1 / 8,
+    "1/(8N)": lambda N, d: 1 / (8 * N),
+    "1/(8N(1+d/2))": lambda N, d: 1 / (8 * N * (1 + d / 2)),
+}
 CONVERSE = {str(a): lambda N, d, a=a: a for a in (0.2, 0.3, 0.4, 0.6)}
 FINE = {a: lambda N, d, a=a: a for a in (2.0 ** np.arange(-10, 2.1, 0.5)).tolist()}
 LIMITS = {BOWL: 1.0, DOME: 2**0.5}
@@ -56,7 +60,9 @@ def largest(t):
         about = {"problem": problem, "hessian": hessian, "d": d, "N": N, "sweep": swept, "1 + d/2": 1 + d / 2}
         expected = theory(problem, hessian, d, N)
         found = {"value": (low * high) ** 0.5, "lower": low, "upper": high, "bound": expected, "form": "theory"}
-        rows.append(about | found | {"claim": "largest-step", "quantity": "largest αL with a good product", "outcome": ""})
+        rows.append(
+            about | found | {"claim": "largest-step", "quantity": "largest αL with a good product", "outcome": ""}
+        )
     return rows
 
 
@@ -78,7 +84,13 @@ def facts(t):
     for label in CONVERSE:
         for hessian, growth in (("ZO", 6), ("Stein", 1)):
             last = pick(bowl, hessian=hessian, αL=label, N=16)["value"].item()
-            found.append(equal(f"bowl, αL = {label}, d = 10, N = 16: |1 − αL·{growth}|^16, {hessian}", last, abs(1 - float(label) * growth) ** 16))
+            found.append(
+                equal(
+                    f"bowl, αL = {label}, d = 10, N = 16: |1 − αL·{growth}|^16, {hessian}",
+                    last,
+                    abs(1 - float(label) * growth) ** 16,
+                )
+            )
     steps = pick(t, claim="largest-step")
     inside = (steps["lower"] <= steps["bound"] * (1 + 1e-9)) & (steps["bound"] <= steps["upper"] * (1 + 1e-9))
     found.append(between("share of grids on which the largest step brackets the theory's", [inside.mean()], 1, 1))

@@ -49,7 +49,11 @@ ESTIMATORS = {
     "hvp-central": CentralDifference(delta=0.1, data="population"),
 }
 """The estimator that a claim speaks of; the others are about exact Hessians."""
-NAMES = [name for name in claims.names() if name not in ("thm1", "cor1", "thm2", "zo-neighbourhood", "finite-thm1", "finite-thm2")]
+NAMES = [
+    name
+    for name in claims.names()
+    if name not in ("thm1", "cor1", "thm2", "zo-neighbourhood", "finite-thm1", "finite-thm2")
+]
 """Claims about one point; runs of an algorithm have studies of their own."""
 
 
@@ -76,7 +80,13 @@ def facts(t):
     known = {(row.claim, row.form) for row in t[t["outcome"] != "not applicable"].itertuples()}
     asked = {(name, form) for name in NAMES for form in claims.forms(name)}
     found = [between("claims and forms that apply to no family here", [len(asked - known)], 0, 0)]
-    for claim, form in (("prop1", "sharp"), ("prop2-second", "sharp"), ("prop4", "refined_local"), ("prop8", "sharp"), ("prop7-vector", "refined")):
+    for claim, form in (
+        ("prop1", "sharp"),
+        ("prop2-second", "sharp"),
+        ("prop4", "refined_local"),
+        ("prop8", "sharp"),
+        ("prop7-vector", "refined"),
+    ):
         ratio = pick(t, claim=claim, form=form, problem="concave")["ratio"]
         found.append(between(f"{claim} ({form}) over its bound, concave", ratio, 1 - 1e-9, 1 + 1e-9, "1"))
     return found
@@ -85,7 +95,8 @@ def facts(t):
 STUDY = Study(
     "summary",
     "Every claim on every family",
-    [asked(name, ESTIMATORS.get(name, ExactHessian())) for name in NAMES] + [asked(name, CORRECTED) for name in ("prop5", "prop8")],
+    [asked(name, ESTIMATORS.get(name, ExactHessian())) for name in NAMES]
+    + [asked(name, CORRECTED) for name in ("prop5", "prop8")],
     facts=facts,
 )
 

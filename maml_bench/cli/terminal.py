@@ -13,7 +13,13 @@ from maml_bench.power import Power, Rate
 from maml_bench.study.text import number
 from maml_bench.verdict import Verdict
 
-COLORS = {"holds": "green", "not refuted": "green", "violated": "bold red", "inconclusive": "yellow", "not applicable": "dim"}
+COLORS = {
+    "holds": "green",
+    "not refuted": "green",
+    "violated": "bold red",
+    "inconclusive": "yellow",
+    "not applicable": "dim",
+}
 
 
 def print_table(

@@ -15,7 +15,9 @@ _HOMES = {
     **dict.fromkeys(
         ("Fact", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick"), "facts"
     ),
-    **{"Figure": "figures", "load": "findings", "Study": "run"},
+    "Figure": "figures",
+    "load": "findings",
+    "Study": "run",
 }
 
 __all__ = [

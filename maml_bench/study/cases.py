@@ -8,8 +8,8 @@ from maml_bench import claims
 from maml_bench.claims import Claim
 
 Measure = Callable[..., Iterable[dict]]
-"""``measure(point, *, seed, budget, workers) -> rows``: each a dictionary with ``quantity`` and ``value``, and with as
-many of ``lower``, ``upper``, ``evidence``, ``replicates`` and parameters of its own, such as ``iteration``, as there are.
+"""``measure(point, *, seed, budget, workers) -> rows``: each a dictionary with ``quantity``, ``value``, and any of
+``lower``, ``upper``, ``evidence``, ``replicates`` and parameters of its own, such as ``iteration``.
 """
 
 

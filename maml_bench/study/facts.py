@@ -153,7 +153,9 @@ def between(words: str, values: Iterable[float], low: float = -math.inf, high: f
     ends = (min(values), max(values))
     found = f"{ends[0]:.4g}" if ends[0] == ends[1] else f"{ends[0]:.4g} to {ends[1]:.4g}"
     if not expected:
-        expected = f"≤ {high:.4g}" if low == -math.inf else f"≥ {low:.4g}" if high == math.inf else f"{low:.4g} to {high:.4g}"
+        expected = (
+            f"≤ {high:.4g}" if low == -math.inf else f"≥ {low:.4g}" if high == math.inf else f"{low:.4g} to {high:.4g}"
+        )
     return Fact(words, expected, found, low <= ends[0] and ends[1] <= high)
 
 

@@ -6,7 +6,7 @@ other. Colours are CSS variables with a default, so that a page, or the file its
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,18 @@ LIGHT = ("#1f5fa8", "#c4511a", "#2b8a57", "#7a4fa3", "#8a6d1b", "#b0306a", "#3f7
 DARK = ("#7db4f0", "#f0925c", "#6fd09b", "#c39be8", "#d9bb5c", "#f07fb0", "#7fd0de", "#a9b4c0")
 INK, FAINT = ("#1c2430", "#e6ebf1"), ("#c3cad3", "#48525e")
 FORMS = ("paper", "sharp", "refined", "local", "refined_local", "smooth", "cone", "direct", "identity", "stein")
-LINES = ("--", "-", (0, (6, 1, 1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)), ":", (0, (1, 1)), (0, (8, 2)), (0, (5, 1)), (0, (3, 1)))
+LINES = (
+    "--",
+    "-",
+    (0, (6, 1, 1, 1)),
+    "-.",
+    (0, (3, 1, 1, 1, 1, 1)),
+    ":",
+    (0, (1, 1)),
+    (0, (8, 2)),
+    (0, (5, 1)),
+    (0, (3, 1)),
+)
 FORM_LINES = dict(zip(FORMS, LINES, strict=True))
 STYLE = {
     "svg.fonttype": "none",
@@ -119,7 +130,8 @@ def _series(figure: Figure, rows: pd.DataFrame, by) -> pd.DataFrame:
     twice = chosen.loc[chosen[figure.x].duplicated(), figure.x]
     if len(twice):
         raise ValueError(
-            f"figure of {figure.claim}: several findings at {figure.x} = {twice.iloc[0]}; say more in where, across or by"
+            f"figure of {figure.claim}: several findings at {figure.x} = {twice.iloc[0]}: where, across or by "
+            "must tell them apart"
         )
     return chosen
 
@@ -170,7 +182,10 @@ def _measured(axes, line: pd.DataFrame, x: str, color: str, joined: bool) -> Non
         part = line[line["evidence"] == kind]
         axes.plot(part[x], part["value"], marker, color=color, markerfacecolor=face)
     part = line[~line["evidence"].isin(["exact", "search"])]
-    below, above = (part["value"] - part["lower"]).clip(lower=0).fillna(0), (part["upper"] - part["value"]).clip(lower=0)
+    below, above = (
+        (part["value"] - part["lower"]).clip(lower=0).fillna(0),
+        (part["upper"] - part["value"]).clip(lower=0),
+    )
     if len(part):
         axes.errorbar(part[x], part["value"], [below, above.fillna(0)], fmt="o", color=color, capsize=2)
 
@@ -200,7 +215,9 @@ def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colo
     """A legend below the axes; the notes in it say what is not drawn."""
     from matplotlib.lines import Line2D
 
-    entries = [Line2D([], [], color=c, lw=4, label=f"{figure.by} = {by}") for by, c in colors.items()] if figure.by else []
+    entries = (
+        [Line2D([], [], color=c, lw=4, label=f"{figure.by} = {by}") for by, c in colors.items()] if figure.by else []
+    )
     notes = []
     for form in forms:
         line = rows[rows["form"] == form]
@@ -213,7 +230,10 @@ def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colo
         if not figure.linear and (line["bound"] == 0).any():
             notes.append(f"bound, {form}: 0 at {int((line['bound'] == 0).sum())} points")
     kinds = set(rows.loc[rows["value"].notna(), "evidence"])
-    markers = [("o", "none", "exact", {"exact"}), ("o", INK[0], "measured, with limits", {"certified", "asymptotic", ""})]
+    markers = [
+        ("o", "none", "exact", {"exact"}),
+        ("o", INK[0], "measured, with limits", {"certified", "asymptotic", ""}),
+    ]
     markers.append(("^", INK[0], "largest found by a search", {"search"}))
     entries += [
         Line2D([], [], marker=marker, linestyle="none", color=INK[0], markerfacecolor=face, label=label)

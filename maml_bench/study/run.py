@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analytic import arguments
+from analytic.bound import Bound
 from maml_bench.claims import CLAIMS, Claim
 from maml_bench.claims.claim import by_measurement
 from maml_bench.digest import code_digest, content_digest
@@ -82,7 +83,13 @@ def jobs(study: Study, quick: bool = False, seed: int = 0) -> list[Job]:
     for case in study.all_cases(quick):
         point = content_digest(case.point)
         for claims in by_measurement(case.claims) or [()]:
-            about = (study.name, point, case.parameters, claims[0].name if claims else content_digest(case.measure), seed)
+            about = (
+                study.name,
+                point,
+                case.parameters,
+                claims[0].name if claims else content_digest(case.measure),
+                seed,
+            )
             effort = (case.budget, case.precision, ERROR, code_digest())
             key = _digest(about, [_asked_claim(claim) for claim in claims], effort)[:20]
             out.append(Job(case, claims, int(_digest(about)[:8], 16), key))
@@ -96,9 +103,10 @@ def _digest(*parts) -> str:
 def _asked_claim(claim: Claim) -> list:
     """What a claim asks. What ours mean is in `code_digest`; a user's own must tell all of itself."""
     name = [claim.name, claim.form, claim.factor]
-    if CLAIMS.get((claim.name, claim.form)) == claim:
+    if CLAIMS.get((claim.name, claim.form)) is claim:
         return name
-    return [*name, claim.sense, claim.tolerance, str(claim.bound), content_digest(claim.measurement)]
+    bound = str(claim.bound) if isinstance(claim.bound, Bound) else content_digest(claim.bound)
+    return [*name, claim.sense, claim.tolerance, bound, content_digest(claim.measurement)]
 
 
 def run(

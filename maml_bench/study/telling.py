@@ -79,10 +79,11 @@ def tell(study: Study, table: pd.DataFrame, template: Path | None) -> tuple[str,
 def note(table: pd.DataFrame) -> str:
     """How sure the verdicts are."""
     sampled = int(table["evidence"].isin(["certified", "asymptotic"]).sum())
+    sure = 1 - min(1.0, sampled * ERROR)
     return (
         f"A ratio is measured value over bound. Each of the {sampled} sampled rows is wrong with probability at most "
-        f"{ERROR:g}, so all of them are right with probability {1 - min(1.0, sampled * ERROR):.4g} at least (asymptotic "
-        "rows as far as batch means are normal). Exact values need no such allowance; a search can refute, never confirm."
+        f"{ERROR:g}, so all of them are right with probability {sure:.4g} at least (asymptotic rows as far as batch "
+        "means are normal). Exact values need no such allowance; a search can refute, never confirm."
     )
 
 

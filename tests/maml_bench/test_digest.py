@@ -43,9 +43,14 @@ def load(path, text):
 
 
 def test_a_users_code_counts_but_not_its_comments(tmp_path):
-    text = "from dataclasses import dataclass\n\n@dataclass\nclass Mine:\n    '''Words.'''\n    x: int\n\n    def f(self):\n        return 1\n"
+    text = "from dataclasses import dataclass\n\n@dataclass\nclass Mine:\n    '''Words.'''\n    x: int\n"
+    text += "\n    def f(self):\n        return 1\n"
     digests = []
-    for name, source in {"a": text, "b": text.replace("Words", "Other words"), "c": text.replace("return 1", "return 2")}.items():
+    for name, source in {
+        "a": text,
+        "b": text.replace("Words", "Other words"),
+        "c": text.replace("return 1", "return 2"),
+    }.items():
         digests.append(content_digest(load(tmp_path / f"{name}.py", source).Mine(1)))
     assert digests[0] == digests[1] != digests[2]
 

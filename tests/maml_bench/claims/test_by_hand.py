@@ -13,7 +13,15 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.problems import AdditiveGaussian, RandomPhase, Trigonometric
 from maml_bench.problems.sawtooth import Sawtooth
-from studies import finite_sum, hessian_estimators, inner_path, meta_gradient_bias, meta_smoothness, second_moment, step_size
+from studies import (
+    finite_sum,
+    hessian_estimators,
+    inner_path,
+    meta_gradient_bias,
+    meta_smoothness,
+    second_moment,
+    step_size,
+)
 
 
 def exact(claim, setting, form="sharp"):
@@ -152,21 +160,18 @@ def test_the_error_of_the_zeroth_order_mean_tends_to_half_the_trace():
 
 
 @pytest.mark.parametrize("D", [1, 16, 256])
-def test_the_bounds_are_least_at_the_radius_of_the_closed_form(D):
+@pytest.mark.parametrize(("problem", "d", "form"), [("kink", 1, "sharp"), ("trigonometric", 4, "smooth")])
+def test_the_bounds_are_least_at_the_radius_of_the_closed_form(problem, d, form, D):
     """bias^2 + 2 sigma_g^2/(Q D nu^2) with bias rho nu sqrt(2/pi) or tau nu^2 d/2: set the derivative to 0."""
-    Q = 10_000
-    tau = point(hessian_estimators.TRIGONOMETRIC).tasks.regularity.tau
-    for problem, d, form, best in (
-        (hessian_estimators.KINK, 1, "sharp", (2 / (Q * D * (2 / np.pi))) ** (1 / 4)),
-        (hessian_estimators.TRIGONOMETRIC, 4, "smooth", (4 / (Q * D * tau**2 * 16)) ** (1 / 6)),
-    ):
+    Q, tau = 10_000, point(problem).tasks.regularity.tau
+    best = (2 / (Q * D * (2 / np.pi))) ** (1 / 4) if form == "sharp" else (4 / (Q * D * tau**2 * 16)) ** (1 / 6)
 
-        def total(ν):
-            case = point(problem, d=d, ν=ν, Q=Q, D=D, σ=1.0)
-            bias = np.max(claims.get("prop6", form).right_side(case))
-            return bias**2 + np.max(claims.get("prop7-vector").right_side(case))
+    def total(ν):
+        case = point(problem, d=d, ν=ν, Q=Q, D=D, σ=1.0)
+        bias = np.max(claims.get("prop6", form).right_side(case))
+        return bias**2 + np.max(claims.get("prop7-vector").right_side(case))
 
-        assert total(best) < min(total(0.9 * best), total(1.1 * best))
+    assert total(best) < min(total(0.9 * best), total(1.1 * best))
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.3, 0.4, 0.6])

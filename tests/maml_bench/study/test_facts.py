@@ -3,7 +3,18 @@
 import pandas as pd
 import pytest
 
-from maml_bench.study.facts import attained, between, confirmed, crossing, equal, exponent, loglog_slope, minimum, pick, slope
+from maml_bench.study.facts import (
+    attained,
+    between,
+    confirmed,
+    crossing,
+    equal,
+    exponent,
+    loglog_slope,
+    minimum,
+    pick,
+    slope,
+)
 
 
 def table(**columns):

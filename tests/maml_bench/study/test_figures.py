@@ -71,7 +71,10 @@ def test_nothing_is_left_out_in_silence(figure, message):
 
 
 def test_curves_without_a_bound_are_drawn_by_their_quantity():
-    steps = ({"quantity": "loss", "iteration": k, "value": 1 / k, "lower": 0.5 / k, "upper": 2 / k, "run": "a"} for k in range(1, 99))
+    steps = (
+        {"quantity": "loss", "iteration": k, "value": 1 / k, "lower": 0.5 / k, "upper": 2 / k, "run": "a"}
+        for k in range(1, 99)
+    )
     (panel,) = draw(Figure("loss", x="iteration", by="run"), frame(steps), "x")
     assert "run = a" in panel.svg
     assert "bound" not in panel.words

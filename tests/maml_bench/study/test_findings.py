@@ -28,7 +28,17 @@ def test_a_setting_tells_every_parameter_as_a_number():
     setting = Setting(tasks, np.ones(3), InnerLoop(0.1, 5, S=2, D=3, T=4), ZerothOrder(0.5, 7, stein=True))
     found = findings.about_setting(setting)
     assert (found["family"], found["estimator"]) == ("Kink", "ZerothOrder with Stein's correction")
-    assert [found[name] for name in ("alpha", "N", "S", "D", "T", "d", "tasks", "Q", "nu")] == [0.1, 5, 2, 3, 4, 3, 4, 7, 0.5]
+    assert [found[name] for name in ("alpha", "N", "S", "D", "T", "d", "tasks", "Q", "nu")] == [
+        0.1,
+        5,
+        2,
+        3,
+        4,
+        3,
+        4,
+        7,
+        0.5,
+    ]
     assert found["alphaL"] == pytest.approx(0.1 * tasks.regularity.L)
     assert found["sigma_g"] == tasks.regularity.sigma_g
     assert "tau" not in found  # infinite

@@ -6,11 +6,28 @@ import pytest
 from maml_bench.study import Fact, Figure, Study, telling
 from maml_bench.study.findings import frame
 from maml_bench.study.site import write_index
-from maml_bench.study.tables import entry, facts_table, looseness_table, outcome_table, ratio_table, refusals, summary_sentence
+from maml_bench.study.tables import (
+    entry,
+    facts_table,
+    looseness_table,
+    outcome_table,
+    ratio_table,
+    refusals,
+    summary_sentence,
+)
 from maml_bench.study.text import markdown_table, number
 
 ROW = {"study": "s", "claim": "prop2-first", "form": "sharp", "problem": "one", "outcome": "holds", "evidence": "exact"}
-ROW |= {"value": 1.0, "lower": 1.0, "upper": 1.0, "bound": 2.0, "ratio": 0.5, "N": 3, "swept": ["problem", "N"], "quantity": "E"}
+ROW |= {
+    "value": 1.0,
+    "lower": 1.0,
+    "upper": 1.0,
+    "bound": 2.0,
+    "ratio": 0.5,
+    "N": 3,
+    "swept": ["problem", "N"],
+    "quantity": "E",
+}
 VIOLATED = ROW | {"outcome": "violated", "ratio": 2.0, "bound": 0.5, "N": 4, "evidence": "asymptotic"}
 REFUSED = {**ROW, "outcome": "not applicable", "reason": "prop2-first (sharp) needs finite tau", "problem": "two"}
 REFUSED |= {"evidence": ""} | dict.fromkeys(("value", "lower", "upper", "bound", "ratio"))
@@ -59,7 +76,9 @@ def test_a_template_may_not_ask_for_what_is_not_there(tmp_path):
 
 def test_derived_rows_reach_facts_and_figures_but_not_the_verdicts():
     def doubled(table):
-        return [{"claim": "twice", "quantity": "twice", "N": row.N, "value": 2 * row.value} for row in table.itertuples()]
+        return [
+            {"claim": "twice", "quantity": "twice", "N": row.N, "value": 2 * row.value} for row in table.itertuples()
+        ]
 
     seen = []
     derived = study(derive=doubled, facts=lambda t: seen.append(set(t["claim"])) or [])
