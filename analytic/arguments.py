@@ -2,8 +2,18 @@
 
 import math
 import operator
+from collections.abc import Callable
 
 import numpy as np
+
+
+def settle(instance: object, **checks: Callable[[str, object], object]) -> None:
+    """Replace fields of a frozen dataclass by what their checks make of them: ``settle(self, nu=positive)``.
+
+    To be called in ``__post_init__``. A check is any function here that takes a name and a value.
+    """
+    for name, check in checks.items():
+        object.__setattr__(instance, name, check(name, getattr(instance, name)))
 
 
 def natural(name: str, value) -> int:
@@ -47,6 +57,14 @@ def _number(name, value, allowed) -> float:
         raise ValueError(f"{name} = {value!r}: must be {allowed}") from None
 
 
+def finite(name: str, value) -> float:
+    """``value`` as a finite float of either sign."""
+    number = _number(name, value, "a finite number")
+    if not math.isfinite(number):
+        raise ValueError(f"{name} = {value!r}: must be a finite number")
+    return number
+
+
 def probability(name: str, value) -> float:
     """``value`` as a float strictly between 0 and 1."""
     number = _number(name, value, "a number strictly between 0 and 1")
@@ -69,6 +87,16 @@ def array(name: str, value, ndim: int, exact: bool = False) -> np.ndarray:
         raise ValueError(f"{name} contains {out[~np.isfinite(out)].flat[0]}: all entries must be finite")
     out.flags.writeable = False
     return out
+
+
+def vectors(name: str, value) -> np.ndarray:
+    """``value`` as a read-only, finite array (..., n)."""
+    return array(name, value, 1)
+
+
+def matrices(name: str, value) -> np.ndarray:
+    """``value`` as a read-only, finite array (..., m, n)."""
+    return array(name, value, 2)
 
 
 def symmetric(name: str, value, dim: int | None = None) -> np.ndarray:
@@ -97,11 +125,8 @@ def shaped(name: str, value, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def vector(name: str, value) -> np.ndarray:
-    """``value`` as a finite vector of any length >= 1."""
-    out = np.asarray(value, dtype=float)
-    if out.ndim != 1 or not out.size:
-        raise ValueError(f"{name} has shape {out.shape}: expected a vector")
-    return shaped(name, out, out.shape)
+    """``value`` as a read-only, finite vector of any length >= 1."""
+    return array(name, value, 1, exact=True)
 
 
 def labels(name: str, value) -> np.ndarray:

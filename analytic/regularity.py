@@ -3,6 +3,8 @@
 import math
 from dataclasses import asdict, dataclass
 
+from analytic.arguments import settle
+
 
 @dataclass(frozen=True)
 class Regularity:
@@ -37,11 +39,7 @@ class Regularity:
     radius: float = math.inf
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
-            value = float(value)
-            if math.isnan(value) or value < 0:
-                raise ValueError(f"{name} = {value}: must be a number >= 0")
-            object.__setattr__(self, name, value)
+        settle(self, **dict.fromkeys(asdict(self), _constant))
         for name in ("sigma_g", "sigma_H"):
             if math.isinf(getattr(self, name)):
                 raise ValueError(f"{name} = inf: must be finite")
@@ -51,3 +49,10 @@ class Regularity:
             raise ValueError(f"rho = {self.rho} contradicts L = 0: a constant gradient has Hessian 0, so rho must be 0")
         if self.rho == 0 and 0 < self.tau < math.inf:
             raise ValueError(f"tau = {self.tau} contradicts rho = 0: a constant Hessian has third derivative 0")
+
+
+def _constant(name, value):
+    number = float(value)
+    if math.isnan(number) or number < 0:
+        raise ValueError(f"{name} = {number}: must be a number >= 0")
+    return number

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import natural, positive
+from analytic.arguments import natural, positive, settle
 from maml_bench.problems.protocol import Tasks
 
 
@@ -29,9 +29,7 @@ class InnerLoop:
     T: int = 1
 
     def __post_init__(self):
-        object.__setattr__(self, "alpha", positive("alpha", self.alpha))
-        for name in ("steps", "S", "D", "T"):
-            object.__setattr__(self, name, natural(name, getattr(self, name)))
+        settle(self, alpha=positive, steps=natural, S=natural, D=natural, T=natural)
 
 
 def exact_path(tasks: Tasks, w: np.ndarray, alpha: float, steps: int) -> np.ndarray:

@@ -100,8 +100,6 @@ def select(tasks, index, **cores: int):
     """
     taken = take(index, tasks.batch_shape, *((getattr(tasks, name), core) for name, core in cores.items()))
     chosen = object.__new__(type(tasks))
-    for field in dataclasses.fields(tasks):
-        object.__setattr__(chosen, field.name, getattr(tasks, field.name))
-    for name, value in zip(cores, taken, strict=True):
-        object.__setattr__(chosen, name, value)
+    vars(chosen).update({field.name: getattr(tasks, field.name) for field in dataclasses.fields(tasks)})
+    vars(chosen).update(zip(cores, taken, strict=True))
     return chosen

@@ -52,11 +52,10 @@ class Effort:
         arguments.positive("seconds", min(self.seconds, 1e300))
         if self.method not in METHODS:
             raise ValueError(f"method = {self.method!r}: must be one of {', '.join(METHODS)}")
-        converted = {
-            "seed": arguments.seed(self.seed),
-            "confidence": arguments.probability("confidence", self.confidence),
-            "budget": arguments.natural("budget", self.budget),
-            "workers": self.workers if isinstance(self.workers, Workers) else Workers(self.workers),
-        }
-        for name, value in converted.items():
-            object.__setattr__(self, name, value)
+        arguments.settle(
+            self,
+            seed=lambda name, value: arguments.seed(value),
+            confidence=arguments.probability,
+            budget=arguments.natural,
+            workers=lambda name, value: value if isinstance(value, Workers) else Workers(value),
+        )

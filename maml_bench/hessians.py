@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from analytic.arguments import natural, positive
+from analytic.arguments import natural, positive, settle
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")
@@ -84,8 +84,7 @@ class GaussianSmoothing:
     data: str = "resampled"
 
     def __post_init__(self):
-        object.__setattr__(self, "nu", positive("nu", self.nu))
-        object.__setattr__(self, "directions", natural("directions", self.directions))
+        settle(self, nu=positive, directions=natural)
         _data(self.data)
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
@@ -145,8 +144,7 @@ class ZerothOrder:
     baseline: str = "point"
 
     def __post_init__(self):
-        object.__setattr__(self, "nu", positive("nu", self.nu))
-        object.__setattr__(self, "directions", natural("directions", self.directions))
+        settle(self, nu=positive, directions=natural)
         if self.stein not in (True, False):
             raise ValueError(f"stein = {self.stein!r}: must be True or False")
         _data(self.data)
@@ -207,7 +205,7 @@ class CentralDifference:
     data: str = "shared"
 
     def __post_init__(self):
-        object.__setattr__(self, "delta", positive("delta", self.delta))
+        settle(self, delta=positive)
         _data(self.data)
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:

@@ -52,27 +52,28 @@ class OuterLoop:
     optimizer: object = None
 
     def __post_init__(self):
-        checked = {name: arguments.natural(name, getattr(self, name)) for name in ("iterations", "B")}
+        arguments.settle(self, iterations=arguments.natural, B=arguments.natural)
         if (self.beta is None) == (self.C_beta is None):
             given = "neither" if self.beta is None else "both"
             raise ValueError(f"beta = {self.beta!r}, C_beta = {self.C_beta!r}: exactly one must be given, not {given}")
         if self.C_beta is None:
-            checked["beta"] = arguments.positive("beta", self.beta)
+            arguments.settle(self, beta=arguments.positive)
             for name in ("B_beta", "D_beta"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} = {getattr(self, name)!r}: only with C_beta, whose estimate it is for")
         else:
-            checked["C_beta"] = arguments.positive("C_beta", self.C_beta)
-            checked["B_beta"] = arguments.natural("B_beta", self.B if self.B_beta is None else self.B_beta)
-            checked["D_beta"] = arguments.natural("D_beta", 1 if self.D_beta is None else self.D_beta)
+            arguments.settle(
+                self,
+                C_beta=arguments.positive,
+                B_beta=lambda name, value: arguments.natural(name, self.B if value is None else value),
+                D_beta=lambda name, value: arguments.natural(name, 1 if value is None else value),
+            )
         for name, attribute in (("method", "meta_gradient"), ("optimizer", "step")):
             part = getattr(self, name)
             if part is not None and not callable(getattr(part, attribute, None)):
                 raise ValueError(
                     f"{name} = {part!r}: must have a method {attribute}, as those of maml_bench.algorithms"
                 )
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ class Setting:
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
         if not isinstance(self.outer, OuterLoop | None):
             raise ValueError(f"outer = {self.outer!r}: must be an OuterLoop or None")
-        object.__setattr__(self, "w", arguments.array("w", self.w, 1, exact=True))
+        arguments.settle(self, w=arguments.vector)
         arguments.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from analytic.arguments import natural, positive
+from analytic.arguments import natural, positive, settle
 from maml_bench.adaptation import InnerLoop, stochastic_path
 from maml_bench.algorithms.samples import Samples, of_product
 from maml_bench.hessians import (
@@ -105,8 +105,7 @@ class ImplicitMAML:
     products: int = 5
 
     def __post_init__(self):
-        object.__setattr__(self, "pull", positive("pull", self.pull))
-        object.__setattr__(self, "products", natural("products", self.products))
+        settle(self, pull=positive, products=natural)
 
     def meta_gradient(self, tasks, w, inner, hessian, rng, target=None) -> np.ndarray:
         """One estimate for each leading index of w and each task, shape (..., d).

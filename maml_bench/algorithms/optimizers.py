@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import nonnegative
+from analytic.arguments import nonnegative, settle
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Adam:
     epsilon: float = 1e-8
 
     def __post_init__(self):
-        for name in ("first", "second", "epsilon"):
-            object.__setattr__(self, name, nonnegative(name, getattr(self, name)))
-            if name != "epsilon" and getattr(self, name) >= 1:
+        settle(self, first=nonnegative, second=nonnegative, epsilon=nonnegative)
+        for name in ("first", "second"):
+            if getattr(self, name) >= 1:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be less than 1")
 
     def memory(self, w: np.ndarray) -> np.ndarray:

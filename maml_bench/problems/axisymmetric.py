@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
-from analytic.arguments import array, natural, positive
+from analytic.arguments import natural, positive, settle, vector
 from analytic.regularity import Regularity
 
 ANGLES, TILTS = 4096, 720
@@ -58,7 +58,7 @@ class Axisymmetric:
     def __post_init__(self):
         if natural("dimension", self.dimension) < 2:
             raise ValueError(f"dimension = {self.dimension}: must be at least 2")
-        object.__setattr__(self, "coefficients", array("coefficients", self.coefficients, 1, exact=True))
+        settle(self, coefficients=vector)
         if self.degree not in (3, 4):
             raise ValueError(f"degree = {self.degree!r}: must be 3 or 4")
         if self.degree == 4 and len(self.coefficients) > 3:

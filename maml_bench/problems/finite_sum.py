@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from analytic.arguments import array
+from analytic.arguments import array, settle
 from analytic.regularity import Regularity
 from maml_bench.problems.protocol import Tasks
 
@@ -61,13 +61,16 @@ class FiniteSum:
             ours, theirs = getattr(self.support, name), getattr(self.target, name)
             if ours != theirs:
                 raise ValueError(f"target.{name} = {theirs}: must be that of support, {ours}")
-        distance = array("b_i", self.b_i, 0)
+        settle(self, b_i=self._for_each_task)
+
+    def _for_each_task(self, name, value):
+        distance = array(name, value, 0)
         if (distance < 0).any():
-            raise ValueError(f"b_i contains {distance.min():g}: must be numbers >= 0")
+            raise ValueError(f"{name} contains {distance.min():g}: must be numbers >= 0")
         try:
-            object.__setattr__(self, "b_i", np.broadcast_to(distance, self.batch_shape))
+            return np.broadcast_to(distance, self.batch_shape)
         except ValueError:
-            raise ValueError(f"b_i has shape {distance.shape}: must broadcast to {self.batch_shape}") from None
+            raise ValueError(f"{name} has shape {distance.shape}: must broadcast to {self.batch_shape}") from None
 
     @classmethod
     def pair(cls, support: Tasks, target: Tasks) -> "FiniteSum":

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, common_shape, last_axis, natural, positive
+from analytic.arguments import common_shape, last_axis, natural, positive, settle, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import select
 from maml_bench.problems.noise import NoisyTasks
@@ -46,10 +46,7 @@ class Kink:
     radius: float = 1.0
 
     def __post_init__(self):
-        object.__setattr__(self, "center", array("center", self.center, 1))
-        object.__setattr__(self, "slope", array("slope", self.slope, 1))
-        object.__setattr__(self, "rho", positive("rho", self.rho))
-        object.__setattr__(self, "radius", positive("radius", self.radius))
+        settle(self, center=vectors, slope=vectors, rho=positive, radius=positive)
         last_axis("slope", self.slope, self.center.shape[-1], like="center")
         common_shape(center=self.center.shape[:-1], slope=self.slope.shape[:-1])
 

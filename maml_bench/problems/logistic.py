@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import scipy
 
-from analytic.arguments import array, common_shape, labels, last_axis, natural, nonnegative
+from analytic.arguments import common_shape, labels, last_axis, matrices, natural, nonnegative, settle
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, select, transposed_matvec
 from maml_bench.problems.finite_sum import FiniteSum
@@ -55,9 +55,7 @@ class LogisticLoss:
     ridge: float = 0.0
 
     def __post_init__(self):
-        object.__setattr__(self, "X", array("X", self.X, 2))
-        object.__setattr__(self, "y", labels("y", self.y))
-        object.__setattr__(self, "ridge", nonnegative("ridge", self.ridge))
+        settle(self, X=matrices, y=labels, ridge=nonnegative)
         last_axis("y", self.y, self.points, like="the rows of X")
         common_shape(X=self.X.shape[:-2], y=self.y.shape[:-1])
         if not self.X.any(axis=(-2, -1)).all():
@@ -201,10 +199,7 @@ class Logistic:
     ridge: float = 0.1
 
     def __post_init__(self):
-        for name in ("X", "X_target"):
-            object.__setattr__(self, name, array(name, getattr(self, name), 2))
-        for name in ("y", "y_target"):
-            object.__setattr__(self, name, labels(name, getattr(self, name)))
+        settle(self, X=matrices, X_target=matrices, y=labels, y_target=labels)
         last_axis("X_target", self.X_target, self.X.shape[-1], like="X")
         last_axis("y_target", self.y_target, self.X_target.shape[-2], like="the rows of X_target")
         _ = self.pair

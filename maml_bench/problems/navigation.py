@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, natural, positive, probability
+from analytic.arguments import natural, positive, probability, settle, vectors
 from maml_bench.problems.network import ReluNetwork
 
 LINEAR, RELU = ReluNetwork((2, 2)), ReluNetwork((2, 100, 100, 2))
@@ -69,7 +69,7 @@ class Navigation:
     baseline: str = "linear"
 
     def __post_init__(self):
-        object.__setattr__(self, "goals", array("goals", self.goals, 1))
+        settle(self, goals=vectors, horizon=natural, discount=probability, clip=positive, radius=positive)
         if self.goals.shape[-1] != 2:
             raise ValueError(f"goals has shape {self.goals.shape}: the last axis must be 2, a point of the plane")
         if not isinstance(self.policy, ReluNetwork) or (*self.policy.widths[:1], *self.policy.widths[-1:]) != (2, 2):
@@ -77,10 +77,6 @@ class Navigation:
         for name, allowed in (("objective", OBJECTIVES), ("baseline", BASELINES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(map(repr, allowed))}")
-        object.__setattr__(self, "horizon", natural("horizon", self.horizon))
-        object.__setattr__(self, "discount", probability("discount", self.discount))
-        for name in ("clip", "radius"):
-            object.__setattr__(self, name, positive(name, getattr(self, name)))
 
     @classmethod
     def random(cls, tasks: int, rng, **options) -> "Navigation":

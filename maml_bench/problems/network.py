@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from analytic.arguments import natural
+from analytic.arguments import natural, settle
 
 Outputs = Callable[[np.ndarray], np.ndarray]
 
@@ -31,10 +31,7 @@ class ReluNetwork:
     widths: tuple[int, ...]
 
     def __post_init__(self):
-        widths = tuple(natural(f"widths[{k}]", width) for k, width in enumerate(self.widths))
-        if len(widths) < 2:
-            raise ValueError(f"widths = {widths}: must be at least two, those of inputs and outputs")
-        object.__setattr__(self, "widths", widths)
+        settle(self, widths=_widths)
 
     @property
     def dim(self) -> int:
@@ -128,3 +125,10 @@ class ReluNetwork:
 
 def _transpose(matrix):
     return matrix.swapaxes(-1, -2)
+
+
+def _widths(name, value):
+    widths = tuple(natural(f"{name}[{k}]", width) for k, width in enumerate(value))
+    if len(widths) < 2:
+        raise ValueError(f"{name} = {widths}: must be at least two, those of inputs and outputs")
+    return widths

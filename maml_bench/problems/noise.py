@@ -1,12 +1,13 @@
 """Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, last_axis, nonnegative, positive
+from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
 from analytic.moments import two_point
 from analytic.regularity import Regularity
 
@@ -21,7 +22,7 @@ class AdditiveGaussian:
     sigma_g: float
 
     def __post_init__(self):
-        object.__setattr__(self, "sigma_g", nonnegative("sigma_g", self.sigma_g))
+        settle(self, sigma_g=nonnegative)
 
     @property
     def sigma_H(self) -> float:
@@ -78,8 +79,7 @@ class RandomPhase:
     kappa: float
 
     def __post_init__(self):
-        object.__setattr__(self, "amplitude", nonnegative("amplitude", self.amplitude))
-        object.__setattr__(self, "kappa", positive("kappa", self.kappa))
+        settle(self, amplitude=nonnegative, kappa=positive)
 
     @property
     def sigma_g(self) -> float:
@@ -171,15 +171,12 @@ class TwoPoint:
     direction: tuple[float, ...] | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "sigma_g", nonnegative("sigma_g", self.sigma_g))
-        for name in ("skew", "tilt"):
-            object.__setattr__(self, name, float(array(name, getattr(self, name), 0, exact=True)))
-        object.__setattr__(self, "centers", tuple(array("centers", self.centers, 1, exact=True).tolist()))
+        settle(self, sigma_g=nonnegative, skew=finite, tilt=finite, centers=_numbers)
         if self.direction is not None:
-            e = array("direction", self.direction, 1, exact=True)
-            if abs(np.linalg.norm(e) - 1) > 1e-12:
-                raise ValueError(f"direction has length {np.linalg.norm(e):g}: must be 1")
-            object.__setattr__(self, "direction", tuple(e.tolist()))
+            settle(self, direction=_numbers)
+            length = math.hypot(*self.direction)
+            if abs(length - 1) > 1e-12:
+                raise ValueError(f"direction has length {length:g}: must be 1")
 
     @property
     def sigma_H(self) -> float:
@@ -363,3 +360,7 @@ class Given:
 
     def sample(self, rng, w, size):
         return next(self.samples, None)
+
+
+def _numbers(name, value):
+    return tuple(vector(name, value).tolist())

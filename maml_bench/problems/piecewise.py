@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, common_shape, last_axis, natural
+from analytic.arguments import array, common_shape, last_axis, matrices, natural, settle, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import take
 from maml_bench.problems.noise import NoisyTasks
@@ -51,9 +51,7 @@ class Piecewise:
     curvature: np.ndarray = 0.0
 
     def __post_init__(self):
-        for name, ndim in (("knots", 2), ("values", 2), ("slope", 1)):
-            object.__setattr__(self, name, array(name, getattr(self, name), ndim))
-        object.__setattr__(self, "curvature", np.broadcast_to(array("curvature", self.curvature, 0), self.slope.shape))
+        settle(self, knots=matrices, values=matrices, slope=vectors, curvature=self._for_each_slope)
         if self.order not in (2, 3):
             raise ValueError(f"order = {self.order!r}: must be 2 or 3")
         if self.knots.shape[-2:] != self.values.shape[-2:]:
@@ -64,6 +62,9 @@ class Piecewise:
             raise ValueError("knots: must ascend")
         if self.order == 3 and self.values[..., [0, -1]].any():
             raise ValueError("values: with order=3 the first and the last must be 0, or the curvature is unbounded")
+
+    def _for_each_slope(self, name, value):
+        return np.broadcast_to(array(name, value, 0), self.slope.shape)
 
     @classmethod
     def random(cls, dim: int, tasks: int, rng, pieces: int = 6) -> "Piecewise":

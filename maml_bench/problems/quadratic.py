@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, common_shape, last_axis, natural, nonnegative, symmetric
+from analytic.arguments import common_shape, last_axis, natural, nonnegative, settle, symmetric, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, random_orthogonal, select
 from maml_bench.problems.noise import NoisyTasks
@@ -37,8 +37,7 @@ class Quadratic:
     b: np.ndarray
 
     def __post_init__(self):
-        object.__setattr__(self, "A", symmetric("A", self.A))
-        object.__setattr__(self, "b", array("b", self.b, 1))
+        settle(self, A=symmetric, b=vectors)
         last_axis("b", self.b, self.A.shape[-1], like="A")
         common_shape(A=self.A.shape[:-2], b=self.b.shape[:-1])
 

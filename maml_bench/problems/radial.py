@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import natural, positive
+from analytic.arguments import natural, positive, settle
 from analytic.regularity import Regularity
 
 
@@ -40,9 +40,7 @@ class RadialCubic:
     batch_shape = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "dimension", natural("dimension", self.dimension))
-        object.__setattr__(self, "rho", positive("rho", self.rho))
-        object.__setattr__(self, "radius", positive("radius", self.radius))
+        settle(self, dimension=natural, rho=positive, radius=positive)
 
     @property
     def dim(self) -> int:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, natural, positive
+from analytic.arguments import natural, positive, settle, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import select
 from maml_bench.problems.noise import NoisyTasks
@@ -45,8 +45,7 @@ class RankOne:
     radius: float
 
     def __post_init__(self):
-        object.__setattr__(self, "x", array("x", self.x, 1))
-        object.__setattr__(self, "radius", positive("radius", self.radius))
+        settle(self, x=vectors, radius=positive)
 
     @classmethod
     def random(cls, dim: int, tasks: int, rng, radius: float | None = None) -> "RankOne":

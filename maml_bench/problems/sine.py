@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import array, natural
+from analytic.arguments import natural, settle, vectors
 from maml_bench.problems.network import ReluNetwork
 
 NETWORK = ReluNetwork((1, 40, 40, 1))
@@ -33,8 +33,7 @@ class SineRegression:
     y: np.ndarray
 
     def __post_init__(self):
-        object.__setattr__(self, "x", array("x", self.x, 1))
-        object.__setattr__(self, "y", array("y", self.y, 1))
+        settle(self, x=vectors, y=vectors)
         if self.y.shape != self.x.shape:
             raise ValueError(f"y has shape {self.y.shape}: must be that of x, {self.x.shape}")
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import scipy
 
-from analytic.arguments import array, natural
+from analytic.arguments import natural, settle, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import select
 
@@ -67,7 +67,7 @@ class SoftmaxBandit:
     rewards: np.ndarray
 
     def __post_init__(self):
-        object.__setattr__(self, "rewards", array("rewards", self.rewards, 1))
+        settle(self, rewards=vectors)
         if self.dim < 2:
             raise ValueError(f"rewards has shape {self.rewards.shape}: the last axis must have at least 2 actions")
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import array, common_shape, last_axis, natural, symmetric
+from analytic.arguments import common_shape, last_axis, matrices, natural, settle, symmetric, vectors
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.noise import NoisyTasks
@@ -49,21 +49,12 @@ class Trigonometric:
     phase: np.ndarray
 
     def __post_init__(self):
-        matrix = symmetric("A", self.A)
-        if matrix.ndim != 2:
-            raise ValueError(f"A has shape {matrix.shape}: must be one (d, d) matrix, shared by all tasks")
-        smallest = np.linalg.eigvalsh(matrix)[0]
-        if smallest < -1e-12 * np.abs(matrix).max():
+        settle(self, A=symmetric, b=vectors, amplitude=vectors, frequency=matrices, phase=vectors)
+        if self.A.ndim != 2:
+            raise ValueError(f"A has shape {self.A.shape}: must be one (d, d) matrix, shared by all tasks")
+        smallest = np.linalg.eigvalsh(self.A)[0]
+        if smallest < -1e-12 * np.abs(self.A).max():
             raise ValueError(f"A has the eigenvalue {smallest:g}: must be positive semidefinite")
-        fields = {
-            "A": matrix,
-            "b": array("b", self.b, 1),
-            "amplitude": array("amplitude", self.amplitude, 1),
-            "frequency": array("frequency", self.frequency, 2),
-            "phase": array("phase", self.phase, 1),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
         last_axis("b", self.b, self.dim, like="A")
         last_axis("frequency", self.frequency, self.dim, like="A")
         count = self.frequency.shape[-2]
