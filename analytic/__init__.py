@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analytic.finite_sum import finite_theorem1
 
 _SECTIONS = (
+    "lemma_a",
     "smoothness",
     "inner_path",
     "meta_gradient",

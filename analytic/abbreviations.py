@@ -1,6 +1,7 @@
 r"""Abbreviations that several statements share (theory of multi-step MAML, arXiv 2002.07836).
 
-Each is proved where it is first needed: `analytic.inner_path` (s, m, h, kappa), `analytic.smoothness` (C_L, Lemma A).
+Each is proved where it is first needed: `analytic.inner_path` (s, m, h, kappa), `analytic.smoothness` (C_L),
+`analytic.lemma_a` (Lemma A).
 """
 
 import sympy as sp
@@ -19,6 +20,8 @@ s = sp.Function("s", positive=True)
 m = sp.Function("m", nonnegative=True)
 h = sp.Function("h", nonnegative=True)
 kappa = sp.Symbol("kappa", nonnegative=True)
+omega = sp.Symbol("omega", nonnegative=True)
+mu = sp.Symbol("mu", positive=True)
 
 GROWTH = Definition(q, 1 + alpha * L)
 """q: the largest factor by which one gradient step can stretch a distance."""
@@ -52,3 +55,27 @@ TASK_GRADIENT = Definition(gamma, (c * G + sp.sqrt(G**2 + ((1 - c) * (1 + c)) * 
 
 STEP_CONDITION = Condition("q^(2N) < 2, that is alpha < (2^(1/(2N)) - 1)/L", q ** (2 * N) < 2)
 """What Lemma A needs: the inner loop turns the gradient by less than its own length."""
+
+TURN = Definition(omega, 2 * N * sp.asin(alpha * L))
+"""omega: the largest angle by which the inner loop can turn a gradient."""
+
+MEAN_FACTOR = Definition(mu, (1 - (alpha * L) ** 2) ** N / sp.cos(omega))
+"""mu >= 1: the multiple of the gradient at w to which the meta gradient is close, within mu sin(omega) times it."""
+
+CONE = (TURN, MEAN_FACTOR)
+
+CONE_CONDITION = Condition(
+    "2N arcsin(alpha L) < pi/2, that is alpha < sin(pi/(4N))/L", alpha * L < sp.sin(sp.pi / (4 * N))
+)
+"""What the cone form of Lemma A needs: the inner loop turns the gradient by less than a right angle."""
+
+
+def cone_lemma(gradient):
+    """Cone form of Lemma A at a norm of the meta gradient: bounds of the mean gradient, and of the task gradients."""
+    root = sp.sqrt(gradient**2 + sp.cos(omega) ** 2 * sigma**2)
+    turned = sp.sin(omega)
+    return (gradient + turned * root) / sp.cos(omega) ** 2, (turned * gradient + root) / sp.cos(omega) ** 2
+
+
+TASK_GRADIENT_CONE = Definition(gamma, cone_lemma(G / mu)[1])
+"""gamma: Lemma A, cone; bounds both the mean and the root mean square."""

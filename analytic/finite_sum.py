@@ -22,7 +22,12 @@ last display. So :math:`L_w = q^{2N}L + C_LE g_i + C_bb` with :math:`C_L = (\rho
 :math:`\|\nabla\mathcal L_i - \nabla l_{T_i}(w)\| \le q^N(q^N-1)(g_i+b_i) + (q^N-1)g_i = c\,g_i + q^N(q^N-1)b_i`. With
 :math:`p = q^N(q^N-1)b` and :math:`x = \|\nabla l_T(w)\|`: :math:`x \le G + p + cE g_i`. As stated,
 :math:`Eg_i \le x+\sigma` gives :math:`x \le (G + c\sigma + p)/(1-c)`; ``refined``,
-:math:`Eg_i \le \sqrt{x^2+\sigma^2}` gives the sharp Lemma A of `analytic.smoothness` with G + p in place of G.
+:math:`Eg_i \le \sqrt{x^2+\sigma^2}` gives the sharp Lemma A of `analytic.lemma_a` with G + p in place of G. ``cone``:
+:math:`\nabla l_T(\tilde w_{j+1}) = (I - \alpha\bar H_j)\nabla l_T(\tilde w_j) +
+\alpha\bar H_j(\nabla l_T - \nabla l_S)(\tilde w_j)`, :math:`\bar H_j` a mean Hessian of :math:`l_T`; so
+:math:`\nabla\mathcal L_i` is a product of 2N factors applied to :math:`\nabla l_{T_i}(w)`, plus at most
+:math:`q^N\sum_jq^{N-1-j}\alpha Lb_i = q^N(q^N-1)b_i`: the cone form of `analytic.lemma_a` with :math:`(G+p)/\mu` in
+place of :math:`G/\mu`.
 
 *Second moment.* :math:`\|\nabla\mathcal L_i\| \le q^N(q^Ng_i + (q^N-1)b_i)` and Minkowski:
 :math:`E\|\nabla\mathcal L_i\|^2 \le q^{2N}(q^N\gamma + (q^N-1)\tilde b^{1/2})^2`, :math:`\gamma^2 = x^2+\sigma^2`
@@ -59,6 +64,8 @@ import sympy as sp
 
 from analytic.abbreviations import (
     C_L,
+    CONE,
+    CONE_CONDITION,
     CURVATURE,
     EXCESS,
     GROWTH,
@@ -68,7 +75,9 @@ from analytic.abbreviations import (
     N,
     alpha,
     c,
+    cone_lemma,
     gamma,
+    mu,
     q,
     rho,
     sigma,
@@ -100,6 +109,8 @@ PAPER_SQUARE = (
     4 * q ** (8 * N) / (2 - q ** (2 * N)) ** 2 * (sigma + b) ** 2 + 2 * q ** (4 * N) * (sigma**2 + b_2),
 )
 """A_squ1 and A_squ2: the second moment is at most A_squ1 G^2 + A_squ2."""
+
+_CONE_RMS = Definition(gamma, cone_lemma((G + p) / mu)[1])
 
 SHARP_SQUARE = (
     q ** (6 * N) / (1 - c) ** 2,
@@ -190,6 +201,12 @@ STATEMENTS = (
             "conditions": (STEP_CONDITION,),
             "proof": _HERE,
         },
+        cone={
+            "formula": cone_lemma((G + p) / mu)[0],
+            "where": (*CONE, GROWTH, _SHIFT),
+            "conditions": (CONE_CONDITION,),
+            "proof": _HERE,
+        },
     ),
     statement(
         "finite-prop1",
@@ -228,6 +245,12 @@ STATEMENTS = (
             "formula": _second_moment(gamma),
             "where": (*_STEP, _SHIFT, _REFINED_RMS),
             "conditions": (STEP_CONDITION, _JENSEN),
+            "proof": _HERE,
+        },
+        cone={
+            "formula": _second_moment(gamma),
+            "where": (*CONE, GROWTH, _SHIFT, _CONE_RMS),
+            "conditions": (CONE_CONDITION, _JENSEN),
             "proof": _HERE,
         },
     ),

@@ -46,10 +46,17 @@ and Szarek: :math:`P(s_{\max} > \sqrt Q+\sqrt d+t)` and :math:`P(s_{\min} < \sqr
 :math:`EZ^4 \le 4\ln^22+8\ln2+8 < 1.984^4`, and by Minkowski :math:`(E\|W-I\|^2)^{1/2} \le 2\Gamma+\Gamma^2`,
 :math:`\Gamma = (\sqrt d+2)/\sqrt Q`: the ``sharp`` form.
 
-``refined``, for every Q: if Q < d then :math:`\lambda_{\min}(W) = 0`, but
-:math:`1 - \lambda_{\min} = 1 < 2\sqrt{d/Q} + d/Q`, so :math:`\|W-I\| \le 2\delta+\delta^2` still holds with the upper
-tail alone, and the condition Q >= d was never needed. With the two moments of Z kept apart,
-:math:`2(\sqrt d+1.841)/\sqrt Q + (\sqrt d+1.984)^2/Q`. For few directions the Frobenius norm is the better bound,
+``refined``, for every Q: let :math:`\Delta = \max(s_{\max}-\sqrt Q, \sqrt Q-s_{\min}) \ge 0`, for Q < d
+:math:`\max(s_{\max}-\sqrt Q, \sqrt d)`. Then :math:`\|W-I\| \le (2\sqrt Q\Delta+\Delta^2)/Q` (for Q < d and for
+:math:`\Delta > \sqrt Q`, because :math:`1-\lambda_{\min}(W) \le 1`). By Gordon
+:math:`Es_{\max} \le \sqrt Q+\sqrt d` and :math:`Es_{\min} \ge \sqrt Q-\sqrt d`, so
+:math:`\Delta - \sqrt d \le \max(Z_1,Z_2)` with the centered :math:`Z_1 = s_{\max}-Es_{\max}`,
+:math:`Z_2 = Es_{\min}-s_{\min}`, and :math:`E\max(Z_1,Z_2) = \frac12E|Z_1-Z_2|`. As :math:`s_{\max}+s_{\min}` has a
+gradient of norm :math:`\sqrt2`, Poincaré gives at most :math:`1/\sqrt2` (in d = 1 both are a chi variable, of
+variance at most 1/2; for Q < d there is :math:`\max(Z_1,0)`, at most 1/2). :math:`\Delta` is 1-Lipschitz, and
+:math:`\Delta^2` has a gradient of norm :math:`2\Delta`: by Poincaré
+:math:`E\Delta^2 \le e = (\sqrt d+1/\sqrt2)^2+1` and :math:`E\Delta^4 \le e^2+4e`, whence by Minkowski
+:math:`(E\|W-I\|^2)^{1/2} \le 2\sqrt{e/Q} + \sqrt{e^2+4e}/Q`. For few directions the Frobenius norm is the better bound,
 :math:`(d(d+1)/Q)^{1/2}`; the refined form takes the smaller for H, and never more than the refined Frobenius form.
 """
 
@@ -85,7 +92,9 @@ REFINED_FROBENIUS = smoothing_deviation(d * (d + 1), d * (d + 2) * (d + 4), d * 
 
 _WIDTH = Definition(width, (sp.sqrt(d) + 2) / sp.sqrt(Q))
 _SPECTRAL_REST = rho * nu / 2 * sp.sqrt(d * (d + 2) * (d + 4) / Q) + sp.sqrt(NOISE * d)
-_CLOSE = 2 * (sp.sqrt(d) + sp.Rational(1841, 1000)) / sp.sqrt(Q) + (sp.sqrt(d) + sp.Rational(1984, 1000)) ** 2 / Q
+_square = sp.Symbol("e", positive=True)
+_SPREAD = Definition(_square, (sp.sqrt(d) + 1 / sp.sqrt(2)) ** 2 + 1)
+_CLOSE = 2 * sp.sqrt(_square / Q) + sp.sqrt(_square**2 + 4 * _square) / Q
 
 PAPER_SHAPE = {
     "noise": {"sigma_g": 2, "dim": 1, "directions": -1, "D": -1, "nu": -2},
@@ -145,6 +154,7 @@ STATEMENTS = (
                 L * Least(_CLOSE, sp.sqrt(d * (d + 1) / Q)) + _SPECTRAL_REST,
                 sp.sqrt(REFINED_FROBENIUS),
             ),
+            "where": (_SPREAD,),
             "proof": _HERE,
         },
     ),

@@ -29,7 +29,8 @@ Two Hessians differ by at most 2L, so :math:`\rho s_j` may be replaced by :math:
 the product, :math:`E\min(\rho\|e_j\|, 2L)\,L\|e_N\| \le L h_js_N`), and :math:`\Gamma` by the sharp form of Lemma A.
 The bias then stays bounded by the path error however large :math:`\rho` is. At N = 1 it is
 :math:`q\min(Ls_1, (\rho/2)s_1^2)`: attained by a loss whose second derivative is -L at w and whose third derivative
-is :math:`\rho` near :math:`\tilde w_1`.
+is :math:`\rho` near :math:`\tilde w_1`. ``cone``, here and for the second moment: the same with :math:`\gamma` from
+the cone form of `analytic.lemma_a`.
 
 Bias, ``smooth``
 ----------------
@@ -66,6 +67,8 @@ quadratics the cross term is gone. The concave quadratic :math:`-(L/2)\|w\|^2` w
 import sympy as sp
 
 from analytic.abbreviations import (
+    CONE,
+    CONE_CONDITION,
     EXCESS,
     GRADIENT_DRIFT,
     GROWTH,
@@ -74,6 +77,7 @@ from analytic.abbreviations import (
     PATH_ERROR,
     STEP_CONDITION,
     TASK_GRADIENT,
+    TASK_GRADIENT_CONE,
     TASK_GRADIENT_MEAN,
     TASK_GRADIENT_RMS,
     G,
@@ -187,6 +191,12 @@ STATEMENTS = (
             "conditions": (STEP_CONDITION,),
             "proof": _HERE,
         },
+        cone={
+            "formula": _bias(gamma, HESSIAN_ERRORS),
+            "where": (*CONE, GROWTH, PATH_ERROR, PATH_DRIFT, HESSIAN_ERROR, TASK_GRADIENT_CONE),
+            "conditions": (CONE_CONDITION,),
+            "proof": _HERE,
+        },
         refined_local={
             "formula": _bias(g_1, HESSIAN_ERRORS),
             "where": (*_PATH, HESSIAN_ERROR),
@@ -216,6 +226,12 @@ STATEMENTS = (
             "formula": _refined_second_moment(gamma),
             "where": (*_LEMMA_A, FACTOR, PATH_ERROR, PATH_DRIFT, GRADIENT_DRIFT, TASK_GRADIENT),
             "conditions": (STEP_CONDITION,),
+            "proof": _HERE,
+        },
+        cone={
+            "formula": _refined_second_moment(gamma),
+            "where": (*CONE, GROWTH, FACTOR, PATH_ERROR, PATH_DRIFT, GRADIENT_DRIFT, TASK_GRADIENT_CONE),
+            "conditions": (CONE_CONDITION,),
             "proof": _HERE,
         },
         refined_local={

@@ -1,36 +1,10 @@
-r"""Smoothness of the meta objective, its meta step size, and Lemma A (Proposition 1 of arXiv 2002.07836).
+r"""Smoothness of the meta objective and its meta step size (Proposition 1 and Lemma B of arXiv 2002.07836).
 
 Notation: :math:`q = 1 + \alpha L`, :math:`c = q^{2N} - 1`, :math:`\mathcal{L}(w) = E_i l_i(\tilde w_N)`, and
 :math:`\nabla\mathcal L_i = P_i \nabla l_i(\tilde w_N)` with
 :math:`P_i = \prod_{j<N}(I - \alpha\nabla^2 l_i(\tilde w_j))`, of norm at most :math:`q^N`. Since a gradient step
 multiplies a gradient by a matrix of norm at most q, :math:`\|\nabla l_i(\tilde w_N)\| \le q^N\|\nabla l_i(w)\|` and
 :math:`\|\tilde w_j - \tilde u_j\| \le q^j\|w - u\|`.
-
-Lemma A
--------
-How far can the task gradients at w exceed the meta gradient :math:`G = \|\nabla\mathcal{L}(w)\|`?
-:math:`\nabla l_i(\tilde w_N)` is a product of N matrices :math:`I - \alpha\bar H`, :math:`\|\bar H\| \le L`, applied to
-:math:`\nabla l_i(w)`; with :math:`P_i` there are 2N such factors, so
-:math:`\|\nabla\mathcal L_i(w) - \nabla l_i(w)\| \le c\,\|\nabla l_i(w)\|`. Put :math:`x = \|\nabla l(w)\|`. Then
-:math:`x \le G + c\,E_i\|\nabla l_i(w)\|`.
-
-*As stated* (``paper``): :math:`E_i\|\nabla l_i(w)\| \le x + \sigma` gives :math:`x \le (G + c\sigma)/(1-c)` and
-:math:`E_i\|\nabla l_i(w)\| \le \Gamma = (G+\sigma)/(1-c)`.
-
-*``sharp``.* The task gradients have mean of norm x and variance at most :math:`\sigma^2`, so by Jensen
-:math:`(E_i\|\nabla l_i\|)^2 \le E_i\|\nabla l_i\|^2 \le x^2 + \sigma^2`. Hence
-:math:`x - G \le c\sqrt{x^2+\sigma^2}`. As c < 1, the left side less the right one increases in x, so x is at most the
-root of equality,
-
-.. math:: x \le \frac{G + cR}{1 - c^2},\quad R = \sqrt{G^2 + (1-c^2)\sigma^2},\qquad
-          E_i\|\nabla l_i\| \le \gamma = \sqrt{x^2 + \sigma^2} = \frac{cG + R}{1 - c^2},
-
-and the same :math:`\gamma` bounds the root mean square. At a stationary point of the meta objective the first gain is
-:math:`\sqrt{(1+c)/(1-c)}`. Since :math:`R \le G + \sqrt{1-c^2}\,\sigma`, also
-:math:`\gamma \le G/(1-c) + \sigma/\sqrt{1-c^2}`, and since R and G are at most :math:`\sqrt{G^2+\sigma^2}`,
-:math:`\gamma \le \sqrt{G^2+\sigma^2}/(1-c)`: what Theorem 1 uses. For one task (:math:`\sigma = 0`) the concave
-quadratic :math:`-(L/2)\|w\|^2` has :math:`G = q^{2N}x`, no equality, as the direction of the change is then
-favourable.
 
 Proposition 1
 -------------
@@ -74,27 +48,29 @@ law on a and :math:`y = \mu + v/(\mu-a)`: the parabola :math:`\pi` through :math
 :math:`C_\beta L_w E\beta \ge 8/9 \ge 4/5`. The two-point values times :math:`L_w` and :math:`L_w^2` are rational
 functions of :math:`(L_w-a)/a` whose maxima are 225/176 < 1.28 and 2.1081... < 2.11: so
 :math:`C_\beta L_w E\beta \le 1.28` and :math:`C_\beta^2L_w^2E\beta^2 \le 2.11 \le 4`.
+
+*For any batch sizes* (``direct``, since the form of that name of the convergence theorems is what uses it): with
+:math:`\hat v = v/a^2 = (C_L/a)^2(\sigma^2 + \sigma_g^2/D_L)/B'`,
+
+.. math:: C_\beta L_wE\beta \ge b_1 = \Big(1 + \frac{C_L\sigma_g}{a\sqrt{D_L}}\Big)^{-1},\quad
+          C_\beta L_wE\beta \le b_2 = 1 + \hat v,\quad C_\beta^2L_w^2E\beta^2 \le b_3 = 1 + 3\hat v .
+
+The first is Jensen, :math:`EY \le L_w + C_L\sigma_g/\sqrt{D_L}` and :math:`L_w \ge a`. For the others write
+:math:`\mu = EY` and expand exactly,
+
+.. math:: \frac1Y = \frac1\mu - \frac{Y-\mu}{\mu^2} + \frac{(Y-\mu)^2}{\mu^2Y},\qquad
+          \frac1{Y^2} = \frac1{\mu^2} - \frac{2(Y-\mu)}{\mu^3} + \frac{(Y-\mu)^2(2Y+\mu)}{\mu^3Y^2};
+
+the quotients with Y decrease in Y and are largest at a, so that
+:math:`E\frac1Y \le \frac1\mu(1 + v/(\mu a))` and
+:math:`E\frac1{Y^2} \le \frac1{\mu^2}(1 + v(2a+\mu)/(\mu a^2))`; and :math:`\mu \ge L_w \ge a`. Unlike the pointwise
+``sharp`` form, :math:`b_1, b_2, b_3` do not depend on w, and they tend to 1 as the batches grow.
 """
 
 import numpy as np
 import sympy as sp
 
-from analytic.abbreviations import (
-    C_L,
-    CURVATURE,
-    EXCESS,
-    GROWTH,
-    STEP_CONDITION,
-    G,
-    L,
-    N,
-    alpha,
-    c,
-    q,
-    rho,
-    sigma,
-    sigma_g,
-)
+from analytic.abbreviations import C_L, CURVATURE, GROWTH, L, N, alpha, q, rho, sigma, sigma_g
 from analytic.bound import Condition, Definition, statement
 from analytic.functions import Geometric, Least, Quotient
 from analytic.vocabulary import symbols
@@ -121,50 +97,19 @@ BATCH_CONDITIONS = (
 )
 """Batch sizes for the estimate of the meta step size that Lemma B asks for."""
 
+v_hat = sp.Symbol("v", nonnegative=True)
+
+ESTIMATE_VARIANCE = Definition(v_hat, Quotient(C_L, a) ** 2 * (sigma**2 + sigma_g**2 / D_beta) / B_beta)
+"""v: variance of the estimate of the smoothness, relative to a^2."""
+
+ANY_BATCH_MOMENTS = (1 / (1 + Quotient(C_L, a) * sigma_g / sp.sqrt(D_beta)), 1 + v_hat, 1 + 3 * v_hat)
+"""Lemma B for any batch sizes: C_beta L_w E beta lies between the first two, the third bounds the second moment."""
+
 _HERE = "docstring of analytic.smoothness"
 _PAPER = "arXiv 2002.07836, Appendix"
 _BETA = (GROWTH, CURVATURE, FLOOR, SMOOTHNESS)
 
 STATEMENTS = (
-    statement(
-        "lemma-a",
-        title="The gradient of the mean task loss, from the meta gradient",
-        quantity="||grad l(w)||, the norm of the mean over tasks of the task gradient",
-        quantity_latex=r"\|\nabla l(w)\|",
-        source="Lemma A",
-        paper={
-            "formula": (G + c * sigma) / (1 - c),
-            "where": (GROWTH, EXCESS),
-            "conditions": (STEP_CONDITION,),
-            "proof": _PAPER,
-        },
-        sharp={
-            "formula": (G + c * sp.sqrt(G**2 + ((1 - c) * (1 + c)) * sigma**2)) / ((1 - c) * (1 + c)),
-            "where": (GROWTH, EXCESS),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-    ),
-    statement(
-        "lemma-a-tasks",
-        title="The task gradients, from the meta gradient",
-        quantity="E_i ||grad l_i(w)||",
-        quantity_latex=r"E_i\|\nabla l_i(w)\|",
-        source="Lemma A, consequence",
-        remarks="The sharp form also bounds the root mean square over tasks.",
-        paper={
-            "formula": (G + sigma) / (1 - c),
-            "where": (GROWTH, EXCESS),
-            "conditions": (STEP_CONDITION,),
-            "proof": _PAPER,
-        },
-        sharp={
-            "formula": (c * G + sp.sqrt(G**2 + ((1 - c) * (1 + c)) * sigma**2)) / ((1 - c) * (1 + c)),
-            "where": (GROWTH, EXCESS),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-    ),
     statement(
         "prop1",
         title="Smoothness of the meta objective",
@@ -198,6 +143,7 @@ STATEMENTS = (
             "proof": _PAPER,
         },
         sharp={"formula": 1 / (C_beta * (a + C_L * _NORM_ABOVE)), "where": (GROWTH, CURVATURE, FLOOR), "proof": _HERE},
+        direct={"formula": ANY_BATCH_MOMENTS[0] / (C_beta * L_w), "where": _BETA, "proof": _HERE},
     ),
     statement(
         "lemma-b-second",
@@ -214,6 +160,11 @@ STATEMENTS = (
         sharp={
             "formula": (Quotient(p, a**2) + Quotient(1 - p, y**2)) / C_beta**2,
             "where": (*_BETA, *_TWO_POINT_LAW),
+            "proof": _HERE,
+        },
+        direct={
+            "formula": ANY_BATCH_MOMENTS[2] / (C_beta * L_w) ** 2,
+            "where": (*_BETA, ESTIMATE_VARIANCE),
             "proof": _HERE,
         },
     ),

@@ -18,6 +18,8 @@ third derivative the third order has mean zero and the remainder after it is at 
 :math:`|\Delta| \le \tau\nu^2d(d+2)/24` (``smooth``). Both are attained at 0 in every dimension: the sharp one by
 :math:`l = (\rho/6)\|w\|^3` (whose third derivative in the direction at angle :math:`\theta` to w is
 :math:`\rho(3\cos\theta - \cos^3\theta)/2`, at most :math:`\rho`), the smooth one by :math:`l = (\tau/24)\|w\|^4`.
+``refined``: :math:`|l_\nu - l|/\nu^2` and :math:`|\operatorname{tr}\nabla^2l|/2` are both at most :math:`Ld/2` (see the
+step size below), so no more than the smaller of :math:`Ld` and sharp, however large the radius.
 
 The constant :math:`\tfrac12\operatorname{tr}\nabla^2l` does not vanish with :math:`\nu`. With :math:`uu^T - I` in
 place of :math:`uu^T` (Stein-corrected) the mean is :math:`\nabla^2l_\nu` and there is no such error.
@@ -46,7 +48,7 @@ import sympy as sp
 
 from analytic.abbreviations import GROWTH, L, N, alpha, q, rho
 from analytic.bound import statement
-from analytic.functions import NormMoment
+from analytic.functions import Least, NormMoment
 from analytic.vocabulary import symbols
 
 d, nu, tau, Q = symbols("dim nu tau directions")
@@ -65,6 +67,7 @@ STATEMENTS = (
         paper={"formula": rho * nu / 6 * (d + 3) ** sp.Rational(3, 2), "proof": _PAPER},
         sharp={"formula": rho * nu / 6 * NormMoment(3, d), "proof": _HERE},
         smooth={"formula": tau * nu**2 * d * (d + 2) / 24, "proof": _HERE},
+        refined={"formula": Least(rho * nu / 6 * NormMoment(3, d), L * d), "proof": _HERE},
     ),
     statement(
         "zo-vector",

@@ -124,6 +124,9 @@ def test_missing_unknown_and_contradicting_constants_are_named():
     ("name", "form", "change", "words"),
     [
         ("lemma-a", "sharp", {"alpha": 0.1}, "q\\^\\(2N\\) < 2"),
+        ("lemma-a", "cone", {"alpha": 0.2}, "2N arcsin"),
+        ("prop3", "cone", {"alpha": 0.2}, "2N arcsin"),
+        ("finite-prop4", "cone", {"alpha": 0.2}, "2N arcsin"),
         ("prop3", "paper", {"alpha": 0.1}, "alpha = 0.1, steps = 3, L = 2"),
         ("prop3", "sharp", {"alpha": [0.01, 0.1]}, "left side is 2.98"),
         ("prop4", "refined", {"alpha": 0.1}, "q\\^\\(2N\\) < 2"),

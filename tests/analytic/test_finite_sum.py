@@ -21,6 +21,12 @@ def test_second_implementation():
     assert bound("finite-lemma-a", "paper")(**p) == pytest.approx(x)
     assert bound("finite-prop4")(**p) == pytest.approx(Q**2 * (Q * np.hypot(x, sigma) + (Q - 1) * np.sqrt(b2)) ** 2)
     assert bound("finite-prop4", "local")(**p) == pytest.approx(Q**2 * (Q * 0.9 + (Q - 1) * np.sqrt(b2)) ** 2)
+    omega = 2 * n * np.arcsin(a * L)
+    shrunk = (G + Q * (Q - 1) * b) * np.cos(omega) / (1 - (a * L) ** 2) ** n
+    y = bound("finite-lemma-a", "cone")(**p)
+    assert y - shrunk == pytest.approx(np.sin(omega) * np.hypot(y, sigma))
+    second = Q**2 * (Q * np.hypot(y, sigma) + (Q - 1) * np.sqrt(b2)) ** 2
+    assert bound("finite-prop4", "cone")(**p) == pytest.approx(second)
     a1 = 4 * Q**4 / (2 - Q**2) ** 2
     a2 = 4 * Q**8 / (2 - Q**2) ** 2 * (sigma + b) ** 2 + 2 * Q**4 * (sigma**2 + b2)
     assert bound("finite-prop4", "paper")(**p) == pytest.approx(a1 * G**2 + a2)
@@ -97,10 +103,11 @@ def _random_tasks(count, seed):
 def test_no_exact_problem_exceeds_a_form():
     constants, target, second, slope = _random_tasks(20_000, 5)
     slack = 1 + 1e-9
-    for form in ("paper", "sharp"):
+    for form in ("paper", "sharp", "cone"):
         assert np.all(target <= bound("finite-lemma-a", form)(**constants) * slack)
+    for form in ("paper", "sharp"):
         assert np.all(slope <= bound("finite-prop1", form)(**constants) * (1 + 1e-6))
-    for form in ("paper", "sharp", "refined", "local"):
+    for form in ("paper", "sharp", "refined", "cone", "local"):
         limit = bound("finite-prop4", form)(**constants)
         assert np.all(second <= limit * slack)
     assert (second / limit).max() > 0.99

@@ -101,6 +101,16 @@ def test_proposition_5_is_attained_by_powers_of_the_norm():
     assert bound("prop5", "paper")(dim=d, nu=nu, rho=rho) == pytest.approx(rho * nu / 6 * 27)
 
 
+def test_refined_proposition_5_saturates():
+    point = {"dim": 6, "rho": 1.7, "L": 0.4}
+    assert bound("prop5", "refined")(nu=1e3, **point) == pytest.approx(2.4)
+    assert bound("prop5", "refined")(nu=1e-3, **point) == bound("prop5")(nu=1e-3, **point)
+    # l'' is -L within 0.1 of 0 and L beyond: the mean over a large radius is nearly L/2, half the trace at 0 is -L/2
+    loss = lambda w: np.where(w < 0.1, -(w**2) / 2, w**2 / 2 - 0.2 * w + 0.01)
+    mean = 2 * quad(lambda u: loss(50 * u) * np.exp(-u * u / 2) / np.sqrt(2 * np.pi), 0, 12, points=[0.002])[0]
+    assert 0.99 < mean / 2500 + 0.5 < bound("prop5", "refined")(dim=1, nu=50, rho=1e6, L=1)
+
+
 def test_third_derivative_of_the_cubic_norm_is_at_most_one():
     t, c = sp.symbols("t c")
     third = sp.diff((1 + 2 * c * t + t**2) ** sp.Rational(3, 2) / 6, t, 3).subs(t, 0)
@@ -152,7 +162,8 @@ def test_proposition_7_by_hand():
 def test_refined_spectral_form_by_hand():
     quiet = {"L": 3, "sigma_g": 0, "D": 1, "nu": 1, "rho": 0}
     many = bound("prop7-spectral", "refined")(dim=100, directions=10**5, **quiet)
-    assert many == pytest.approx(3 * (2 * 11.841 / np.sqrt(1e5) + 11.984**2 / 1e5))
+    square = (10 + np.sqrt(0.5)) ** 2 + 1
+    assert many == pytest.approx(3 * (2 * np.sqrt(square / 1e5) + np.sqrt(square**2 + 4 * square) / 1e5))
     few = bound("prop7-spectral", "refined")(dim=100, directions=2, **quiet)
     assert few == pytest.approx(3 * np.sqrt(100 * 101 / 2))
 
@@ -167,6 +178,21 @@ def test_tail_constants_of_the_spectral_form():
     assert moment(4) < 1.984**4 < 16
 
 
+@pytest.mark.parametrize(("d", "directions"), [(1, 1), (1, 50), (4, 3), (16, 12), (16, 16), (16, 400), (48, 40)])
+def test_the_moments_behind_the_refined_spectral_form(d, directions):
+    u = np.random.default_rng(d + directions).normal(size=(2000, directions, d))
+    singular = np.linalg.svd(u, compute_uv=False)
+    root = np.sqrt(directions)
+    low = root - singular[:, -1] if directions >= d else np.full(len(u), np.sqrt(d))
+    width = np.maximum(singular[:, 0] - root, low)
+    square = (np.sqrt(d) + np.sqrt(0.5)) ** 2 + 1
+    assert np.mean(width**2) <= square
+    assert np.mean(width**4) <= square**2 + 4 * square
+    smallest = singular[:, -1] ** 2 / directions if directions >= d else 0.0
+    norm = np.maximum(singular[:, 0] ** 2 / directions - 1, 1 - smallest)
+    assert np.all(norm <= (2 * root * width + width**2) / directions + 1e-12)
+
+
 @pytest.mark.parametrize("directions", [1, 4, 16, 40, 200])
 def test_spectral_form_on_a_quadratic_for_few_and_many_directions(directions):
     # l = (L/2)|w|^2: H^ - E H^ is L (W - I)
@@ -179,6 +205,8 @@ def test_spectral_form_on_a_quadratic_for_few_and_many_directions(directions):
     assert measured <= refined
     if directions == 1:
         assert measured > 0.9 * refined  # one direction: the Frobenius norm, all but attained
+    else:
+        assert measured > 0.6 * refined
     if directions >= d:
         assert refined <= bound("prop7-spectral")(**point)
 

@@ -45,6 +45,7 @@ def test_bias_forms_as_loops(change):
     rough, fine = rho * sum(s[:n]), sum(min(rho * x, 2 * L) for x in s[:n])
     assert bound("prop3")(**p) == pytest.approx(smaller(Gamma, rough))
     assert bound("prop3", "refined")(**p) == pytest.approx(smaller(gamma, fine))
+    assert bound("prop3", "cone")(**p) == pytest.approx(smaller(bound("lemma-a-tasks", "cone")(**p), fine))
     assert bound("prop3", "local")(**p) == pytest.approx(smaller(p["task_grad_norm"], rough))
     assert bound("prop3", "refined_local")(**p) == pytest.approx(smaller(p["task_grad_norm"], fine))
     g = p["task_grad_norm"]
@@ -76,6 +77,7 @@ def test_second_moment_forms_as_loops(change):
     assert bound("prop4")(**p) == pytest.approx(A**n * (noise + (q**n * gamma + L * s[n]) ** 2))
     assert bound("prop4", "local")(**p) == pytest.approx(A**n * (noise + (q**n * p["task_grad_rms"] + L * s[n]) ** 2))
     assert bound("prop4", "refined")(**p) == pytest.approx(crossed(bound("lemma-a-tasks")(**p)))
+    assert bound("prop4", "cone")(**p) == pytest.approx(crossed(bound("lemma-a-tasks", "cone")(**p)))
     assert bound("prop4", "refined_local")(**p) == pytest.approx(crossed(p["task_grad_rms"]))
     C1 = 3 * A**n * p["sigma_g"] ** 2
     C2 = C1 * ((1 + 2 * x + 2 * x * x) ** n - 1) * x / (1 + x)
@@ -131,10 +133,10 @@ def test_no_exact_one_dimensional_problem_exceeds_a_form(steps, nodes, scale):
     rounding = 1e-9 * (1 + constants["task_grad_norm"])
     for form in ("sharp", "refined"):
         assert np.all(drift <= bound("prop2-mean", form)(**constants) * (1 + 1e-9) + rounding)
-    for form in ("paper", "sharp", "local", "smooth", "refined", "refined_local"):
+    for form in ("paper", "sharp", "local", "smooth", "refined", "cone", "refined_local"):
         assert np.all(bias <= bound("prop3", form)(**constants) * (1 + 1e-9) + rounding), form
     best = 0
-    for form in ("paper", "sharp", "local", "refined", "refined_local"):
+    for form in ("paper", "sharp", "local", "refined", "cone", "refined_local"):
         limit = bound("prop4", form)(**constants)
         assert np.all(second <= limit * (1 + 1e-9)), form
         best = (second / limit).max()

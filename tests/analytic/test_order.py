@@ -10,27 +10,27 @@ from analytic import HypothesisError, bound
 PAIRS = [
     (name, *pair)
     for name, pairs in {
-        "lemma-a": [("paper", "sharp")],
-        "lemma-a-tasks": [("paper", "sharp")],
+        "lemma-a": [("paper", "sharp"), ("sharp", "cone")],
+        "lemma-a-tasks": [("paper", "sharp"), ("sharp", "cone")],
         "prop1": [("paper", "sharp")],
         "prop2-first": [("paper", "sharp")],
         "prop2-second": [("paper", "sharp")],
         "prop2-mean": [("sharp", "refined")],
-        "prop3": [("paper", "sharp"), ("sharp", "refined"), ("local", "refined_local")],
-        "prop4": [("paper", "sharp"), ("sharp", "refined"), ("local", "refined_local")],
-        "prop5": [("paper", "sharp")],
+        "prop3": [("paper", "sharp"), ("sharp", "refined"), ("refined", "cone"), ("local", "refined_local")],
+        "prop4": [("paper", "sharp"), ("sharp", "refined"), ("refined", "cone"), ("local", "refined_local")],
+        "prop5": [("paper", "sharp"), ("sharp", "refined")],
         "prop6": [("paper", "sharp"), ("sharp", "refined")],
         "prop7-vector": [("sharp", "refined")],
         "prop7-frobenius": [("sharp", "refined")],
         "prop7-spectral": [("sharp", "refined")],
-        "lemma-b-second": [("paper", "sharp")],
+        "lemma-b-second": [("paper", "sharp"), ("direct", "sharp")],
         "thm1": [("paper", "sharp"), ("sharp", "refined")],
         "thm2": [("paper", "sharp"), ("sharp", "refined")],
         "cor1": [("paper", "sharp"), ("sharp", "refined")],
         "cor1-iterations": [("paper", "sharp"), ("sharp", "refined")],
-        "finite-lemma-a": [("paper", "sharp")],
+        "finite-lemma-a": [("paper", "sharp"), ("sharp", "cone")],
         "finite-prop1": [("paper", "sharp")],
-        "finite-prop4": [("paper", "sharp"), ("sharp", "refined")],
+        "finite-prop4": [("paper", "sharp"), ("sharp", "refined"), ("refined", "cone")],
         "finite-thm1": [("paper", "sharp"), ("sharp", "refined")],
         "finite-prop7-vector": [("sharp", "refined")],
     }.items()
@@ -97,7 +97,8 @@ def test_order_of_forms(name, larger, smaller):
         assert not np.isnan(below[applies]).any(), "the smaller form has a hypothesis that the larger one lacks"
     assert applies.sum() >= (10 if conditional else 20_000)
     finite = applies & np.isfinite(above)
-    assert np.all(below[finite] <= above[finite] * (1 + 1e-11))
+    rounding = 1e-14 * points["sigma"][finite] if name.endswith("lemma-a") else 0.0  # of c = q^(2N) - 1, times sigma
+    assert np.all(below[finite] <= above[finite] * (1 + 1e-11) + rounding)
 
 
 @given(
