@@ -64,7 +64,7 @@ def path_second_moment(setting: Setting) -> np.ndarray | None:
 
 def path_drift(setting: Setting) -> np.ndarray | None:
     """||E w_N - w~_N|| for each task: 0 where w_N is linear in the noise, as on noisy quadratics and after one step."""
-    if (setting.inner.steps == 1 and _certified_noise(setting)) or _noisy_quadratic(setting):
+    if setting.inner.steps == 1 and _unbiased(setting) or _linear_path(setting):
         return np.zeros(_cells(setting))
     if moments := _two_point(setting):
         return np.linalg.norm(moments.path_bias, axis=-1).reshape(-1)
@@ -82,7 +82,7 @@ def _path(setting: Setting, field: str) -> np.ndarray | None:
 
 def meta_gradient_bias(setting: Setting) -> np.ndarray | None:
     """E G^_i - grad calL_i(w) for each task, shape (tasks, d), with the Hessians of batches."""
-    if setting.tasks.regularity.sigma_g == 0 or _noisy_quadratic(setting):
+    if setting.tasks.regularity.sigma_g == 0 or _linear_path(setting):
         return np.zeros((_cells(setting), setting.tasks.dim))
     if moments := _quadrature(setting, "bias") or _two_point(setting):
         return moments.bias.reshape(-1, setting.tasks.dim)
@@ -130,6 +130,16 @@ def _cells(setting: Setting) -> int:
 def _certified_noise(setting: Setting) -> bool:
     """The noise is one of those that have their certified variance at every point; of others it is an upper bound."""
     return isinstance(setting.tasks, NoisyTasks) and isinstance(setting.tasks.noise, Noise)
+
+
+def _unbiased(setting: Setting) -> bool:
+    """The noise is one of those that have mean zero at every point."""
+    return isinstance(setting.tasks, NoisyTasks) and isinstance(setting.tasks.noise, Noise | TwoPoint)
+
+
+def _linear_path(setting: Setting) -> bool:
+    """The path, and the meta gradient given the Hessians, are linear in noise of mean zero."""
+    return _unbiased(setting) and isinstance(setting.tasks.population, Quadratic)
 
 
 def _noisy_quadratic(setting: Setting) -> bool:

@@ -59,7 +59,9 @@ def _unbiased(tasks, rng, error, draws, size=3) -> Row:
         sums, squares, count = sums + errors.sum(0), squares + (errors**2).sum(0), count + block
     mean = sums / count
     k = frame.shape[-1]
-    floor = np.concatenate([[0.0], np.full(k, regularity.sigma_g), np.full(k, regularity.sigma_H)]) / np.sqrt(size)
+    certified = np.concatenate([[0.0], np.full(k, regularity.sigma_g), np.full(k, regularity.sigma_H)])
+    floor = np.broadcast_to(certified, (*w.shape[:-1], 2 * k + 1)) / np.sqrt(size)
+    floor[..., 0] = regularity.sigma_g * np.linalg.norm(w, axis=-1) / np.sqrt(size)  # what the loss adds on the way
     deviation = np.maximum(np.sqrt(np.maximum(squares / count - mean**2, 0)), floor)
     sizes = [np.abs(exact[0]), *(np.linalg.norm(vector, axis=-1) for vector in exact[1:])]
     magnitude = np.repeat(np.stack(np.broadcast_arrays(*sizes), axis=-1), (1, k, k), axis=-1)

@@ -9,7 +9,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from analytic.arguments import natural, positive, settle, vector
 from analytic.regularity import Regularity
 
-ANGLES, TILTS = 4096, 720
+ANGLES, TILTS = 16384, 720
 
 
 @dataclass(frozen=True, eq=False)
