@@ -157,6 +157,12 @@ def gradient_norms(setting: Setting, rng: np.random.Generator, replicates: int) 
     return _advance(setting, _fresh(setting, replicates, rng), setting.outer.iterations).gradient_norm
 
 
+def step_sizes(setting: Setting, rng: np.random.Generator, replicates: int) -> np.ndarray:
+    """Independent meta step sizes at w, (replicates,)."""
+    w = np.tile(setting.w, (replicates, 1))
+    return np.broadcast_to(_step_size(setting)(_Source.of(setting), w, rng), (replicates, 1))[:, 0]
+
+
 def _method(setting: Setting) -> Method:
     return MAML() if setting.outer.method is None else setting.outer.method
 

@@ -1,9 +1,17 @@
 """Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form."""
 
-from maml_bench.claims import finite_sum, gaussian_smoothing, inner_path, meta_gradient, smoothness, zeroth_order
+from maml_bench.claims import (
+    convergence,
+    finite_sum,
+    gaussian_smoothing,
+    inner_path,
+    meta_gradient,
+    smoothness,
+    zeroth_order,
+)
 from maml_bench.claims.claim import Claim, Measurement
 
-_TOPICS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, finite_sum)
+_TOPICS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
 
 CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for topic in _TOPICS for claim in topic.CLAIMS}
 

@@ -1,4 +1,4 @@
-"""The command line: ``maml-bench claims | theory | check | power | audit | study | report``.
+"""The command line: ``maml-bench claims | theory | check | train | power | audit | study | report``.
 
 A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
 """
@@ -208,6 +208,41 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
         click.echo(json.dumps(terminal.power_as_dict(chosen, found), indent=1))
     else:
         terminal.print_power(chosen, found)
+
+
+@cli.command("train")
+@setting_options
+@click.option("--replicates", default=16, show_default=True, help="Independent runs.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the runs.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="A file to go on from, and to keep up to date.")
+@workers_options
+@json_option
+def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_json, **problem):
+    """Run an algorithm many times; how fast does the exact meta gradient fall, and for how many samples?
+
+    Needs --iterations, and --beta or --C-beta. Exit code: 0, or 1 if a run diverged, 2 bad input.
+    """
+    from maml_bench.algorithms import train
+    from maml_bench.cli import training
+    from maml_bench.cli.setting import setting_from
+    from maml_bench.montecarlo.workers import Workers
+
+    if problem["iterations"] is None:
+        raise click.UsageError("train needs --iterations")
+    with training.meter("meta-iterations") as progress:
+        run = train(
+            setting_from(**problem),
+            replicates,
+            seed,
+            workers=Workers(workers, processes, cluster),
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    if as_json:
+        click.echo(json.dumps(training.run_as_dict(run), indent=1))
+    else:
+        training.print_run(run)
+    return int(run.diverged.any())
 
 
 @cli.command("audit")

@@ -31,6 +31,12 @@ def _hessians() -> Iterable[str]:
     return HESSIANS
 
 
+def _algorithms() -> Iterable[str]:
+    from maml_bench.cli.setting import ALGORITHMS
+
+    return ALGORITHMS
+
+
 def known_methods() -> Iterable[str]:
     from maml_bench.effort import METHODS
 
@@ -72,6 +78,14 @@ _SETTING = (
         show_default=True,
         help="Samples that the differences of a Hessian estimator use.",
     ),
+    click.option("--iterations", type=int, help="Meta-iterations K of an outer loop; statements about runs need one."),
+    click.option("--B", "B", default=10, show_default=True, help="Tasks per meta-iteration."),
+    click.option("--beta", type=float, help="Meta step size."),
+    click.option("--C-beta", "C_beta", type=float, help="Meta step size 1/(C_beta L^) in place of --beta."),
+    click.option("--B-beta", "B_beta", type=int, help="Tasks that L^ is estimated from.  [default: B]"),
+    click.option("--D-beta", "D_beta", type=int, help="Samples for each of them.  [default: 1]"),
+    click.option("--algorithm", cls=Listed, known=_algorithms, default="maml", show_default=True, help="Method"),
+    click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True),
 )
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 
 from maml_bench.adaptation import InnerLoop
+from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase
-from maml_bench.setting import Setting
+from maml_bench.setting import OuterLoop, Setting
 
 HESSIANS = {
     "exact": lambda nu, directions, data: ExactHessian(),
@@ -13,8 +14,12 @@ HESSIANS = {
     "ggs": lambda nu, directions, data: GaussianSmoothing(nu, directions, data),
     "zo": lambda nu, directions, data: ZerothOrder(nu, directions, False, data),
     "zo-stein": lambda nu, directions, data: ZerothOrder(nu, directions, True, data),
+    "zo-mean": lambda nu, directions, data: ZerothOrder(nu, directions, False, data, baseline="mean"),
     "central-difference": lambda nu, directions, data: CentralDifference(nu, data),
 }
+
+ALGORITHMS = {"maml": MAML, "reptile": Reptile, "imaml": ImplicitMAML}
+OPTIMIZERS = {"sgd": SGD, "adam": Adam}
 
 
 def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa):
@@ -33,16 +38,44 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
     return problem.with_noise(AdditiveGaussian(sigma_g) if noise == "additive" else RandomPhase(amplitude, kappa))
 
 
-def setting_from(*, point, alpha, steps, S, D, T, hessian, nu, directions, data, **problem) -> Setting:
+def setting_from(
+    *,
+    point,
+    alpha,
+    steps,
+    S,
+    D,
+    T,
+    hessian,
+    nu,
+    directions,
+    data,
+    iterations=None,
+    B=1,
+    beta=None,
+    C_beta=None,
+    B_beta=None,
+    D_beta=None,
+    algorithm="maml",
+    optimizer="sgd",
+    **problem,
+) -> Setting:
     """The setting that `setting_options` describe.
 
     Raises
     ------
     ValueError
-        As `tasks_from`, or if the estimator is unknown.
+        As `tasks_from`, or if the estimator or the algorithm is unknown.
     """
     if hessian not in HESSIANS:
         raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}")
     tasks = tasks_from(**problem)
     estimator = HESSIANS[hessian](nu, directions, data)
-    return Setting(tasks, np.full(tasks.dim, point), InnerLoop(alpha, steps, S=S, D=D, T=T), estimator)
+    inner = InnerLoop(alpha, steps, S=S, D=D, T=T)
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"unknown algorithm {algorithm!r}; known: {', '.join(ALGORITHMS)}")
+    outer = None
+    if iterations is not None:
+        parts = {"method": ALGORITHMS[algorithm](), "optimizer": OPTIMIZERS[optimizer]()}
+        outer = OuterLoop(iterations, B, beta=beta, C_beta=C_beta, B_beta=B_beta, D_beta=D_beta, **parts)
+    return Setting(tasks, np.full(tasks.dim, point), inner, estimator, outer)

@@ -79,6 +79,17 @@ class Kink:
         ]
         return Regularity(L=L, rho=self.rho, sigma=np.sqrt(np.sum(squares) / 2) / len(center))
 
+    @cached_property
+    def infimum(self) -> np.ndarray:
+        """The minimum of each task: coordinate by coordinate, where h' has the value s of the slope.
+
+        With ``s = rho t^2/2`` at ``t <= radius`` it is ``-(2/3) s t``, else at ``t = s/(rho radius) + radius/2``.
+        """
+        s, r = np.abs(self.slope), self.radius
+        near = np.sqrt(2 * s / self.rho)
+        t = np.where(near <= r, near, s / (self.rho * r) + r / 2)
+        return np.broadcast_to(self.loss(self.center + np.sign(self.slope) * t), self.batch_shape)
+
     def gradient_gap(self, other: "Kink") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w, by the argument of sigma."""
         if (self.rho, self.radius) != (other.rho, other.radius):

@@ -12,6 +12,9 @@ from maml_bench.arrays import matvec, select, transposed_matvec
 from maml_bench.problems.finite_sum import FiniteSum
 
 
+NEWTON_STEPS = 12
+
+
 @dataclass(frozen=True, eq=False)
 class LogisticLoss:
     """``l(w) = mean_j log(1 + exp(-y_j x_j.w)) + (ridge/2)||w||^2``; a sample is a batch of points, drawn with
@@ -109,6 +112,19 @@ class LogisticLoss:
         square = ((values**2 / self.points) ** 2).sum(-1)[..., None]
         product = np.matvec(left**2, values**4) / self.points
         return _least_spread(square, np.vecdot(self.X, self.X) ** 2, product) / 16
+
+    @cached_property
+    def infimum(self) -> np.ndarray:
+        """A lower bound of each task: with a ridge the loss is strongly convex, so that no value is lower than
+        ``l(w) - ||grad l(w)||^2 / (2 ridge)``, w after some Newton steps; else 0.
+        """
+        if self.ridge == 0:
+            return np.zeros(self.batch_shape)
+        w = np.zeros((*self.batch_shape, self.dim))
+        for _ in range(NEWTON_STEPS):
+            w = w - np.linalg.solve(self.hess(w), self.grad(w)[..., None])[..., 0]
+        gradient = self.grad(w)
+        return np.maximum(self.loss(w) - np.vecdot(gradient, gradient) / (2 * self.ridge), 0.0)
 
     def gradient_gap(self, other: "LogisticLoss") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w.

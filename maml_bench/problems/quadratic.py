@@ -74,6 +74,15 @@ class Quadratic:
         sigma = np.sqrt(((spread - spread.mean(0)) ** 2).sum(-1).mean()) if shared else np.inf
         return Regularity(L=curvature.max(), rho=0.0, tau=0.0, sigma=sigma)
 
+    @cached_property
+    def infimum(self) -> np.ndarray:
+        """The infimum of each task: ``-b.A^(-1)b/2`` if A is positive definite, else -inf."""
+        values, vectors = np.linalg.eigh(self.A)
+        along = np.matvec(vectors.swapaxes(-1, -2), self.b)
+        definite = values[..., :1] > 1e-12 * np.abs(values).max(-1, keepdims=True)
+        depth = (along**2 / np.where(definite, values, 1.0)).sum(-1) / 2
+        return np.broadcast_to(np.where(definite[..., 0], -depth, -np.inf), self.batch_shape)
+
     def gradient_gap(self, other: "Quadratic") -> np.ndarray:
         """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w,
         for two arrays with the same A.

@@ -78,6 +78,11 @@ class RankOne:
             radius=self.radius,
         )
 
+    @property
+    def infimum(self) -> np.ndarray:
+        """The minimum of each task, 0 at w = x."""
+        return np.zeros(self.batch_shape)
+
     def with_noise(self, noise) -> NoisyTasks:
         return NoisyTasks(self, noise)
 

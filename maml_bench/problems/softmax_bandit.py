@@ -119,6 +119,11 @@ class SoftmaxBandit:
         """
         return float(np.ptp(self.rewards, axis=-1).max() + self.regularity.L)
 
+    @property
+    def infimum(self) -> np.ndarray:
+        """The infimum of each task: minus its largest reward."""
+        return -self.rewards.max(-1)
+
     def __getitem__(self, index) -> "SoftmaxBandit":
         return select(self, index, rewards=1)
 

@@ -9,6 +9,7 @@ from analytic.arguments import common_shape, last_axis, matrices, natural, settl
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.noise import NoisyTasks
+from maml_bench.problems.quadratic import Quadratic
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,11 @@ class Trigonometric:
             tau=(size * length**4).max(),
             sigma=spread + waves,
         )
+
+    @cached_property
+    def infimum(self) -> np.ndarray:
+        """A lower bound of each task: the minimum of its quadratic less ``sum_k |a_k|``; -inf if A is singular."""
+        return Quadratic(self.A, self.b).infimum - np.abs(self.amplitude).sum(-1)
 
     def gradient_gap(self, other: "Trigonometric") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w; cosines that differ may add up."""

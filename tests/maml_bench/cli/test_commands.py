@@ -5,9 +5,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
+from maml_bench import InnerLoop, OuterLoop, Setting, train
+from maml_bench.algorithms import Adam, Reptile
 from maml_bench.cli.commands import main
+from maml_bench.problems import AdditiveGaussian, Trigonometric
 
 
 @dataclass
@@ -39,7 +43,7 @@ def test_it_runs_as_a_process():
     assert "holds" in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["claims"], ["theory"], ["check"], ["study"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["claims"], ["theory"], ["check"], ["train"], ["study"], ["report"]])
 def test_help_fits_80_columns(bench, command):
     done = bench(*command, "--help")
     assert done.returncode == 0
@@ -104,3 +108,65 @@ def test_bad_input_is_one_line_and_code_2(bench, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if "Error" in line]) == 1
+
+
+TRAIN = ("train", "--family", "trigonometric", "--dim", 2, "--tasks", 3, "--iterations", 40, "--replicates", 3)
+
+
+def test_train_prints_the_course_of_the_runs_at_80_columns(bench):
+    done = bench(*TRAIN, "--C-beta", 5, "--B", 2, "--S", 2)
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "3 runs of 40 meta-iterations" in done.stdout
+    # 40 (2 (4 * 2 + 1) + 2) gradients: the estimate of the step size has a sample for each of B tasks
+    assert "samples a run: 800 gradient, 320 hessian-vector" in done.stdout
+    assert done.stderr == ""
+
+
+def test_train_as_json_is_the_run(bench):
+    options = ("--beta", 0.1, "--algorithm", "reptile", "--optimizer", "adam", "--seed", 3, "--json")
+    found = json.loads(bench(*TRAIN, *options).stdout)
+    tasks = Trigonometric.random(2, 3, 0).with_noise(AdditiveGaussian(1.0))
+    outer = OuterLoop(40, 10, beta=0.1, method=Reptile(), optimizer=Adam())
+    run = train(Setting(tasks, np.ones(2), InnerLoop(0.05, 4), outer=outer), 3, 3)
+    assert np.array_equal(found["w"], run.w)
+    assert np.array_equal(found["gradient_norm"], run.gradient_norm)
+    assert found["samples"] == {"gradient": 1600, "hessian_vector": 0, "function": 0}
+
+
+def test_a_run_that_diverges_is_told_by_exit_code_1(bench):
+    done = bench("train", "--iterations", 3000, "--beta", 20, "--replicates", 2)
+    assert done.returncode == 1
+    assert "diverged: 2 of 2 runs" in done.stdout
+
+
+def test_train_goes_on_from_a_checkpoint(bench, tmp_path):
+    path = tmp_path / "run.npz"
+    one, two = (bench(*TRAIN, "--beta", 0.1, "--checkpoint", path).stdout for _ in range(2))
+    assert path.exists()
+    assert one == two
+    done = bench(*TRAIN, "--beta", 0.2, "--checkpoint", path)
+    assert done.returncode == 2
+    assert "another run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train",), "train needs --iterations"),
+        (TRAIN, "beta = None, C_beta = None: exactly one must be given"),
+        ((*TRAIN, "--beta", 0), "beta = 0.0: must be a finite number > 0"),
+        ((*TRAIN, "--beta", 1, "--algorithm", "sgd"), "unknown algorithm 'sgd'; known: maml, reptile, imaml"),
+    ],
+)
+def test_bad_input_of_train_is_named(bench, arguments, message):
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_theorem_is_checked_on_the_command_line(bench):
+    done = bench("check", "thm1", "--iterations", 20, "--tasks", 3, "--family", "trigonometric", "--C-beta", 100)
+    assert "needs D_beta >= 64" in done.stdout
+    assert done.returncode == 4
+    assert "needs an outer loop" in bench("check", "thm1").stdout

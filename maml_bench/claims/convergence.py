@@ -1,0 +1,220 @@
+"""Convergence: Lemmas A and B, Theorems 1 and 2, Corollary 1, their finite-sum forms, and the neighbourhood that
+zeroth-order Hessians reach.
+
+A replicate of a theorem is a whole run. Its value is the mean over the first K iterates of the norm of the exact meta
+gradient, so the draw of zeta is averaged out. The start of the meta objective less its infimum is taken from a proved
+lower bound, `maml_bench.claims.lowest`.
+
+Lemma A speaks of one point, and its proof uses the heterogeneity there: sigma is that of the task gradients at w.
+"""
+
+import math
+
+import numpy as np
+
+from maml_bench.algorithms.outer_loop import gradient_norms, step_sizes
+from maml_bench.algorithms.methods import MAML
+from maml_bench.algorithms.optimizers import SGD
+from maml_bench.claims.claim import Measurement, Sampling, claims_of
+from maml_bench.claims.constants import constants
+from maml_bench.claims.lowest import lowest_objective
+from maml_bench.claims.requirements import (
+    certified_noise,
+    exact_hessian,
+    exact_path_in_ball,
+    first_reason,
+    gaussian_smoothing,
+    single_loss,
+    two_losses,
+)
+from maml_bench.meta_gradient import meta_objective
+from maml_bench.montecarlo.limits import mean
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.setting import Setting, losses
+
+LEAST_FLOATS = 2**15
+"""Floats that a run is taken for at least, so that a block has no more runs than suit the cache."""
+
+
+# --- Lemma A
+
+
+def _target_gradients(setting: Setting) -> np.ndarray:
+    """The gradient of each task's (target) loss at w, (tasks, d)."""
+    return losses(setting)[1].grad(setting.w).reshape(-1, setting.tasks.dim)
+
+
+def mean_gradient_norm(setting: Setting) -> np.ndarray:
+    """||grad l(w)||, one cell."""
+    return np.linalg.norm(_target_gradients(setting).mean(0), keepdims=True)
+
+
+def task_gradient_norm(setting: Setting) -> np.ndarray:
+    """E_i ||grad l_i(w)||, one cell."""
+    return np.linalg.norm(_target_gradients(setting), axis=-1).mean(keepdims=True)
+
+
+def constants_at_w(setting: Setting, names) -> dict[str, object]:
+    """As `constants`, with the heterogeneity at w."""
+    found = constants(setting, [name for name in names if name != "sigma"])
+    if "sigma" in names:
+        gradients = _target_gradients(setting)
+        found["sigma"] = float(np.sqrt(np.mean(np.sum((gradients - gradients.mean(0)) ** 2, axis=-1))))
+    return found
+
+
+def _lemma(words, losses_needed, value) -> Measurement:
+    return Measurement(
+        words=words,
+        requires=first_reason(losses_needed, exact_path_in_ball),
+        exact=value,
+        constants=constants_at_w,
+    )
+
+
+# --- Lemma B
+
+
+def estimated_step_size(setting: Setting) -> str:
+    """Requirement of statements about the step size 1/(C_beta L^_w)."""
+    if setting.outer is None:
+        return "an outer loop: Setting(..., outer=OuterLoop(iterations, B, C_beta=...))"
+    return "" if setting.outer.C_beta is not None else "the step size 1/(C_beta L^_w), OuterLoop(..., C_beta=...)"
+
+
+def outer_constants(setting: Setting, names) -> dict[str, object]:
+    """As `constants`, with those of the outer loop, and what is known of constants that a bound can do without."""
+    outer = setting.outer
+    own = {"B": outer.B, "K": outer.iterations, "C_beta": outer.C_beta, "B_beta": outer.B_beta, "D_beta": outer.D_beta}
+    found = constants(setting, [name for name in names if name not in own and name != "gap"])
+    found |= {name: value for name, value in own.items() if value is not None}
+    if math.isfinite(setting.tasks.regularity.tau):
+        found["tau"] = setting.tasks.regularity.tau
+    if "gap" in names:
+        found["gap"] = gap(setting)
+    return found
+
+
+def sizes(power: int):
+    """Replicates of beta^power at w."""
+
+    def of(setting: Setting) -> Draw:
+        return lambda rng, replicates: step_sizes(setting, rng, replicates)[:, None] ** power
+
+    return of
+
+
+def _fixed_size(power: int):
+    """beta^power where the estimate is not random: Hessians that do not vary, or one task without noise."""
+
+    def exact(setting: Setting) -> np.ndarray | None:
+        regularity = setting.tasks.regularity
+        alone = math.prod(setting.tasks.batch_shape) == 1 and regularity.sigma_g == 0
+        if regularity.rho > 0 and not alone:
+            return None
+        return step_sizes(setting, np.random.default_rng(0), 1) ** power
+
+    return exact
+
+
+def _step_size(power: int) -> Measurement:
+    return Measurement(
+        words="E beta" if power == 1 else f"E beta^{power}",
+        requires=first_reason(single_loss, estimated_step_size, exact_path_in_ball),
+        exact=_fixed_size(power),
+        sampled=Sampling(sizes(power), mean, lambda setting: setting.outer.B_beta * setting.tasks.dim),
+        constants=outer_constants,
+    )
+
+
+# --- The theorems
+
+
+def gap(setting: Setting) -> float:
+    """The meta objective at w less a proved lower bound of its infimum."""
+    support, target = losses(setting)
+    start = meta_objective(support, setting.w, setting.inner.alpha, setting.inner.steps, target).mean()
+    return max(float(start - lowest_objective(setting)), 0.0)
+
+
+def plain_algorithm(setting: Setting) -> str:
+    """Requirement of the theorems: the step of eq. 7 along the mean of eq. 8."""
+    outer = setting.outer
+    if not isinstance(outer.method, MAML | None):
+        return f"the meta gradient of eq. 8, method=None, not {outer.method!r}"
+    return (
+        "" if isinstance(outer.optimizer, SGD | None) else f"plain meta steps, optimizer=None, not {outer.optimizer!r}"
+    )
+
+
+def unconfined(setting: Setting) -> str:
+    """Requirement of the theorems: nothing keeps a run inside a ball."""
+    radius = setting.tasks.regularity.radius
+    words = "constants that hold everywhere, since no run is known to stay in a ball; these hold on a ball of radius"
+    return "" if radius == math.inf else f"{words} {radius:g}"
+
+
+def bounded_below(setting: Setting) -> str:
+    """Requirement of the theorems: Assumption 1, with a lower bound that is proved."""
+    if lowest_objective(setting) > -math.inf:
+        return ""
+    return "a proved lower bound of the meta objective: these losses have none, or their family states no infimum"
+
+
+def schedule(setting: Setting) -> str:
+    """Requirement of Corollary 1."""
+    inner, L = setting.inner, setting.tasks.regularity.L
+    if setting.outer.C_beta != 100:
+        return f"C_beta = 100, not {setting.outer.C_beta:g}"
+    wanted = 1 / (8 * inner.steps * L) if L > 0 else math.inf
+    if math.isclose(inner.alpha, wanted, rel_tol=1e-9):
+        return ""
+    return f"alpha = 1/(8 N L) = {wanted:.10g}, not {inner.alpha:.10g}"
+
+
+def means_of_runs(setting: Setting) -> Draw:
+    """Replicates of the mean over a run's first K iterates of ||grad calL(w_k)||."""
+    return lambda rng, replicates: gradient_norms(setting, rng, replicates).mean(0)[:, None]
+
+
+def run_floats(setting: Setting) -> int:
+    """Floats that one run takes."""
+    inner, Q = setting.inner, getattr(setting.hessian, "directions", 1)
+    tasks = setting.outer.B * setting.tasks.dim * max(inner.S, inner.D, inner.T, Q)
+    return max(tasks, setting.outer.iterations, LEAST_FLOATS)
+
+
+def rounding(setting: Setting) -> float:
+    """What rounding can add to ||grad calL||: some units in the last place of the gradients that it is a mean of."""
+    gradients = np.linalg.norm(_target_gradients(setting), axis=-1).max()
+    return 64 * np.finfo(float).eps * (setting.inner.steps + 1) * float(gradients + setting.tasks.regularity.L)
+
+
+def convergence(*requirements) -> Measurement:
+    """E ||grad calL(w_zeta)|| for algorithms that satisfy the requirements."""
+    return Measurement(
+        words="E ||grad calL(w_zeta)||, zeta averaged out",
+        requires=first_reason(*requirements),
+        sampled=Sampling(means_of_runs, mean, run_floats),
+        resolution=rounding,
+        constants=outer_constants,
+    )
+
+
+def _theorem(losses_needed, *requirements) -> Measurement:
+    return convergence(losses_needed, estimated_step_size, plain_algorithm, *requirements, unconfined, bounded_below)
+
+
+MEASUREMENTS = {
+    "lemma-a": _lemma("||grad l(w)||", single_loss, mean_gradient_norm),
+    "lemma-a-tasks": _lemma("E_i ||grad l_i(w)||", single_loss, task_gradient_norm),
+    "finite-lemma-a": _lemma("||grad l_T(w)||", two_losses, mean_gradient_norm),
+    "lemma-b-first": _step_size(1),
+    "lemma-b-second": _step_size(2),
+    "thm1": _theorem(single_loss, exact_hessian),
+    "cor1": _theorem(single_loss, exact_hessian, schedule),
+    "thm2": _theorem(single_loss, gaussian_smoothing, certified_noise),
+    "finite-thm1": _theorem(two_losses, exact_hessian),
+}
+
+CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))
