@@ -12,7 +12,8 @@ from analytic.regularity import Regularity
 
 if TYPE_CHECKING:
     from analytic.convergence import Convergence, corollary1, theorem1, theorem2
-    from analytic.finite_sum import finite_theorem1
+    from analytic.direct import Direct
+    from analytic.finite_sum import finite_theorem1, finite_theorem2
 
 _SECTIONS = (
     "lemma_a",
@@ -31,6 +32,8 @@ _HOMES = {
     "theorem1": "convergence",
     "theorem2": "convergence",
     "finite_theorem1": "finite_sum",
+    "finite_theorem2": "finite_sum",
+    "Direct": "direct",
 }
 """The section of each name that loads when used."""
 
@@ -40,12 +43,14 @@ __all__ = [
     "Condition",
     "Convergence",
     "Definition",
+    "Direct",
     "HypothesisError",
     "Regularity",
     "Statement",
     "bound",
     "corollary1",
     "finite_theorem1",
+    "finite_theorem2",
     "statement",
     "theorem1",
     "theorem2",

@@ -1,8 +1,8 @@
 """A bound is a formula with its hypotheses; a statement is what is bounded, with the forms of its bound."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 import sympy as sp
@@ -49,6 +49,11 @@ class Condition:
     optional: bool = False
 
 
+def optional(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The conditions, checked only where all their constants are given."""
+    return tuple(replace(condition, optional=True) for condition in conditions)
+
+
 @dataclass(frozen=True)
 class Bound:
     """One form of a right-hand side.
@@ -65,6 +70,12 @@ class Bound:
         Hypotheses beyond Assumptions 1-3.
     proof : str
         Where this form is proved.
+    others : tuple of Bound
+        Bounds of the same quantity that need more constants or other hypotheses. Where their constants are given and
+        finite and their hypotheses hold they count too, and the smallest value is the bound's.
+    stepwise : bool
+        Evaluate abbreviation by abbreviation, each once, in place of one unfolded formula: much faster for formulas
+        that use long abbreviations several times. The two ways differ in the last digit.
     """
 
     statement: str
@@ -73,9 +84,11 @@ class Bound:
     where: tuple[Definition, ...] = ()
     conditions: tuple[Condition, ...] = ()
     proof: str = ""
+    others: tuple["Bound", ...] = ()
+    stepwise: bool = False
 
     def _unfold(self, expression):
-        for definition in reversed(self.where):
+        for definition in reversed(self.abbreviations):
             expression = definition.unfold(expression)
         return expression
 
@@ -97,10 +110,40 @@ class Bound:
         return _names(free)
 
     @cached_property
+    def optional(self) -> tuple[str, ...]:
+        """Names of the constants that need not be given, but change the value or the hypotheses if they are."""
+        names = {name for other in self.others for name in (*other.arguments, *other.optional)}
+        free = set().union(*(self._unfold(c.relation).free_symbols for c in self.conditions if c.optional))
+        return tuple(n for n in CONSTANTS if n in names | set(_names(free)) and n not in self.arguments)
+
+    @cached_property
     def _numeric(self):
-        """The formula, then the two sides of every condition, each compiled with the names it needs."""
-        sides = [self._unfold(condition.relation).args for condition in self.conditions]
-        return _compiled(self.expression), [(_compiled(left), _compiled(right)) for left, right in sides]
+        """The formula, then the two sides of every condition, as programs."""
+        sides = [condition.relation.args for condition in self.conditions]
+        program = self._stepwise if self.stepwise else self._at_once
+        return program(self.formula), [(program(left), program(right)) for left, right in sides]
+
+    def _at_once(self, expression):
+        """A program of one step: the unfolded expression."""
+        takes, function = _compiled(self._unfold(expression))
+        return _names(takes), ((None, takes, function),)
+
+    def _stepwise(self, expression):
+        """A step for every abbreviation in use, the expression itself last; quantities of step j are unfolded."""
+        of_steps = tuple(definition for definition in self.where if not isinstance(definition.head, sp.Symbol))
+        program, free = [], set()
+
+        def add(head, value):
+            takes, function = _compiled(value, of_steps if _functions(value) else ())
+            program.append((head, takes, function))
+            free.update(takes)
+
+        add(None, expression)
+        for definition in reversed(self.where):
+            if definition.head in free:
+                free.remove(definition.head)
+                add(definition.head, definition.value)
+        return _names(free), tuple(reversed(program))
 
     def __call__(self, **constants) -> float | np.ndarray:
         """The bound at the given constants (numbers or arrays, which broadcast).
@@ -126,6 +169,23 @@ class Bound:
         if missing:
             needs = "; ".join(f"{name} ({CONSTANTS[name].words})" for name in missing)
             raise ValueError(f"{self.statement} ({self.form}) needs {needs}")
+        result, broken, explain = self.judged(values)
+        for other in self.others:
+            if other.known(values):
+                more, also, _ = other.judged(values)
+                result, broken = np.fmin(result, more), broken & also
+        if broken.any():
+            raise HypothesisError(explain(broken))
+        if np.isnan(result).any():
+            raise OverflowError(f"{self.statement} ({self.form}) leaves the range of floating-point numbers")
+        return float(result) if result.ndim == 0 else result
+
+    def known(self, values: Mapping[str, np.ndarray]) -> bool:
+        """Whether all the constants that the bound needs are given, and finite."""
+        return all(name in values and np.isfinite(values[name]).all() for name in self.arguments)
+
+    def judged(self, values: Mapping[str, np.ndarray]):
+        """At checked constants, `others` apart: the value, NaN where a hypothesis is violated; where; what to say."""
         formula, sides = self._numeric
         known = [
             (condition, left, right)
@@ -138,32 +198,49 @@ class Bound:
             if np.isinf(array).any():
                 words = f"{name} ({CONSTANTS[name].words})"
                 raise HypothesisError(f"{self.statement} ({self.form}) needs a finite {words}; none is known here")
-        for condition, left, right in known:
-            lower, upper = _evaluate([left, right], values)
-            broken = ~np.asarray(_COMPARE[type(condition.relation)](lower, upper))
-            if broken.any():
-                at = np.unravel_index(np.argmax(broken), broken.shape)
-                given = {n: float(a[at]) for n, a in zip(values, np.broadcast_arrays(*values.values()), strict=True)}
-                numbers = ", ".join(f"{n} = {v:g}" for n, v in given.items() if n in (*left[0], *right[0]))
-                raise HypothesisError(
-                    f"{self.statement} ({self.form}) needs {condition.words}; at {numbers} "
-                    f"the left side is {lower[at]:g}, the right side {upper[at]:g}"
-                )
+        compared = [(condition, left, right, *_evaluate([left, right], values)) for condition, left, right in known]
+        failures = [~np.asarray(_COMPARE[type(c.relation)](lower, upper)) for c, _, _, lower, upper in compared]
+
+        def explain(where):
+            for (condition, left, right, lower, upper), failed in zip(compared, failures, strict=True):
+                lower, upper, failed = np.broadcast_arrays(lower, upper, failed & where)[:3]
+                if failed.any():
+                    at = np.unravel_index(np.argmax(failed), failed.shape)
+                    named = [name for name in values if name in (*left[0], *right[0])]
+                    numbers = ", ".join(f"{n} = {np.broadcast_to(values[n], failed.shape)[at]:g}" for n in named)
+                    return (
+                        f"{self.statement} ({self.form}) needs {condition.words}; at {numbers} "
+                        f"the left side is {lower[at]:g}, the right side {upper[at]:g}"
+                    )
+
         (result,) = _evaluate([formula], values)
-        if np.isnan(result).any():
-            raise OverflowError(f"{self.statement} ({self.form}) leaves the range of floating-point numbers")
-        return float(result) if result.ndim == 0 else result
+        broken = np.zeros(result.shape, dtype=bool)
+        for failed in failures:
+            broken = broken | failed
+        return np.where(broken, np.nan, result), broken, explain
+
+    @cached_property
+    def abbreviations(self) -> tuple[Definition, ...]:
+        """Those of ``where`` that the formula and the conditions use, directly or through others."""
+        kept, free = [], set()
+        for part in (self.formula, *(condition.relation for condition in self.conditions)):
+            free |= part.free_symbols | _functions(part)
+        for definition in reversed(self.where):
+            if definition.name in free:
+                kept.append(definition)
+                free |= definition.value.free_symbols | _functions(definition.value)
+        return tuple(reversed(kept))
 
     def latex(self) -> str:
         """The formula in LaTeX, followed by its abbreviations."""
         printer = FormulaPrinter()
         parts = [printer.doprint(self.formula)]
-        parts += [f"{printer.doprint(d.head)} = {printer.doprint(d.value)}" for d in self.where]
+        parts += [f"{printer.doprint(d.head)} = {printer.doprint(d.value)}" for d in self.abbreviations]
         return r",\quad ".join(parts)
 
     def text(self) -> str:
         """The formula in plain text, one abbreviation a line."""
-        lines = [str(self.formula)] + [f"  with {d.head} = {d.value}" for d in self.where]
+        lines = [str(self.formula)] + [f"  with {d.head} = {d.value}" for d in self.abbreviations]
         return "\n".join(lines)
 
 
@@ -175,25 +252,37 @@ def _names(symbols) -> tuple[str, ...]:
     return tuple(name for name, constant in CONSTANTS.items() if constant.symbol in symbols)
 
 
-def _compiled(expression: sp.Expr):
-    names = _names(expression.free_symbols)
+@cache
+def _compiled(expression: sp.Expr, of_steps: tuple[Definition, ...] = ()):
+    """The symbols that an expression takes, and a function of their values; quantities of step j are unfolded first."""
+    for definition in reversed(of_steps):
+        expression = definition.unfold(expression)
+    takes = tuple(sorted(expression.free_symbols, key=str))
     printer = NumericPrinter({"fully_qualified_modules": True, "allow_unknown_functions": True})
-    symbols = [CONSTANTS[name].symbol for name in names]
-    return names, sp.lambdify(symbols, expression, modules=[NUMERIC_FUNCTIONS, "scipy", "numpy"], printer=printer)
+    return takes, sp.lambdify(takes, expression, modules=[NUMERIC_FUNCTIONS, "scipy", "numpy"], printer=printer)
 
 
-def _evaluate(compiled, constants: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Compiled expressions at broadcast constants; sums run over one value of N at a time."""
+def _evaluate(programs, constants: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Programs at broadcast constants; sums run over one value of N at a time.
+
+    A program is the names of the constants it needs, and steps: a head, the symbols that it takes, a function of them;
+    the last step has the head None and is the result.
+    """
     arrays = dict(zip(constants, np.broadcast_arrays(*constants.values()), strict=True)) if constants else {}
     shape = next(iter(arrays.values())).shape if arrays else ()
-    results = [np.empty(shape) for _ in compiled]
+    results = [np.empty(shape) for _ in programs]
     steps = arrays.get("steps", np.ones(shape))
     for count in np.unique(steps):
         cells = steps == count
-        values = {name: int(count) if name == "steps" else array[cells] for name, array in arrays.items()}
-        for (names, function), result in zip(compiled, results, strict=True):
+        given = {
+            CONSTANTS[name].symbol: int(count) if name == "steps" else array[cells] for name, array in arrays.items()
+        }
+        for (_, program), result in zip(programs, results, strict=True):
+            values = dict(given)
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                result[cells] = function(*(values[name] for name in names))
+                for head, takes, function in program:
+                    values[head] = function(*(values[symbol] for symbol in takes))
+            result[cells] = values[None]
     return results
 
 

@@ -75,12 +75,11 @@ constant above is bounded in N. The number of meta-iterations that brings the bo
 is :math:`O(\epsilon^{-2})` once S, B and T are of the order of :math:`\epsilon^{-2}`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sympy as sp
 
 from analytic.abbreviations import (
-    C_L,
     CURVATURE,
     EXCESS,
     GRADIENT_DRIFT,
@@ -96,123 +95,33 @@ from analytic.abbreviations import (
     c,
     kappa,
     q,
-    rho,
     s,
     sigma,
     sigma_g,
 )
-from analytic.bound import Bound, Condition, Definition, Statement
-from analytic.functions import Least, NormMoment, Quotient
-from analytic.gaussian_smoothing import NOISE, REFINED_VECTOR, VECTOR
+from analytic.bound import Bound, Condition, Definition, Statement, optional
+from analytic.direct import Direct, estimated, variants
+from analytic.factors import SAMPLED, A, Factor, smoothed, zeroth_order
+from analytic.functions import Least, Quotient
 from analytic.meta_gradient import (
-    FACTOR,
     HESSIAN_ERRORS,
     PAPER_BIAS,
     PAPER_SQUARE,
     PATH_ERRORS,
-    A,
     bias_pieces,
     smooth_bias_pieces,
 )
-from analytic.smoothness import BATCH_CONDITIONS, FLOOR
+from analytic.rate import Convergence, Rate, evaluate, theta_0
+from analytic.smoothness import BATCH_CONDITIONS, FLOOR, PAPER_MOMENTS, SHARP_MOMENTS
 from analytic.vocabulary import symbols
 
-B, T, K, C_beta, gap, epsilon = symbols("B T K C_beta gap epsilon")
-d, nu, tau = symbols("dim nu tau")
-C_1, C_2, M_1, M_2, M_3, r, R, P, V, h_nu = sp.symbols("C_1 C_2 M_1 M_2 M_3 r R P V h_nu", nonnegative=True)
-theta_0 = sp.Symbol("theta_0", real=True)
-
-PAPER_MOMENTS = (sp.Rational(4, 5), sp.Integer(2), sp.Integer(4))
-"""Lemma B as stated: C_beta L_w E beta lies between the first two, C_beta^2 L_w^2 E beta^2 is at most the third."""
-
-SHARP_MOMENTS = (sp.Rational(8, 9), sp.Rational(32, 25), sp.Rational(211, 100))
-"""The same from the proof in `analytic.smoothness`, under the same batch sizes."""
+B, T, C_beta = symbols("B T C_beta")
+C_1, C_2, M_1, M_2, M_3 = sp.symbols("C_1 C_2 M_1 M_2 M_3", nonnegative=True)
 
 _STEP = (GROWTH, EXCESS)
 _PATH = (PATH_ERROR, PATH_DRIFT, HESSIAN_ERROR, GRADIENT_DRIFT)
-_SMOOTHED_FACTOR = Definition(A, q**2 + alpha**2 * V)
 _HERE = "docstring of analytic.convergence"
 _PAPER = "arXiv 2002.07836, Appendix; reconstructed"
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """A convergence theorem at given constants: its intermediate quantities and the final bound ``value``."""
-
-    chi: float
-    xi: float
-    phi: float
-    theta: float
-    R: float
-    value: float
-
-
-@dataclass(frozen=True)
-class Rate:
-    """The formulas of one form of a convergence theorem, from which everything else is derived.
-
-    ``xi`` and ``phi`` are multiplied by L, ``start`` is chi less ``spread``, multiplied by C_L/L, and ``scale`` is
-    theta C_L/theta_0: in these units all limits are finite.
-    """
-
-    start: sp.Expr
-    spread: sp.Expr
-    xi: sp.Expr
-    phi: sp.Expr
-    scale: sp.Expr
-    where: tuple[Definition, ...]
-    conditions: tuple[Condition, ...]
-
-    def formulas(self) -> dict[str, sp.Expr]:
-        """The fields of `Convergence`; ``P`` is chi R."""
-        return {
-            "chi": self.start / Quotient(C_L, L) + self.spread,
-            "xi": Quotient(self.xi, L),
-            "phi": Quotient(self.phi, L),
-            "theta": Quotient(self.scale * theta_0, C_L),
-            "R": R,
-            "value": R / 2 + sp.sqrt(R**2 / 4 + P),
-        }
-
-    def bounds(self, statement: str, form: str, proof: str) -> dict[str, Bound]:
-        """One bound for each field; only ``value`` carries the hypotheses."""
-        slope = Quotient(C_L, L)
-        where = (
-            *self.where,
-            Definition(r, (L * gap / K + self.xi / S + self.phi / B) / (self.scale * theta_0)),
-            Definition(R, slope * r),
-            Definition(P, (self.start + slope * self.spread) * r),
-        )
-        conditions = {"value": self.conditions}
-        return {
-            field: _trimmed(Bound(statement, form, formula, where, conditions.get(field, ()), proof))
-            for field, formula in self.formulas().items()
-        }
-
-    def iterations(self, statement: str, form: str, proof: str) -> Bound:
-        """Meta-iterations after which the bound is at most ``epsilon``."""
-        weight = self.start + Quotient(C_L, L) * (self.spread + epsilon)
-        progress, floor = self.scale * theta_0 * epsilon**2 / weight, self.xi / S + self.phi / B
-        reachable = Condition("epsilon above what bias and variance leave (larger S, T, B)", progress > floor)
-        conditions = (*self.conditions, reachable)
-        return _trimmed(Bound(statement, form, L * gap / (progress - floor), self.where, conditions, proof))
-
-
-def _trimmed(bound: Bound) -> Bound:
-    """The bound without the abbreviations it does not use."""
-    used = [bound.formula, *(condition.relation for condition in bound.conditions)]
-    kept = []
-    for definition in reversed(bound.where):
-        head = definition.head
-        if any(e.has(head if isinstance(head, sp.Symbol) else head.func) for e in used):
-            kept.append(definition)
-            used.append(definition.value)
-    return replace(bound, where=tuple(reversed(kept)))
-
-
-def optional(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """The conditions, checked only where all their constants are given."""
-    return tuple(replace(condition, optional=True) for condition in conditions)
 
 
 def _rate(bias, square, where, moments=PAPER_MOMENTS, spread=sigma, floor=sp.S.One) -> Rate:
@@ -264,11 +173,11 @@ def _pieces(form):
     return Least(plain, by_mean), factor
 
 
-def _rates(factor, added_bias, extra) -> dict[str, Rate]:
-    """All forms, for one kind of Hessian: its mean-square factor A and what it adds to the bias."""
+def _rates(factors: dict[str, Factor]) -> dict[str, Rate]:
+    """All forms, for one kind of Hessian."""
     rates = {}
-    for form in ("paper", "sharp", "smooth", "refined"):
-        more_free, more_factor = added_bias
+    for form, factor in factors.items():
+        more_free, more_factor = factor.excess * L * s(N), factor.excess * q**N
         if form == "paper":
             C1, C2 = PAPER_BIAS
         else:
@@ -276,7 +185,7 @@ def _rates(factor, added_bias, extra) -> dict[str, Rate]:
             C1, C2 = sp.sqrt(S) * free, sp.sqrt(S) * slope / (1 - c)
         bias = C1 + sp.sqrt(S) * more_free, C2 + sp.sqrt(S) * more_factor / (1 - c)
         square = {"paper": PAPER_SQUARE, "refined": _refined_square()}.get(form, _sharp_square())
-        where = (*_STEP, CURVATURE, FLOOR, *extra[form], factor, *_PATH)
+        where = (*_STEP, CURVATURE, FLOOR, *factor.where, *_PATH)
         if form == "refined":
             spread = sigma * sp.sqrt((1 - c) / (1 + c))
             rates[form] = _rate(bias, square, where, SHARP_MOMENTS, spread, floor=q ** (2 * N))
@@ -285,23 +194,11 @@ def _rates(factor, added_bias, extra) -> dict[str, Rate]:
     return rates
 
 
-def _smoothing(form) -> tuple[Definition, ...]:
-    """V and h_nu of the Gaussian-smoothing estimator."""
-    radius = {
-        "paper": rho * nu * sp.sqrt(d),
-        "sharp": rho * nu * NormMoment(1, d),
-        "smooth": Least(rho * nu * NormMoment(1, d), tau * nu**2 * d / 2),
-        "refined": Least(2 * L, rho * nu * NormMoment(1, d)),
-    }
-    return Definition(V, (REFINED_VECTOR if form == "refined" else VECTOR) + NOISE), Definition(h_nu, radius[form])
-
-
 _FORMS = ("paper", "sharp", "smooth", "refined")
-_REPLACED = N * alpha * h_nu * q ** (N - 1)
 
 RATES = {
-    "thm1": _rates(FACTOR, (0, 0), {form: () for form in _FORMS}),
-    "thm2": _rates(_SMOOTHED_FACTOR, (_REPLACED * L * s(N), _REPLACED * q**N), {f: _smoothing(f) for f in _FORMS}),
+    "thm1": _rates(dict.fromkeys(_FORMS, SAMPLED)),
+    "thm2": _rates({form: smoothed(form) for form in _FORMS}),
 }
 _SCHEDULE = (Definition(alpha, 1 / (8 * N * L)), Definition(C_beta, sp.Integer(100)))
 _POSITIVE = Condition("L > 0", sp.StrictGreaterThan(L, 0, evaluate=False))
@@ -310,6 +207,17 @@ RATES["cor1"] = {
     for form, rate in RATES["thm1"].items()
 }
 
+DIRECT = {
+    "thm1": variants("thm1", estimated(SAMPLED, SAMPLED)),
+    "thm2": variants("thm2", estimated(smoothed("refined"), smoothed("refined smooth"))),
+    "zo-neighbourhood": variants(
+        "zo-neighbourhood", estimated(zeroth_order("refined"), zeroth_order("refined smooth"))
+    ),
+}
+"""Form ``direct`` of the theorems, and of what holds with the zeroth-order estimator."""
+
+DIRECT["cor1"] = DIRECT["thm1"].at("cor1", _SCHEDULE, _POSITIVE)
+
 FIELDS = {
     name: {form: rate.bounds(name, form, _PAPER if form == "paper" else _HERE) for form, rate in forms.items()}
     for name, forms in RATES.items()
@@ -317,49 +225,58 @@ FIELDS = {
 """Every quantity of the theorems as a bound: ``FIELDS["thm1"]["sharp"]["theta"]``."""
 
 
-def evaluate(fields: dict[str, dict[str, Bound]], form: str, constants) -> Convergence:
-    """All fields of one form at given constants, hypotheses checked."""
-    if form not in fields:
-        raise ValueError(f"unknown form {form!r}; known: {', '.join(fields)}")
-    value = fields[form]["value"](**constants)
-    rest = {name: bound(**constants) for name, bound in fields[form].items() if name != "value"}
-    return Convergence(**rest, value=value)
+def _theorem(name: str, form: str, constants) -> Convergence | Direct:
+    if form == "direct":
+        return DIRECT[name].evaluate(constants)
+    if form not in _FORMS:
+        raise ValueError(f"unknown form {form!r}; known: {', '.join((*_FORMS, 'direct'))}")
+    return evaluate(FIELDS[name][form], constants)
 
 
-def theorem1(form: str = "sharp", **constants) -> Convergence:
+def theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
     """Theorem 1 (multi-step MAML with sampled Hessians) at numbers or arrays.
 
     Parameters
     ----------
-    form : {"paper", "sharp", "smooth", "refined"}
+    form : {"paper", "sharp", "smooth", "refined", "direct"}
     **constants
-        ``alpha, steps, L, rho, sigma, sigma_g, sigma_H, S, D, T, B, C_beta, K, gap``, for smooth also ``tau``;
-        ``B_beta`` and ``D_beta`` if Lemma B's batch sizes are to be checked.
+        ``alpha, steps, L, rho, sigma, sigma_g, sigma_H, S, D, T, B, C_beta, K, gap``, for smooth also ``tau``, which
+        direct takes too; ``B_beta`` and ``D_beta`` if Lemma B's batch sizes are to be checked, or for direct used.
+
+    Returns
+    -------
+    Convergence or Direct
 
     Raises
     ------
     HypothesisError
-        If ``q^(2N) >= 2``, ``theta <= 0`` or Lemma B's batch sizes are too small.
+        If ``q^(2N) >= 2`` (direct: ``2N arcsin(alpha L) >= pi/2``), ``theta <= 0`` or Lemma B's batch sizes are too
+        small (not for direct).
     """
-    return evaluate(FIELDS["thm1"], form, constants)
+    return _theorem("thm1", form, constants)
 
 
-def theorem2(form: str = "sharp", **constants) -> Convergence:
+def theorem2(form: str = "sharp", **constants) -> Convergence | Direct:
     """Theorem 2 (Gaussian-smoothing Hessians): as `theorem1` with ``dim, directions, nu`` and without ``sigma_H``."""
-    return evaluate(FIELDS["thm2"], form, constants)
+    return _theorem("thm2", form, constants)
 
 
-def corollary1(form: str = "sharp", **constants) -> Convergence:
+def corollary1(form: str = "sharp", **constants) -> Convergence | Direct:
     """Theorem 1 at ``alpha = 1/(8 N L)`` and ``C_beta = 100``, which need not be given."""
-    return evaluate(FIELDS["cor1"], form, constants)
+    return _theorem("cor1", form, constants)
 
 
 _NORM = "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates"
 _NORM_LATEX = r"E\|\nabla\mathcal{L}(w_\zeta)\|"
 
+
+def _forms(name: str) -> dict[str, Bound]:
+    return {form: fields["value"] for form, fields in FIELDS[name].items()} | {"direct": DIRECT[name].bound}
+
+
 STATEMENTS = (
     *(
-        Statement(name, title, _NORM, _NORM_LATEX, source, {form: FIELDS[name][form]["value"] for form in _FORMS})
+        Statement(name, title, _NORM, _NORM_LATEX, source, _forms(name))
         for name, title, source in (
             ("thm1", "Convergence of multi-step MAML", "Theorem 1"),
             ("thm2", "Convergence of MAML with Gaussian-smoothing Hessians", "Theorem 2"),
@@ -375,7 +292,17 @@ STATEMENTS = (
         {
             form: rate.iterations("cor1-iterations", form, _PAPER if form == "paper" else _HERE)
             for form, rate in RATES["cor1"].items()
-        },
+        }
+        | {"direct": DIRECT["cor1"].iterations},
         remarks="Bounded in the number of inner steps N.",
+    ),
+    Statement(
+        "zo-neighbourhood",
+        "Neighbourhood that MAML with zeroth-order Hessians reaches",
+        _NORM,
+        _NORM_LATEX,
+        "new; what Theorem 2 becomes with the estimator of eq. 17",
+        {"direct": DIRECT["zo-neighbourhood"].bound},
+        remarks="Does not tend to 0 with S, T, B, K and 1/Q: the mean of the estimator is off by tr(Hess l)/2 I.",
     ),
 )

@@ -57,7 +57,24 @@ As :math:`q^{2N} < 2` both are below the paper's :math:`4q^{4N}/(1-c)^2` and
 :math:`4q^{8N}(\sigma+b)^2/(1-c)^2 + 2q^{4N}(\sigma^2+\tilde b)`. ``refined``: also :math:`\Lambda = q^{2N}L`,
 :math:`b_3 = 2.09` and :math:`\sigma' = \sigma\sqrt{(1-c)/(1+c)}`.
 
-Gaussian smoothing with the same data at both points has no noise term: :math:`V = L^2(d+2)/Q`, or its refined form.
+Form ``direct``
+---------------
+The theorem of `analytic.direct` with the floor :math:`a = q^{2N}L + C_bb` and the shift p. Without bias and for the sum
+over tasks with the same t as above, but :math:`\gamma^2 \le \gamma_1^2(G+p)^2 + \sigma^2/(1-\sin\omega)`,
+
+.. math:: M_3 = A^Nq^{4N}\gamma_1^2,\qquad
+          M_0 = A^N\big[q^{3N}\big(\gamma_1^2q^{3N}(q^N-1)b^2 + \tfrac{\sigma^2}{1-\sin\omega}\big) +
+          q^N(q^N-1)\tilde b\big],
+
+:math:`A = q^2`, and :math:`b_1 = 1`; :math:`(b_2, b_3) = (1.28, 2.09)`, or :math:`(1+\hat v, 1+3\hat v)` with
+:math:`\hat v = (C_L\sigma/a)^2/B'` for any :math:`B'`.
+
+Gaussian smoothing (``finite-thm2``)
+------------------------------------
+The same data at both points leave no noise term: :math:`V = L^2(d+2)/Q`, or its refined form. Directions are fresh at
+every step, and the path is not random, so the mean of the product is the product of the means. With A and the excess x
+of `analytic.factors` the second moment is at most :math:`A^N(q^N\gamma + (q^N-1)\tilde b^{1/2})^2` and the bias
+:math:`x\|\nabla l_{T_i}(\tilde w_N)\|`, over tasks at most :math:`x(q^NE g_i + (q^N-1)b)`.
 """
 
 import sympy as sp
@@ -82,16 +99,17 @@ from analytic.abbreviations import (
     rho,
     sigma,
 )
-from analytic.bound import Condition, Definition, Statement, statement
-from analytic.convergence import PAPER_MOMENTS, Convergence, Rate, evaluate, optional
-from analytic.functions import Geometric, Quotient
+from analytic.bound import Condition, Definition, Statement, optional, statement
+from analytic.direct import TASK_SQUARE, Direct, Ingredients, Moments, gamma_1, variants
+from analytic.factors import A, Factor, smoothed
+from analytic.functions import Geometric, Least, Quotient
 from analytic.gaussian_smoothing import REFINED_VECTOR, VECTOR
-from analytic.smoothness import BATCH_CONDITIONS, FLOOR
+from analytic.rate import Convergence, Rate, evaluate, theta_0
+from analytic.smoothness import BATCH_CONDITIONS, FLOOR, PAPER_MOMENTS, SHARP_MOMENTS, a, v_hat
 from analytic.vocabulary import symbols
 
-B, C_beta, b, b_2, g_1, g_2 = symbols("B C_beta b b_tilde task_grad_norm task_grad_rms")
+B, B_beta, C_beta, b, b_2, g_1, g_2 = symbols("B B_beta C_beta b b_tilde task_grad_norm task_grad_rms")
 C_b, p, a_1, a_2 = sp.symbols("C_b p a_1 a_2", nonnegative=True)
-theta_0 = sp.Symbol("theta_0", real=True)
 
 SUPPORT_CURVATURE = Definition(C_b, rho * L * alpha**2 * q ** (N - 1) * Geometric(q, N) ** 2)
 """C_b: how fast the smoothness grows with the support-target distance; (rho/L) q^(N-1) (q^N - 1)^2."""
@@ -164,22 +182,88 @@ RATES = {
 FIELDS = {form: rate.bounds("finite-thm1", form, _PAPER if form == "paper" else _HERE) for form, rate in RATES.items()}
 
 
-def finite_theorem1(form: str = "sharp", **constants) -> Convergence:
-    """Theorem 1 in the finite-sum case, at numbers or arrays.
+EXACT = Factor((Definition(A, q**2),))
+"""Full gradients and Hessians of the support loss."""
+
+_variance = Definition(v_hat, Quotient(C_L, a) ** 2 * sigma**2 / B_beta)
+_any, _large = (1 + v_hat, 1 + 3 * v_hat), (SHARP_MOMENTS[1], sp.Rational(209, 100))
+MOMENTS = (
+    Moments((sp.S.One, *_large), (), optional(BATCH_CONDITIONS[1:])),
+    Moments((sp.S.One, *_any), (_variance,)),
+    Moments((sp.S.One, *map(Least, _any, _large)), (_variance,), BATCH_CONDITIONS[1:]),
+)
+"""Lemma B where the target gradients carry no noise."""
+
+
+def _ingredients(factor: Factor) -> Ingredients:
+    """What form direct is made of with a Hessian estimator."""
+    more = q**N - 1
+    square = gamma_1**2 * q ** (3 * N) * more * b**2 + TASK_SQUARE
+    return Ingredients(
+        where=(GROWTH, *CONE, *_CURVATURES, Definition(a, q ** (2 * N) * L + C_b * b), _SHIFT, *factor.where),
+        free=factor.excess * more * b,
+        slope=factor.excess * q**N,
+        constant=A**N * (q ** (3 * N) * square + q**N * more * b_2),
+        square=A**N * q ** (4 * N) * gamma_1**2,
+        shift=p,
+        conditions=(_JENSEN,),
+    )
+
+
+DIRECT = {
+    "finite-thm1": variants("finite-thm1", (_ingredients(EXACT),), MOMENTS),
+    "finite-thm2": variants(
+        "finite-thm2",
+        tuple(_ingredients(smoothed(form, fresh=False)) for form in ("refined", "refined smooth")),
+        MOMENTS,
+    ),
+}
+
+
+def finite_theorem2(form: str = "direct", **constants) -> Direct:
+    """Theorem 2 (Gaussian-smoothing Hessians) in the finite-sum case, at numbers or arrays.
 
     Parameters
     ----------
-    form : {"paper", "sharp", "refined"}
+    form : {"direct"}
     **constants
-        ``alpha, steps, L, rho, sigma, b, b_tilde, B, C_beta, K, gap``; ``B_beta`` if Lemma B's batch size is to be
-        checked.
+        Those of `finite_theorem1` and ``dim, directions, nu``; ``tau`` where it is known.
 
     Raises
     ------
     HypothesisError
-        If ``q^(2N) >= 2``, ``theta <= 0``, ``b^2 > b_tilde`` or ``B_beta`` is too small.
+        If ``2N arcsin(alpha L) >= pi/2``, ``theta <= 0`` or ``b^2 > b_tilde``.
     """
-    return evaluate(FIELDS, form, constants)
+    if form != "direct":
+        raise ValueError(f"unknown form {form!r}; known: direct")
+    return DIRECT["finite-thm2"].evaluate(constants)
+
+
+def finite_theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
+    """Theorem 1 in the finite-sum case, at numbers or arrays.
+
+    Parameters
+    ----------
+    form : {"paper", "sharp", "refined", "direct"}
+    **constants
+        ``alpha, steps, L, rho, sigma, b, b_tilde, B, C_beta, K, gap``; ``B_beta`` if Lemma B's batch size is to be
+        checked, or for direct used.
+
+    Returns
+    -------
+    Convergence or Direct
+
+    Raises
+    ------
+    HypothesisError
+        If ``q^(2N) >= 2`` (direct: ``2N arcsin(alpha L) >= pi/2``), ``theta <= 0``, ``b^2 > b_tilde`` or ``B_beta`` is
+        too small (not for direct).
+    """
+    if form == "direct":
+        return DIRECT["finite-thm1"].evaluate(constants)
+    if form not in FIELDS:
+        raise ValueError(f"unknown form {form!r}; known: {', '.join((*FIELDS, 'direct'))}")
+    return evaluate(FIELDS[form], constants)
 
 
 STATEMENTS = (
@@ -260,7 +344,15 @@ STATEMENTS = (
         "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates",
         r"E\|\nabla\mathcal{L}(w_\zeta)\|",
         "Theorem 1 in the finite-sum case",
-        {form: fields["value"] for form, fields in FIELDS.items()},
+        {form: fields["value"] for form, fields in FIELDS.items()} | {"direct": DIRECT["finite-thm1"].bound},
+    ),
+    Statement(
+        "finite-thm2",
+        "Convergence of MAML with Gaussian-smoothing Hessians, finite sums",
+        "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates",
+        r"E\|\nabla\mathcal{L}(w_\zeta)\|",
+        "Theorem 2 in the finite-sum case",
+        {"direct": DIRECT["finite-thm2"].bound},
     ),
     statement(
         "finite-prop7-vector",

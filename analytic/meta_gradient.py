@@ -62,7 +62,15 @@ only, and :math:`\|E\delta\| \le \kappa = \min(Ls_N, Lm_N + (\rho/2)s_N^2)`: so
 :math:`A^N(\sigma_g^2/T + q^{2N}\gamma^2 + 2q^N\gamma\kappa + L^2s_N^2)`. The part due to S is of order 1/S, and on
 quadratics the cross term is gone. The concave quadratic :math:`-(L/2)\|w\|^2` with additive noise attains it
 (``refined_local``) for all N, S, T, d.
+
+Estimated Hessians
+------------------
+With another estimator of the Hessian than sampling, A and an excess x of the bias are those of `analytic.factors`: the
+second moment holds with that A, and the mean of :math:`\hat G` differs from that with exact Hessians by at most
+:math:`xE\|\nabla l(w_N)\| \le x(q^Ng + Ls_N)`, which is added to the bias. This is what Theorem 2 is made of.
 """
+
+from functools import cache
 
 import sympy as sp
 
@@ -97,15 +105,12 @@ from analytic.abbreviations import (
     sigma,
     sigma_g,
 )
-from analytic.bound import Definition, statement
+from analytic.bound import Bound, Statement
+from analytic.factors import FIRST_ORDER, SAMPLED, A, Factor, smoothed, stein, zeroth_order
 from analytic.functions import Geometric, Least, Quotient
 from analytic.vocabulary import symbols
 
-tau, sigma_H, D, T, g_1, g_2 = symbols("tau sigma_H D T task_grad_norm task_grad_rms")
-A = sp.Symbol("A", positive=True)
-
-FACTOR = Definition(A, q**2 + alpha**2 * sigma_H**2 / D)
-"""A: growth of a mean square under one factor of the product, with sampled Hessians."""
+tau, T, g_1, g_2 = symbols("tau T task_grad_norm task_grad_rms")
 
 PATH_ERRORS = rho * sp.Sum(s(j), (j, 0, N - 1))
 """What the noise does to the Hessians along the path, from the Lipschitz constant alone."""
@@ -130,24 +135,6 @@ def smooth_bias_pieces():
     return free, linear + alpha**2 * rho**2 * q ** (2 * N - 2) * pairs
 
 
-def _bias(task_gradient, hessian_errors):
-    return Least(*(free + factor * task_gradient for free, factor in bias_pieces(hessian_errors)))
-
-
-def _smooth_bias(task_gradient):
-    free, factor = smooth_bias_pieces()
-    return free + factor * task_gradient
-
-
-def _second_moment(task_gradient):
-    return A**N * (sigma_g**2 / T + (q**N * task_gradient + L * s(N)) ** 2)
-
-
-def _refined_second_moment(task_gradient):
-    final = (q**N * task_gradient) ** 2 + 2 * q**N * task_gradient * kappa + L**2 * s(N) ** 2
-    return A**N * (sigma_g**2 / T + final)
-
-
 PAPER_BIAS = (q ** (2 * N) * sigma_g, Quotient(q ** (4 * N) * rho * sigma_g, ((2 - q ** (2 * N)) * L) ** 2))
 """C_err1 and C_err2: the bias is at most (C_err1 + C_err2 (G + sigma)) / sqrt(S)."""
 
@@ -158,86 +145,101 @@ PAPER_SQUARE = (
 )
 """C_squ1, C_squ2 and C_squ3: the second moment is at most C_squ1/T + C_squ2/S + C_squ3 (G^2 + sigma^2)."""
 
-_PATH = (GROWTH, PATH_ERROR, PATH_DRIFT)
-_LEMMA_A = (GROWTH, EXCESS)
+_PATH = (GROWTH, PATH_ERROR, PATH_DRIFT, HESSIAN_ERROR, GRADIENT_DRIFT)
+_LEMMAS = {
+    "paper": ((EXCESS,), (TASK_GRADIENT_MEAN,), (STEP_CONDITION,)),
+    "sharp": ((EXCESS,), (TASK_GRADIENT_MEAN, TASK_GRADIENT_RMS), (STEP_CONDITION,)),
+    "refined": ((EXCESS,), (TASK_GRADIENT,), (STEP_CONDITION,)),
+    "cone": (CONE, (TASK_GRADIENT_CONE,), (CONE_CONDITION,)),
+}
+"""Forms that bound the task gradients by Lemma A: what that needs, what it gives, and its condition."""
+
 _PAPER = "arXiv 2002.07836, Appendix"
 _HERE = "docstring of analytic.meta_gradient"
+_FORMS = ("paper", "sharp", "local", "smooth", "refined", "cone", "refined_local")
+
+
+def _factors(estimator: str) -> dict[str, Factor]:
+    """The factor of a Hessian estimator for each form; the paper has Propositions 3 and 4 for the first two."""
+    radius = {"paper": "paper", "sharp": "sharp", "local": "sharp", "smooth": "smooth"}
+    own = tuple(form for form in _FORMS if form != "paper")
+    known = {
+        "sampled": lambda: dict.fromkeys(_FORMS, SAMPLED),
+        "gaussian-smoothing": lambda: {form: smoothed(radius.get(form, "refined")) for form in _FORMS},
+        "zeroth-order": lambda: {form: zeroth_order(radius.get(form, "refined")) for form in own},
+        "zeroth-order-stein": lambda: {form: stein(radius.get(form, "refined")) for form in own},
+        "first-order": lambda: dict.fromkeys(own, FIRST_ORDER),
+    }
+    if estimator not in known:
+        raise ValueError(f"unknown Hessian estimator {estimator!r}; known: {', '.join(known)}")
+    return known[estimator]()
+
+
+def _bounds(name, formulas, factors) -> dict[str, Bound]:
+    bounds = {}
+    for form, formula in formulas.items():
+        needs, gives, conditions = _LEMMAS.get(form, ((), (), ()))
+        where = (GROWTH, *needs, *factors[form].where, *_PATH, *gives)
+        bounds[form] = Bound(name, form, formula, where, conditions, _PAPER if form == "paper" else _HERE)
+    return bounds
+
+
+@cache
+def bias_with(estimator: str) -> dict[str, Bound]:
+    """The forms of Proposition 3 for a kind of Hessian estimator: ``"sampled"`` is the statement itself.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown; lists those there are.
+    """
+    factors, formulas = _factors(estimator), {}
+    for form, factor in factors.items():
+        g = {"paper": Gamma, "sharp": Gamma, "refined": gamma, "cone": gamma}.get(form, g_1)
+        if form == "paper":
+            plain = (PAPER_BIAS[0] + PAPER_BIAS[1] * (G + sigma)) / sp.sqrt(S)
+        elif form == "smooth":
+            free, slope = smooth_bias_pieces()
+            plain = free + slope * g
+        else:
+            variants = bias_pieces(PATH_ERRORS if form in ("sharp", "local") else HESSIAN_ERRORS)
+            plain = Least(*(free + slope * g for free, slope in variants))
+        formulas[form] = plain + factor.excess * (q**N * g + L * s(N))
+    return _bounds("prop3", formulas, factors)
+
+
+@cache
+def second_moment_with(estimator: str) -> dict[str, Bound]:
+    """The forms of Proposition 4 for a kind of Hessian estimator: as `bias_with`."""
+    factors, formulas = _factors(estimator), {}
+    for form in factors:
+        g = g_2 if form.endswith("local") else gamma
+        if form == "paper":
+            formulas[form] = PAPER_SQUARE[0] / T + PAPER_SQUARE[1] / S + PAPER_SQUARE[2] * (G**2 + sigma**2)
+        elif form in ("sharp", "local"):
+            formulas[form] = A**N * (sigma_g**2 / T + (q**N * g + L * s(N)) ** 2)
+        elif form != "smooth":
+            final = (q**N * g) ** 2 + 2 * q**N * g * kappa + L**2 * s(N) ** 2
+            formulas[form] = A**N * (sigma_g**2 / T + final)
+    return _bounds("prop4", formulas, factors)
+
 
 STATEMENTS = (
-    statement(
+    Statement(
         "prop3",
         title="Bias of the stochastic meta gradient",
         quantity="||E G^_i - grad calL||, over tasks; smooth: for one task",
         quantity_latex=r"\|E\hat G - \nabla\mathcal{L}(w)\|",
         source="Proposition 3",
+        forms=bias_with("sampled"),
         remarks="0 on quadratics; of order 1/S where tau is finite, of order 1/sqrt(S) at a kink of the Hessian.",
-        paper={
-            "formula": (PAPER_BIAS[0] + PAPER_BIAS[1] * (G + sigma)) / sp.sqrt(S),
-            "where": (GROWTH,),
-            "conditions": (STEP_CONDITION,),
-            "proof": _PAPER,
-        },
-        sharp={
-            "formula": _bias(Gamma, PATH_ERRORS),
-            "where": (*_LEMMA_A, PATH_ERROR, PATH_DRIFT, TASK_GRADIENT_MEAN),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-        local={"formula": _bias(g_1, PATH_ERRORS), "where": _PATH, "proof": _HERE},
-        smooth={"formula": _smooth_bias(g_1), "where": _PATH, "proof": _HERE},
-        refined={
-            "formula": _bias(gamma, HESSIAN_ERRORS),
-            "where": (*_LEMMA_A, PATH_ERROR, PATH_DRIFT, HESSIAN_ERROR, TASK_GRADIENT),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-        cone={
-            "formula": _bias(gamma, HESSIAN_ERRORS),
-            "where": (*CONE, GROWTH, PATH_ERROR, PATH_DRIFT, HESSIAN_ERROR, TASK_GRADIENT_CONE),
-            "conditions": (CONE_CONDITION,),
-            "proof": _HERE,
-        },
-        refined_local={
-            "formula": _bias(g_1, HESSIAN_ERRORS),
-            "where": (*_PATH, HESSIAN_ERROR),
-            "proof": _HERE,
-        },
     ),
-    statement(
+    Statement(
         "prop4",
         title="Second moment of the stochastic meta gradient",
         quantity="E_i E ||G^_i||^2",
         quantity_latex=r"E_iE\|\hat G_i(w)\|^2",
         source="Proposition 4",
-        paper={
-            "formula": PAPER_SQUARE[0] / T + PAPER_SQUARE[1] / S + PAPER_SQUARE[2] * (G**2 + sigma**2),
-            "where": (GROWTH, FACTOR),
-            "conditions": (STEP_CONDITION,),
-            "proof": _PAPER,
-        },
-        sharp={
-            "formula": _second_moment(gamma),
-            "where": (*_LEMMA_A, FACTOR, PATH_ERROR, TASK_GRADIENT_RMS),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-        local={"formula": _second_moment(g_2), "where": (GROWTH, FACTOR, PATH_ERROR), "proof": _HERE},
-        refined={
-            "formula": _refined_second_moment(gamma),
-            "where": (*_LEMMA_A, FACTOR, PATH_ERROR, PATH_DRIFT, GRADIENT_DRIFT, TASK_GRADIENT),
-            "conditions": (STEP_CONDITION,),
-            "proof": _HERE,
-        },
-        cone={
-            "formula": _refined_second_moment(gamma),
-            "where": (*CONE, GROWTH, FACTOR, PATH_ERROR, PATH_DRIFT, GRADIENT_DRIFT, TASK_GRADIENT_CONE),
-            "conditions": (CONE_CONDITION,),
-            "proof": _HERE,
-        },
-        refined_local={
-            "formula": _refined_second_moment(g_2),
-            "where": (GROWTH, FACTOR, PATH_ERROR, PATH_DRIFT, GRADIENT_DRIFT),
-            "proof": _HERE,
-        },
+        forms=second_moment_with("sampled"),
     ),
 )

@@ -97,6 +97,12 @@ BATCH_CONDITIONS = (
 )
 """Batch sizes for the estimate of the meta step size that Lemma B asks for."""
 
+PAPER_MOMENTS = (sp.Rational(4, 5), sp.Integer(2), sp.Integer(4))
+"""Lemma B as stated: C_beta L_w E beta lies between the first two, C_beta^2 L_w^2 E beta^2 is at most the third."""
+
+SHARP_MOMENTS = (sp.Rational(8, 9), sp.Rational(32, 25), sp.Rational(211, 100))
+"""The same from the proof above, under the same batch sizes."""
+
 v_hat = sp.Symbol("v", nonnegative=True)
 
 ESTIMATE_VARIANCE = Definition(v_hat, Quotient(C_L, a) ** 2 * (sigma**2 + sigma_g**2 / D_beta) / B_beta)

@@ -53,6 +53,12 @@ from analytic.vocabulary import symbols
 
 d, nu, tau, Q = symbols("dim nu tau directions")
 
+ZEROTH_ORDER_VECTOR = L**2 * (d + 2) * (d + 4) * (d + 6) / (4 * Q)
+"""Variance on a unit vector."""
+
+STEIN_VECTOR = L**2 * (d + 2) * ((d + 4) ** 2 + d) / (4 * Q)
+"""Variance on a unit vector of the Stein-corrected estimator."""
+
 _HERE = "docstring of analytic.zeroth_order"
 _PAPER = "arXiv 2002.07836, Appendix"
 
@@ -75,7 +81,7 @@ STATEMENTS = (
         quantity="E ||(H^ - E H^) v||^2, ||v|| = 1",
         quantity_latex=r"E\|(\hat H - E\hat H)v\|^2",
         source="new",
-        sharp={"formula": L**2 * (d + 2) * (d + 4) * (d + 6) / (4 * Q), "proof": _HERE},
+        sharp={"formula": ZEROTH_ORDER_VECTOR, "proof": _HERE},
     ),
     statement(
         "zo-stein-vector",
@@ -83,7 +89,7 @@ STATEMENTS = (
         quantity="E ||(H^ - E H^) v||^2, ||v|| = 1",
         quantity_latex=r"E\|(\hat H - E\hat H)v\|^2",
         source="new",
-        sharp={"formula": L**2 * (d + 2) * ((d + 4) ** 2 + d) / (4 * Q), "proof": _HERE},
+        sharp={"formula": STEIN_VECTOR, "proof": _HERE},
     ),
     statement(
         "prop8",

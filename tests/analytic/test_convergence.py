@@ -111,7 +111,7 @@ def test_limit_of_constant_gradients(form):
     assert 0 < limit.value < np.inf
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", (*FORMS, "direct"))
 def test_a_noiseless_run_stays_below_the_bound(form):
     # one task l = cos w, no noise, so the estimate of L_w is exact: deterministic descent with beta = 1/(C_beta L_w)
     alpha, steps, C_beta, K = 0.03, 2, 60, 300
@@ -134,7 +134,7 @@ def test_a_noiseless_run_stays_below_the_bound(form):
     assert np.mean(norms) > 0.02 * t.value
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", (*FORMS, "direct"))
 def test_corollary_is_theorem_1_at_its_schedule_and_bounded_in_the_number_of_steps(form):
     p = POINT | {"steps": np.array([1, 2, 8, 32, 128]), "B": 10, "S": 10_000, "epsilon": 2.0}
     t = corollary1(form=form, **p)

@@ -1,0 +1,88 @@
+r"""What a Hessian estimator does to one factor :math:`I - \alpha\hat H` of the meta gradient.
+
+The estimate :math:`\hat G = \prod_{j<N}(I - \alpha\hat H_j(w_j))\,\nabla l(w_N; T)` uses fresh samples and directions
+in every factor. Two numbers say all that `analytic.meta_gradient` needs to know of the estimator:
+
+- :math:`A` with :math:`E\|(I-\alpha\hat H)v\|^2 \le A\|v\|^2` for every fixed v: with
+  :math:`\|E(I - \alpha\hat H)\| \le q_0` and the variance V on a unit vector, :math:`A = q_0^2 + \alpha^2V`;
+- the *excess* x: along any path, replacing the mean of every estimate by the Hessian changes the mean of the product,
+  applied to a vector v, by at most :math:`x\|v\|`. If :math:`\|E\hat H - \nabla^2l\| \le h` everywhere, telescope over
+  the factors, those on the left with the true Hessian, those on the right with the mean of the estimator:
+  :math:`x = \alpha h\sum_jq^jq_0^{N-1-j}`.
+
+The vector is the final gradient, of mean norm at most :math:`q^Ng + Ls_N`, :math:`g = \|\nabla l(w)\|`.
+
+- *Sampled Hessians:* :math:`q_0 = q`, :math:`V = \sigma_H^2/D`, no excess.
+- *Gaussian smoothing* (`analytic.gaussian_smoothing`): :math:`E\hat H = \nabla^2l_\nu` is a mean of Hessians, so
+  :math:`q_0 = q`, :math:`x = N\alpha hq^{N-1}`, with :math:`h = \rho\nu\sqrt d` (``paper``),
+  :math:`\rho\nu E\|u\|` (``sharp``), the smaller of that and 2L (``refined``) or :math:`\tau\nu^2d/2` (``smooth``).
+  With the same data at both points V has no noise term.
+- *Zeroth order* (`analytic.zeroth_order`): :math:`\|E\hat H\| \le L(1+d/2)`, so
+  :math:`q_0 = q_z = 1+\alpha L(1+d/2)`; :math:`E\hat H - \nabla^2l` is
+  :math:`\nabla^2l_\nu - \nabla^2l` plus a multiple of I of at most :math:`Ld/2`, so
+  :math:`x = \alpha(h+Ld/2)\sum_jq^jq_z^{N-1-j} = \frac{h+Ld/2}{Ld/2}(q_z^N-q^N)`; :math:`V = L^2(d+2)(d+4)(d+6)/(4Q)`.
+  Losses are exact.
+- *Zeroth order, Stein-corrected:* as Gaussian smoothing, with :math:`V = L^2(d+2)[(d+4)^2+d]/(4Q)`.
+- *First order:* :math:`\hat H = 0`, so :math:`q_0 = A = 1`, :math:`h = L`, and :math:`x = \alpha L\sum_jq^j = q^N - 1`.
+"""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from analytic.abbreviations import L, N, alpha, q, rho
+from analytic.bound import Definition
+from analytic.functions import Geometric, Least, NormMoment
+from analytic.gaussian_smoothing import NOISE, REFINED_VECTOR, VECTOR
+from analytic.vocabulary import symbols
+from analytic.zeroth_order import STEIN_VECTOR, ZEROTH_ORDER_VECTOR
+
+d, nu, tau, sigma_H, D = symbols("dim nu tau sigma_H D")
+A, q_z = sp.symbols("A q_z", positive=True)
+V, h_nu = sp.symbols("V h_nu", nonnegative=True)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The two numbers of an estimator: ``where`` defines A, ``excess`` is x."""
+
+    where: tuple[Definition, ...]
+    excess: sp.Expr = sp.S.Zero
+
+
+SAMPLED = Factor((Definition(A, q**2 + alpha**2 * sigma_H**2 / D),))
+FIRST_ORDER = Factor((Definition(A, sp.S.One),), q**N - 1)
+
+_HESSIAN = Least(2 * L, rho * nu * NormMoment(1, d))
+_RADIUS = {
+    "paper": rho * nu * sp.sqrt(d),
+    "sharp": rho * nu * NormMoment(1, d),
+    "smooth": Least(rho * nu * NormMoment(1, d), tau * nu**2 * d / 2),
+    "refined": _HESSIAN,
+    "refined smooth": Least(_HESSIAN, tau * nu**2 * d / 2),
+}
+"""How far the smoothed Hessian may be from the Hessian, h."""
+
+_ON_PAR = N * alpha * h_nu * q ** (N - 1)
+
+
+def _factor(variance, radius, mean=q, excess=_ON_PAR, where=()) -> Factor:
+    known = (Definition(V, variance), Definition(h_nu, _RADIUS[radius]), *where)
+    return Factor((*known, Definition(A, mean**2 + alpha**2 * V)), excess)
+
+
+def smoothed(form: str, fresh: bool = True) -> Factor:
+    """Gaussian smoothing, by form of h; data are fresh at each of the two points, or the same."""
+    refined = form.startswith("refined")
+    return _factor((REFINED_VECTOR if refined else VECTOR) + (NOISE if fresh else 0), form)
+
+
+def zeroth_order(form: str) -> Factor:
+    """The zeroth-order estimator on exact losses, by form of h."""
+    excess = alpha * (h_nu + L * d / 2) * q ** (N - 1) * Geometric(q_z / q, N)
+    return _factor(ZEROTH_ORDER_VECTOR, form, q_z, excess, (Definition(q_z, 1 + alpha * L * (1 + d / 2)),))
+
+
+def stein(form: str) -> Factor:
+    """The Stein-corrected zeroth-order estimator on exact losses, by form of h."""
+    return _factor(STEIN_VECTOR, form)
