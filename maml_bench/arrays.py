@@ -103,3 +103,9 @@ def select(tasks, index, **cores: int):
     vars(chosen).update({field.name: getattr(tasks, field.name) for field in dataclasses.fields(tasks)})
     vars(chosen).update(zip(cores, taken, strict=True))
     return chosen
+
+
+def listed(field: np.ndarray, batch_shape: tuple[int, ...], core: int) -> np.ndarray:
+    """A field whose last ``core`` axes describe one task, once for every task, all of them on one axis."""
+    core_shape = field.shape[field.ndim - core :]
+    return np.broadcast_to(field, (*batch_shape, *core_shape)).reshape(-1, *core_shape)

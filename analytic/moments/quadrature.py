@@ -19,11 +19,11 @@ integrand in :math:`w_j` has no corners but those of l' and l'' at :math:`w_j` i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
+from analytic.moments.path import PathMoments
 from analytic.moments.rules import hermite, piecewise
 from analytic.vocabulary import checked
 
@@ -34,34 +34,10 @@ PANELS, REACH = 2, 9.0
 POINT_LIMIT = 50_000_000
 
 
-@dataclass(frozen=True)
-class PathMoments:
-    """Moments at the end of the inner path and of the meta gradient G; every field has the shape of the problems.
-
-    Attributes
-    ----------
-    path_bias, path_first, path_second : array
-        ``E e_N`` (signed), ``E |e_N|``, ``E e_N^2`` with ``e_N = w_N - w~_N``.
-    gradient : array
-        The meta gradient along the exact path.
-    bias : array
-        ``E G`` less the meta gradient (signed).
-    second_moment : array
-        ``E G^2``.
-    """
-
-    path_bias: np.ndarray
-    path_first: np.ndarray
-    path_second: np.ndarray
-    gradient: np.ndarray
-    bias: np.ndarray
-    second_moment: np.ndarray
-
-
 def path_moments(
     grad: Callable, hess: Callable, w, alpha, steps, sigma_g, S, T, breaks=None, nodes: int | None = None
 ) -> PathMoments:
-    """Exact path and meta-gradient moments of losses of one variable.
+    """Exact path and meta-gradient moments of losses of one variable; all fields have the shape of the problems.
 
     Parameters
     ----------

@@ -22,7 +22,6 @@ independent of the gradient batch given :math:`w_j`, so backwards
 with :math:`W = E[G_{j+1}G_{j+1}^T|w_j]`: a finite sum over paths.
 """
 
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import comb
 
@@ -30,40 +29,10 @@ import numpy as np
 import scipy
 
 from analytic.arguments import shaped, vector
+from analytic.moments.path import PathMoments
 from analytic.vocabulary import checked
 
 PATH_LIMIT = 500_000
-
-
-@dataclass(frozen=True)
-class MetaMoments:
-    """Exact moments of the inner path and of the stochastic meta gradient G.
-
-    Attributes
-    ----------
-    path_bias : (d,) array
-        ``E w_N - w~_N``.
-    path_first, path_second : float
-        ``E ||w_N - w~_N||`` and its second-moment sibling.
-    gradient : (d,) array
-        The meta gradient, with exact gradients and Hessians.
-    bias : (d,) array
-        ``E G`` less the meta gradient.
-    moment_matrix : (d, d) array
-        ``E G G'``.
-    """
-
-    path_bias: np.ndarray
-    path_first: float
-    path_second: float
-    gradient: np.ndarray
-    bias: np.ndarray
-    moment_matrix: np.ndarray
-
-    @property
-    def second_moment(self) -> float:
-        """``E ||G||^2``."""
-        return float(np.trace(self.moment_matrix))
 
 
 def policy(w) -> np.ndarray:
@@ -136,7 +105,7 @@ def hessian_spectral_variance(rewards, w, size=1) -> float:
     return float(_probabilities(counts, log_ways, w) @ np.linalg.norm(off, 2, axis=(-2, -1)) ** 2)
 
 
-def meta_moments(rewards, w, alpha, steps, S, D, T) -> MetaMoments:
+def meta_moments(rewards, w, alpha, steps, S, D, T) -> PathMoments:
     """Exact moments of the stochastic inner path and meta gradient, data drawn under the current point.
 
     Parameters
@@ -184,13 +153,13 @@ def meta_moments(rewards, w, alpha, steps, S, D, T) -> MetaMoments:
         spread = np.sum(policy(here)[..., None, None] * (off @ second[..., None, :, :] @ off), axis=-3)
         mean = np.matvec(factor, mean)
         second = factor @ second @ factor + alpha**2 / D * spread
-    return MetaMoments(
+    return PathMoments(
         path_bias=path[:-2],
         path_first=float(path[-2]),
         path_second=float(path[-1]),
         gradient=gradient,
         bias=mean - gradient,
-        moment_matrix=second,
+        second_moment=float(np.trace(second)),
     )
 
 

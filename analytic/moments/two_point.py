@@ -15,35 +15,12 @@ product of the N factors :math:`I - \alpha H` and v the last gradient.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from analytic.moments.path import PathMoments
+
 PATH_LIMIT = 2**16
-
-
-@dataclass(frozen=True)
-class TwoPointMoments:
-    """Moments at the end of the inner path and of the meta gradient G, for points (..., d).
-
-    Attributes
-    ----------
-    path_bias : array (..., d)
-        ``E w_N - w~_N``.
-    path_first, path_second : array (...)
-        ``E ||w_N - w~_N||`` and ``E ||w_N - w~_N||^2``.
-    gradient, bias : array (..., d)
-        The meta gradient along the exact path, and ``E G`` less that.
-    second_moment : array (...)
-        ``E ||G||^2``.
-    """
-
-    path_bias: np.ndarray
-    path_first: np.ndarray
-    path_second: np.ndarray
-    gradient: np.ndarray
-    bias: np.ndarray
-    second_moment: np.ndarray
 
 
 def outcomes(sigma_g, s, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +41,7 @@ def outcomes(sigma_g, s, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def path_moments(
     grad: Callable, hvp: Callable, s: Callable, w, direction, alpha, steps: int, sigma_g, S: int, T: int
-) -> TwoPointMoments:
+) -> PathMoments:
     """Exact moments for points w of shape (..., d), many problems at once if the callables broadcast.
 
     Parameters
@@ -108,7 +85,7 @@ def path_moments(
     along = meta(noisy, np.broadcast_to(direction, noisy[-1].shape))
     error = noisy[-1] - exact[-1]
     square = np.vecdot(found, found) + np.square(sigma_g) / T * np.vecdot(along, along)
-    return TwoPointMoments(
+    return PathMoments(
         path_bias=np.sum(mass[..., None] * error, axis=0),
         path_first=np.sum(mass * np.linalg.norm(error, axis=-1), axis=0),
         path_second=np.sum(mass * np.vecdot(error, error), axis=0),

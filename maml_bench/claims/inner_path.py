@@ -8,7 +8,7 @@ from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import path_envelopes
 from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of, footprint
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import path_drift, path_first_moment, path_second_moment
+from maml_bench.exact import moments
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
 from maml_bench.montecarlo.tilted import Capped
@@ -91,6 +91,12 @@ def capped_antithetic_errors(setting: Setting) -> Capped | None:
     )
 
 
+def exact_drift(setting: Setting) -> np.ndarray | None:
+    """||E w_N - w~_N|| for each task."""
+    drift = moments(setting).path_bias
+    return None if drift is None else np.linalg.norm(drift, axis=-1)
+
+
 def rounding(setting: Setting) -> float:
     """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
     path = exact_path(setting.tasks, setting.w, setting.inner.alpha, setting.inner.steps)
@@ -103,20 +109,20 @@ MEASUREMENTS = {
     "prop2-first": Measurement(
         words="E ||w_N - w~_N||",
         requires=_REQUIRES,
-        exact=path_first_moment,
+        exact=lambda setting: moments(setting).path_first,
         sampled=Sampling(distances, mean, footprint),
         resolution=rounding,
     ),
     "prop2-second": Measurement(
         words="E ||w_N - w~_N||^2",
         requires=_REQUIRES,
-        exact=path_second_moment,
+        exact=lambda setting: moments(setting).path_second,
         sampled=Sampling(squared_distances, mean, footprint),
     ),
     "prop2-mean": Measurement(
         words="||E w_N - w~_N||",
         requires=_REQUIRES,
-        exact=path_drift,
+        exact=exact_drift,
         sampled=Sampling(antithetic_errors, norm_of_mean, footprint),
         resolution=rounding,
     ),

@@ -34,7 +34,7 @@ from maml_bench.claims import path_envelopes
 from maml_bench.claims.claim import Measurement, Sampling, claims_of, footprint
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.requirements import exact_hessian, first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import meta_gradient_bias, meta_gradient_second_moment, meta_gradients
+from maml_bench.exact import meta_gradients, moments
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
@@ -218,13 +218,13 @@ def family_bias(setting: Setting) -> Draw:
 
 def exact_bias(setting: Setting) -> np.ndarray | None:
     """||E G^_i - grad calL_i(w)|| for each task."""
-    bias = meta_gradient_bias(setting)
+    bias = moments(setting).bias
     return None if bias is None else np.linalg.norm(bias, axis=-1)
 
 
 def exact_family_bias(setting: Setting) -> np.ndarray | None:
     """||E_i E G^_i - grad calL(w)||, one cell."""
-    bias = meta_gradient_bias(setting)
+    bias = moments(setting).bias
     return None if bias is None else np.linalg.norm(bias.mean(0, keepdims=True), axis=-1)
 
 
@@ -297,8 +297,8 @@ def capped_squares(setting: Setting) -> Capped | None:
 
 def exact_square(setting: Setting) -> np.ndarray | None:
     """E_i E ||G^_i||^2, one cell."""
-    moments = meta_gradient_second_moment(setting)
-    return None if moments is None else moments.mean(keepdims=True)
+    square = moments(setting).second_moment
+    return None if square is None else square.mean(keepdims=True)
 
 
 SQUARE = Measurement(

@@ -6,8 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, natural, positive, settle, vectors
+from analytic.moments import kink as moments
+from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import select
+from maml_bench.arrays import listed, select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -133,3 +135,12 @@ class Kink:
     def hess(self, w, sample=None):
         diagonal = np.broadcast_to(self._diagonal(w), np.broadcast_shapes(w.shape, (*self.batch_shape, self.dim)))
         return diagonal[..., None] * np.eye(self.dim)
+
+    def corners(self) -> np.ndarray:
+        """Where the second derivative of each task has corners, ``(..., d, 3)``."""
+        return self.center[..., None] + self.radius * np.array([-1.0, 0.0, 1.0])
+
+    def smoothings(self, w, nu) -> list[Smoothing]:
+        """The smoothed loss of every task, w with one row a task."""
+        fields = listed(self.center, self.batch_shape, 1), listed(self.slope, self.batch_shape, 1), w
+        return [moments.smoothing(c, s, self.rho, self.radius, at, nu) for c, s, at in zip(*fields, strict=True)]

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import array, common_shape, last_axis, matrices, natural, settle, vectors
+from analytic.moments import separable
+from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import take
 from maml_bench.problems.noise import NoisyTasks
@@ -209,6 +211,20 @@ class Piecewise:
 
     def hess(self, w, sample=None):
         return self.derivative(2, w)[..., None] * np.eye(self.dim)
+
+    def corners(self) -> np.ndarray:
+        """Where the second derivative of each task has corners, ``(..., d, K)``."""
+        return self.knots
+
+    def smoothings(self, w, nu) -> list[Smoothing]:
+        """The smoothed loss of every task, w with one row a task."""
+
+        def smooth(task, at):
+            parts = [lambda x, order=order: task.derivative(order, x.T).T for order in range(3)]
+            return separable.smoothing(*parts, task.knots, at, nu)
+
+        alone = [self[index] for index in np.ndindex(self.batch_shape)] if self.batch_shape else [self]
+        return [smooth(task, at) for task, at in zip(alone, w, strict=True)]
 
 
 def _horner(coefficients, t):

@@ -6,9 +6,12 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, natural, nonnegative, settle, symmetric, vectors
+from analytic.moments import quadratic as moments
+from analytic.moments.gaussian import Smoothing
+from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, random_orthogonal, select
-from maml_bench.problems.noise import NoisyTasks
+from maml_bench.arrays import listed, matvec, random_orthogonal, select
+from maml_bench.problems.noise import Noise, NoisyTasks, RandomPhase, TwoPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,3 +115,32 @@ class Quadratic:
     def hess(self, w, sample=None):
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
         return np.broadcast_to(self.A, (*shape, self.dim, self.dim))
+
+    def path_moments(self, w, inner, noise) -> PathMoments | None:
+        """Exact moments under noise of covariance ``(sigma_g^2/d) I`` at every point; the means under any of mean zero,
+        in which the path, and the meta gradient given the Hessians, are linear; else None.
+        """
+        if isinstance(noise, TwoPoint):
+            none = np.zeros((*self.batch_shape, self.dim))
+            return PathMoments(path_bias=none, bias=none)
+        if not isinstance(noise, Noise):
+            return None
+        A, b = listed(self.A, self.batch_shape, 2), listed(self.b, self.batch_shape, 1)
+        return stacked(self._moments(*task, w, inner, noise) for task in zip(A, b, strict=True))
+
+    def _moments(self, A, b, w, inner, noise) -> PathMoments:
+        covariance = moments.isotropic(self.dim, noise.sigma_g)
+        waves = isinstance(noise, RandomPhase)
+        factor = moments.random_phase_hessian(A, noise.amplitude, noise.kappa, inner.D) if waves else None
+        law = w, inner.alpha, inner.steps, covariance, inner.S, inner.T, factor
+        return PathMoments(
+            path_bias=np.zeros(self.dim),
+            path_second=moments.path_second_moment(A, inner.alpha, inner.steps, covariance, inner.S),
+            bias=np.zeros(self.dim),
+            second_moment=moments.meta_gradient_second_moment(A, b, *law),
+        )
+
+    def smoothings(self, w, nu) -> list[Smoothing]:
+        """The smoothed loss of every task, w with one row a task."""
+        tasks = zip(listed(self.A, self.batch_shape, 2), listed(self.b, self.batch_shape, 1), w, strict=True)
+        return [moments.smoothing(*task, nu) for task in tasks]

@@ -6,8 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import natural, positive, settle, vectors
+from analytic.moments import rank_one as moments
+from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import select
+from maml_bench.arrays import listed, select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -108,3 +110,7 @@ class RankOne:
     def hess(self, w, sample=None):
         outer = np.vecdot(w, w)[..., None, None] * np.eye(self.dim) + 2 * w[..., :, None] * w[..., None, :]
         return outer - self.x[..., :, None] * self.x[..., None, :]
+
+    def smoothings(self, w, nu) -> list[Smoothing]:
+        """The smoothed loss of every task, w with one row a task."""
+        return [moments.smoothing(x, at, nu) for x, at in zip(listed(self.x, self.batch_shape, 1), w, strict=True)]

@@ -1,5 +1,6 @@
 """Bandits with a softmax policy: data are drawn under the parameter, as in reinforcement learning."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,8 @@ import numpy as np
 import scipy
 
 from analytic.arguments import natural, settle, vectors
+from analytic.moments import softmax_bandit as moments
+from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
 from maml_bench.arrays import select
 
@@ -161,6 +164,17 @@ class SoftmaxBandit:
         outer = policy[..., :, None] * policy[..., None, :]
         diagonal = (share - total[..., 0] * policy)[..., None] * np.eye(self.dim)
         return diagonal - cross - cross.swapaxes(-1, -2) + 2 * total * outer
+
+    def path_moments(self, w, inner, noise) -> PathMoments | None:
+        """Exact moments by enumeration of the paths; None if there are too many, or under added noise."""
+        paths = math.comb(inner.S + self.dim - 1, inner.S) ** inner.steps
+        if noise is not None or math.prod(self.batch_shape) * paths > moments.PATH_LIMIT:
+            return None
+        rewards = (self.rewards - self._baseline).reshape(
+            -1, self.dim
+        )  # as estimates are made
+        law = w, inner.alpha, inner.steps, inner.S, inner.D, inner.T
+        return stacked(moments.meta_moments(r, *law) for r in rewards)
 
 
 @dataclass(frozen=True, eq=False)

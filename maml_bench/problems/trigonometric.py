@@ -6,8 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, matrices, natural, settle, symmetric, vectors
+from analytic.moments import trigonometric as moments
+from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.arrays import listed, matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
 
@@ -163,3 +165,8 @@ class Trigonometric:
     def hess(self, w, sample=None):
         curvature = self.amplitude * np.cos(self._angle(w))
         return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
+
+    def smoothings(self, w, nu) -> list[Smoothing]:
+        """The smoothed loss of every task, w with one row a task."""
+        fields = [listed(value, self.batch_shape, core) for value, core in self._fields.values()]
+        return [moments.smoothing(self.A, *task, nu) for task in zip(*fields, w, strict=True)]

@@ -6,7 +6,7 @@ from scipy import stats
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import inner_path
-from maml_bench.exact import path_second_moment
+from maml_bench.exact import moments
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
 
 
@@ -27,7 +27,7 @@ def scores(sampler, setting, truth, seeds, replicates=4000):
 
 def test_scores_against_the_exact_second_moment_are_standard_normal():
     setting = quadratic()
-    z = scores(inner_path.squared_distances, setting, path_second_moment(setting), range(300))
+    z = scores(inner_path.squared_distances, setting, moments(setting).path_second, range(300))
     # Kolmogorov-Smirnov; false alarm 1e-4 but for the skew of a mean of 4000, which is below 0.03.
     assert stats.kstest(z, "norm").pvalue > 1e-4
 
@@ -35,7 +35,7 @@ def test_scores_against_the_exact_second_moment_are_standard_normal():
 @pytest.mark.parametrize("wrong", ["noise by S", "one step too few", "half the step size"])
 def test_scores_notice_wrong_code(wrong):
     setting = quadratic()
-    truth = path_second_moment(setting)
+    truth = moments(setting).path_second
     broken = {
         "noise by S": quadratic(S=4),
         "one step too few": quadratic(steps=3),
@@ -88,7 +88,7 @@ def test_antithetic_mean_is_unbiased_and_far_less_noisy(noise):
 
 def test_one_task_violating_is_enough():
     setting = quadratic()
-    worst = int(np.argmax(path_second_moment(setting)))
+    worst = int(np.argmax(moments(setting).path_second))
     claim = claims.get("prop2-second")
     verdict = check(claim.scaled(0.5), setting)
     assert verdict.outcome == "violated"

@@ -8,12 +8,7 @@ import pytest
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims import inner_path, meta_gradient, path_envelopes
-from maml_bench.exact import (
-    meta_gradient_bias,
-    meta_gradient_second_moment,
-    path_first_moment,
-    path_second_moment,
-)
+from maml_bench.exact import moments
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
 
@@ -55,44 +50,36 @@ CASES = [("trigonometric", 1), ("kink", 1), ("quadratic", 1), ("quadratic", 3)]
 def test_gaussian_noise(name, dim):
     case = setting(family(name, dim).with_noise(AdditiveGaussian(0.8)), steps=2)
     second = inner_path.capped_squared_distances(case)
-    assert_means(replicates(second), path_second_moment(case))
+    assert_means(replicates(second), moments(case).path_second)
     q = 1 + case.inner.alpha * case.tasks.regularity.L
     assert second.ceiling == pytest.approx(0.01 * (1 + q) ** 2 * 0.64 / 2)
     if dim == 1:
-        assert_means(replicates(inner_path.capped_distances(case)), path_first_moment(case))
+        assert_means(replicates(inner_path.capped_distances(case)), moments(case).path_first)
         drift = replicates(inner_path.capped_antithetic_errors(case))
-        assert_means(drift, path_bias(case))
-    assert_means(replicates(meta_gradient.capped_biases(case)), meta_gradient_bias(case))
-    assert_means(replicates(meta_gradient.capped_family_bias(case)), meta_gradient_bias(case).mean(0, keepdims=True))
-    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
-
-
-def path_bias(case):
-    from maml_bench.exact import _quadrature
-
-    if isinstance(case.tasks.population, Quadratic):
-        return np.zeros((2, 1))
-    return _quadrature(case, "path_bias").path_bias[:, None]
+        assert_means(drift, moments(case).path_bias)
+    assert_means(replicates(meta_gradient.capped_biases(case)), moments(case).bias)
+    assert_means(replicates(meta_gradient.capped_family_bias(case)), moments(case).bias.mean(0, keepdims=True))
+    assert_means(replicates(meta_gradient.capped_squares(case)), moments(case).second_moment.mean())
 
 
 @pytest.mark.parametrize("noise", [RandomPhase(0.8, 1.5)])
 def test_bounded_noise(noise):
     case = setting(family("quadratic", 2).with_noise(noise), steps=2)
     second = inner_path.capped_squared_distances(case)
-    assert_means(replicates(second), path_second_moment(case))
+    assert_means(replicates(second), moments(case).path_second)
     q = 1 + case.inner.alpha * case.tasks.regularity.L
     assert second.ceiling == pytest.approx((0.1 * (1 + q) * 1.2) ** 2)
     replicates(inner_path.capped_distances(case))
     assert_means(replicates(inner_path.capped_antithetic_errors(case)), 0.0)
-    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
+    assert_means(replicates(meta_gradient.capped_squares(case)), moments(case).second_moment.mean())
     assert meta_gradient.capped_biases(case) is None
 
 
 def test_bandits():
     case = setting(SoftmaxBandit(np.array([[0.0, 1.0], [0.4, -1.0]])), steps=2, alpha=0.5, S=1)
-    assert_means(replicates(inner_path.capped_squared_distances(case)), path_second_moment(case))
-    assert_means(replicates(inner_path.capped_distances(case)), path_first_moment(case))
-    assert_means(replicates(meta_gradient.capped_squares(case)), meta_gradient_second_moment(case).mean())
+    assert_means(replicates(inner_path.capped_squared_distances(case)), moments(case).path_second)
+    assert_means(replicates(inner_path.capped_distances(case)), moments(case).path_first)
+    assert_means(replicates(meta_gradient.capped_squares(case)), moments(case).second_moment.mean())
 
 
 def test_one_step_in_one_dimension_attains_its_ceiling():
