@@ -1,18 +1,35 @@
 # make report: environment, install, the studies, the report (QUICK=1 for a first look).
-# make test: what tests need, then the tests.
+# make test: what tests need, then style and types, then the tests.
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 OUTPUT ?= build/reports
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
-.PHONY: report test benchmark reference clean
+.PHONY: report test lint test-lowest benchmark reference clean
 
 report: $(VENV)/installed
 	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS) $(if $(QUICK),--quick)
 
-test: $(VENV)/installed-test
+test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The suite on the lowest versions that pyproject.toml allows, in an environment of its own.
+test-lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile
+
+$(LOWEST)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
 
 benchmark: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist
@@ -29,8 +46,8 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test,cluster,data]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint,cluster,data]'
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(LOWEST) build

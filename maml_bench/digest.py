@@ -11,7 +11,7 @@ from types import FunctionType
 import numpy as np
 
 ROOT = Path(__file__).parent
-APART = ("study", "cli")
+APART = ("study", "studies", "cli")
 """Parts of the package that only tell what was measured: a change there leaves every result as it was."""
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 

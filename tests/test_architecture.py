@@ -123,3 +123,9 @@ def test_the_command_line_imports_its_rooms_when_a_command_runs():
     light = ("maml_bench.cli.options.", "maml_bench.cli.studies.")
     for name in imports(ROOT / "maml_bench/cli/commands.py", top_level=True):
         assert name.split(".")[0] != "maml_bench" or name.startswith(light), name
+
+
+def test_frozen_fields_are_set_in_one_place_alone():
+    places = [path for package in ("analytic", "maml_bench") for path in files(package)]
+    found = [path.relative_to(ROOT).as_posix() for path in places if "object.__setattr__" in path.read_text("utf-8")]
+    assert found == ["analytic/arguments.py"], "use analytic.arguments.settle"

@@ -40,7 +40,7 @@ def load_study(name: str) -> "Study":
     if name.endswith(".py"):
         module = _module(Path(name))
     elif name in STUDIES:
-        module = importlib.import_module(f"studies.{name.replace('-', '_')}")
+        module = importlib.import_module(f"{_home()}.{name.replace('-', '_')}")
     else:
         raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}, or the path of a FILE.py")
     study = getattr(module, "STUDY", None)
@@ -52,24 +52,32 @@ def load_study(name: str) -> "Study":
 def _module(path: Path):
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
-    if path.resolve() == _path_of("studies", path.stem):
-        return importlib.import_module(f"studies.{path.stem}")
+    if path.resolve() == _path_of(path.stem):
+        return importlib.import_module(f"{_home()}.{path.stem}")
     spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
 
-def _path_of(package: str, stem: str) -> Path | None:
-    spec = importlib.util.find_spec(package)
-    home = Path(spec.origin).parent if spec and spec.origin else None
-    return home / f"{stem}.py" if home and (home / f"{stem}.py").is_file() else None
+def _home() -> str:
+    """The package of the studies: inside ours where it is installed, beside it in the repository."""
+    return "maml_bench.studies" if importlib.util.find_spec("maml_bench.studies") else "studies"
+
+
+def _path_of(stem: str) -> Path | None:
+    spec = importlib.util.find_spec(_home())
+    path = Path(spec.origin).with_name(f"{stem}.py") if spec and spec.origin else None
+    return path if path and path.is_file() else None
 
 
 def template(name: str) -> Path:
     """The Markdown beside a study's file."""
-    path = Path(name) if name.endswith(".py") else _path_of("studies", name.replace("-", "_"))
+    path = Path(name) if name.endswith(".py") else _path_of(name.replace("-", "_"))
+    if path is None:
+        raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}, or the path of a FILE.py")
     return path.with_suffix(".md")
 
 
