@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from maml_bench.auditing.result import Row, judged, skipped
-from maml_bench.search import affordable, basis, best_starts, climb, inside, lift, one, random_points, unit
+from maml_bench.search import affordable, basis, best_starts, inside, lift, maximize, one, random_points, unit
 
 STARTS = 4
 EPS = np.finfo(float).eps
@@ -93,9 +93,9 @@ def _climb_pair(tasks, name, h, rng, w, e, index):
     def ratio(x):
         return np.linalg.norm(_change(task, name, h, *unpack(x)), axis=-1) / scale
 
-    x = climb(ratio, np.concatenate([frame.T @ w, frame.T @ e]), tasks.dim)
-    w, e = unpack(x)
-    return float(ratio(x) * scale), inside(w, tasks.regularity.radius - h), e, index
+    found = maximize(ratio, np.concatenate([frame.T @ w, frame.T @ e])[None], dim=tasks.dim)
+    w, e = unpack(found.point)
+    return found.value * scale, inside(w, tasks.regularity.radius - h), e, index
 
 
 def _attack_points(tasks, size, claimed, rng, points, narrow):
@@ -111,9 +111,8 @@ def _attack_points(tasks, size, claimed, rng, points, narrow):
         def ratio(x, task=task, limit=limit, frame=frame):
             return size(task, lift(inside(x @ frame.T, tasks.regularity.radius), task)) / limit
 
-        x = climb(ratio, frame.T @ w[m], tasks.dim)
-        value = float(ratio(x[None])[0])
-        best = max(best, (value, inside(frame @ x, tasks.regularity.radius), tuple(index)), key=_size)
+        found = maximize(ratio, (frame.T @ w[m])[None], dim=tasks.dim)
+        best = max(best, (found.value, inside(frame @ found.point, tasks.regularity.radius), tuple(index)), key=_size)
     return best
 
 

@@ -9,8 +9,9 @@ import math
 import numpy as np
 import scipy
 
+from maml_bench.auditing.lipschitz import steepness
 from maml_bench.auditing.result import Row, judged, skipped
-from maml_bench.search import basis, best_starts, inside, lift, one, random_points, unit
+from maml_bench.search import basis, best_starts, inside, lift, one, random_points, simplex, unit
 
 ELEMENTS = 1_000_000
 EXACT_NORM = 8
@@ -130,7 +131,7 @@ def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
     lower, mean, witness = best
     what = "gradient" if name == "sigma_g" else "Hessian"
     checked = f"root mean square error of a one-sample {what} (and of {BATCHES[-1]} samples, scaled)"
-    allowance = 1e-12 * (tasks.regularity.L * (1 + np.linalg.norm(witness["w"])))
+    allowance = 1e-12 * (steepness(tasks.regularity) * (1 + np.linalg.norm(witness["w"])))
     return judged(name, checked, claimed, np.sqrt(mean), np.sqrt(lower), allowance, witness)
 
 
@@ -143,8 +144,8 @@ def _climb(task, measure, frame, w, radius, seed, evaluations=100):
     def at(x):
         return inside(frame @ x, radius)
 
-    def descend(x):
+    def noise(x):
         points = np.broadcast_to(at(x), (draws, task.dim))
-        return -float(np.nan_to_num(measure(task, np.random.default_rng(seed), points, 1).mean()))
+        return float(np.nan_to_num(measure(task, np.random.default_rng(seed), points, 1).mean()))
 
-    return at(scipy.optimize.minimize(descend, frame.T @ w, method="Nelder-Mead", options={"maxfev": evaluations}).x)
+    return at(simplex(noise, frame.T @ w, evaluations))

@@ -8,6 +8,7 @@ exceed the bound, the bound is wrong; that it does not, is no proof.
 import math
 
 import numpy as np
+import scipy
 
 from maml_bench.adaptation import exact_path
 from maml_bench.claims.claim import Measurement, claims_of
@@ -15,13 +16,19 @@ from maml_bench.claims.requirements import exact_path_in_ball, first_reason, sin
 from maml_bench.exact import meta_gradients, meta_smoothness
 from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.protocol import outside
+from maml_bench.search import maximize, unit
 from maml_bench.setting import Setting, losses
 
 SHORTEST, LONGEST = 1e-4, 1e2
 """Distances from w that are tried, in units of `length`."""
 
-DIRECTIONS, EIGENVECTORS, DISTANCES = 64, 32, 19
-GENERATIONS, PARENTS, CHILDREN = 40, 16, 8
+EIGENVECTORS, DISTANCES, POWER_STEPS = 8, 19, 5
+SMALL = 48
+"""Dimension up to which all eigenvectors are computed, and points are climbed from."""
+
+EVALUATIONS, NUMBERS = 8192, 2**21
+"""Points u of a search, and numbers that they may amount to over all tasks; the latter rules in high dimension."""
+
 FLOATS = 2**20
 
 
@@ -31,10 +38,8 @@ def length(setting: Setting) -> float:
     return regularity.L / regularity.rho if regularity.rho > 0 else 1.0
 
 
-def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
-    """``||grad calL(w) - grad calL(u)|| / ||w - u||`` for points u, shape (m, d);
-    0 where a path from u leaves the certified ball.
-    """
+def changes(setting: Setting, u: np.ndarray) -> np.ndarray:
+    """``grad calL(u) - grad calL(w)`` for points u, shape (m, d); 0 where a path from u leaves the certified ball."""
     inner, (support, target) = setting.inner, losses(setting)
     axes = tuple(range(1, 1 + len(setting.tasks.batch_shape)))
     centre = meta_gradients(setting).mean(0)
@@ -43,54 +48,86 @@ def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
 
     def of(points):
         starts = np.expand_dims(points, axes)
-        gradient = exact_meta_gradient(support, starts, inner.alpha, inner.steps, target).mean(axes)
-        ratio = np.linalg.norm(gradient - centre, axis=-1) / np.linalg.norm(points - setting.w, axis=-1)
+        change = exact_meta_gradient(support, starts, inner.alpha, inner.steps, target).mean(axes) - centre
         if ball:
             path = exact_path(support, starts, inner.alpha, inner.steps)
-            ratio[outside(setting.tasks, path).any((0, *(axis + 1 for axis in axes)))] = 0.0
-        return ratio
+            change[outside(setting.tasks, path).any((0, *(axis + 1 for axis in axes)))] = 0.0
+        return change
 
     diverging = "ignore" if ball else "warn"  # paths may diverge outside the ball, where nothing is claimed
     with np.errstate(over=diverging, invalid=diverging):
         return np.concatenate([of(u[start : start + block]) for start in range(0, len(u), block)])
 
 
+def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
+    """``||grad calL(w) - grad calL(u)|| / ||w - u||`` for points u, shape (m, d);
+    0 where a path from u leaves the certified ball.
+    """
+    return np.linalg.norm(changes(setting, u), axis=-1) / np.linalg.norm(u - setting.w, axis=-1)
+
+
 def largest_ratio(setting: Setting) -> np.ndarray:
     """The largest of `ratios` that a search finds; one cell.
 
-    Starts: random directions and the leading eigenvectors of the Hessian of the meta objective at w (by differences),
-    both ways, each at distances on a logarithmic grid. Then the best points have random offspring, ever closer to
-    their parents. Seeds are fixed.
+    Starts: random directions and the leading eigenvectors of the Hessian of the meta objective at w, both ways, each at
+    distances on a logarithmic grid. The change of the gradient over a step is a mean of Hessians times the step, so
+    power steps, at one distance, lead towards longer changes. Then `maximize` goes on from all of them. Seeds are
+    fixed.
     """
-    rng, dim, unit = np.random.default_rng(0), setting.tasks.dim, length(setting)
-    directions = rng.standard_normal((DIRECTIONS, dim))
-    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    directions = np.concatenate([directions, _eigenvectors(setting, SHORTEST * unit)])
-    distances = unit * np.geomspace(SHORTEST, LONGEST, DISTANCES)
-    steps = (distances[:, None, None] * np.concatenate([directions, -directions])).reshape(-1, dim)
-    found = ratios(setting, setting.w + steps)
-    for reach in np.geomspace(1.0, 1e-3, GENERATIONS):
-        best = np.argsort(found)[-PARENTS:]
-        steps, found = steps[best], found[best]
+    rng, dim, scale = np.random.default_rng(0), setting.tasks.dim, length(setting)
+    evaluations = min(EVALUATIONS, max(256, NUMBERS // (dim * math.prod(setting.tasks.batch_shape))))
+    distances = scale * np.geomspace(SHORTEST, LONGEST, DISTANCES if evaluations > 2048 else 7)[:, None, None]
+    leading = _eigenvectors(setting, SHORTEST * scale)
+    count = max(4, evaluations // (4 * POWER_STEPS * len(distances)) - len(leading))
+    directions = np.concatenate([leading, rng.standard_normal((count, dim))])
+    directions = np.broadcast_to(
+        unit(np.concatenate([directions, -directions])), (len(distances), 2 * (count + len(leading)), dim)
+    )
+    tried = [(distances * directions).reshape(-1, dim)]
+    for _ in range(POWER_STEPS):
+        change = changes(setting, setting.w + tried[-1]).reshape(directions.shape)
+        along = np.where(np.vecdot(change, directions) < 0, -1.0, 1.0)[..., None]
+        directions = np.where(np.linalg.norm(change, axis=-1, keepdims=True) > 0, along * unit(change), directions)
+        tried.append((distances * directions).reshape(-1, dim))
+
+    def vary(rng, steps, reach):
         size = np.linalg.norm(steps, axis=-1, keepdims=True)
-        moved = steps + reach * size / np.sqrt(dim) * rng.standard_normal((CHILDREN, *steps.shape))
-        moved *= np.exp(reach * rng.standard_normal((CHILDREN, PARENTS, 1)))
-        moved = moved.reshape(-1, dim)
-        moved *= np.maximum(1.0, SHORTEST * unit / np.linalg.norm(moved, axis=-1, keepdims=True))
-        steps = np.concatenate([steps, moved])
-        found = np.concatenate([found, ratios(setting, setting.w + moved)])
-    return found.max(keepdims=True)
+        moved = steps + reach * size / np.sqrt(dim) * rng.standard_normal(steps.shape)
+        moved *= np.exp(reach * rng.standard_normal((len(steps), 1)))
+        return moved * np.maximum(1.0, SHORTEST * scale / np.linalg.norm(moved, axis=-1, keepdims=True))
+
+    def objective(steps):
+        long_enough = np.linalg.norm(steps, axis=-1) >= SHORTEST * scale * (1 - 1e-9)
+        return np.where(long_enough, ratios(setting, setting.w + steps), 0.0)
+
+    best = maximize(
+        objective,
+        np.concatenate([tried[0], tried[-1]]),
+        generations=evaluations // (2 * 16 * 8),
+        vary=vary,
+        climbs=2 if dim <= SMALL else 0,
+    )
+    return np.array([best.value])
 
 
 def _eigenvectors(setting, step):
-    inner, (support, target) = setting.inner, losses(setting)
-    axes = tuple(range(1, 1 + len(setting.tasks.batch_shape)))
-    offsets = step * np.concatenate([np.eye(setting.tasks.dim), -np.eye(setting.tasks.dim)])
-    starts = np.expand_dims(setting.w + offsets, axes)
-    ahead, behind = np.split(exact_meta_gradient(support, starts, inner.alpha, inner.steps, target).mean(axes), 2)
-    jacobian = (ahead - behind) / (2 * step)
-    values, vectors = np.linalg.eigh(jacobian + jacobian.T)
-    return vectors.T[np.argsort(np.abs(values))[-EIGENVECTORS:]]
+    """Leading eigenvectors, as rows, of the Hessian of the meta objective at w, by differences of its gradient."""
+    dim = setting.tasks.dim
+
+    def products(directions):
+        ahead, behind = np.split(changes(setting, setting.w + step * np.concatenate([directions, -directions])), 2)
+        return (ahead - behind) / (2 * step)
+
+    if dim <= SMALL:
+        jacobian = products(np.eye(dim))
+        values, vectors = np.linalg.eigh(jacobian + jacobian.T)
+        return vectors.T[np.argsort(np.abs(values))[-EIGENVECTORS:]]
+    operator = scipy.sparse.linalg.LinearOperator((dim, dim), lambda v: products(v.reshape(1, -1))[0], dtype=float)
+    start = np.random.default_rng(0).standard_normal(dim)
+    try:
+        return scipy.sparse.linalg.eigsh(operator, EIGENVECTORS // 2, v0=start, ncv=16, tol=1e-2, maxiter=2)[1].T
+    except scipy.sparse.linalg.ArpackNoConvergence as stopped:
+        return stopped.eigenvectors.T
 
 
 def rounding(setting: Setting) -> float:

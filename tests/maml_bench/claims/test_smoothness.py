@@ -1,5 +1,7 @@
 """Proposition 1: the search for a supremum against suprema that are known."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,12 @@ def test_what_cannot_be_asked():
         check("prop2-first", setting, method="search")
     pairs = Setting(FAMILIES["logistic"].random(2, 2, 0), np.ones(2), InnerLoop(0.1, 2))
     assert "one loss each" in check("prop1", pairs).reason
+
+
+def test_a_search_in_high_dimension_is_affordable():
+    """300 dimensions and ten tasks in a few seconds: what counts is processor time."""
+    setting = Setting(Trigonometric.random(300, 10, 0), np.full(300, 0.1), InnerLoop(0.05, 3))
+    started = time.process_time()
+    value = smoothness.largest_ratio(setting)
+    assert time.process_time() - started < 10
+    assert value > 0.5369
