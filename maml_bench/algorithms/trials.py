@@ -15,6 +15,8 @@ from maml_bench.problems.sine import NETWORK, SineRegression
 
 TAIL = 0.05
 """The final loss of a seed is the mean over this share of the iterations, the last ones."""
+LONGEST, GRID = 10, np.linspace(-5, 5, 41)
+"""Inner steps up to which adaptation is followed; inputs at which a fitted curve is shown."""
 SMOOTHED = ("ggs", "zeroth-order")
 TUNING, HELD_OUT = 2**31, 2**31 + 1
 """Numbers of random streams that no block of reported seeds has."""
@@ -30,7 +32,7 @@ class Trial:
     deviations : tuple of str
         What is done differently from the specification, as in `maml_bench.algorithms.programs`.
     methods : tuple of str
-        Those to run; the first one is what the others are compared with.
+        Those to run; each is compared with those before it.
     betas, nus : tuple of float
         Meta step sizes and smoothing radii to choose from, for each method by itself.
     iterations, alpha, steps, directions, tasks : numbers
@@ -111,16 +113,32 @@ def _chosen(trial: Trial, method: str, seed: int) -> tuple[float, float]:
     return trial.betas[j], nus[i]
 
 
-def held_out(trial: Trial, w: np.ndarray, seed: int, tasks: int = 200) -> np.ndarray:
-    """The specified objective at w (seeds, d) on fresh tasks: one yardstick for all protocols, shape (seeds,)."""
+def adaptation(trial: Trial, w: np.ndarray, seed: int, steps: int, tasks: int = 100) -> np.ndarray:
+    """The specified target loss at w (seeds, d) on fresh tasks after 0, 1, ..., ``steps`` inner steps.
+
+    One yardstick for all protocols, and common to all seeds; shape (steps + 1, seeds). After N steps it is the meta
+    objective.
+    """
     (rng,) = generators(seed, HELD_OUT, 1)
     support, target = pair(trial, rng, 1, tasks, collapsed=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        return target.loss(exact_path(support, w[:, None, :], trial.alpha, trial.steps)[-1]).mean(-1)
+        return target.loss(exact_path(support, w[:, None, :], trial.alpha, steps)).mean(-1)
+
+
+def fits(trial: Trial, w: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """What the network w (seeds, d) makes of ``3 sin(x - 1)`` after N steps on ten evenly spread points of it.
+
+    Shape (inputs, seeds).
+    """
+    x = np.linspace(-5, 5, 10)
+    task = SineRegression(x, 3 * np.sin(x - 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return NETWORK.value(exact_path(task, w, trial.alpha, trial.steps)[-1], inputs[:, None])[..., 0].T
 
 
 def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1, block: int = 25) -> list[dict]:
-    """Rows: loss against iteration, final and held-out loss, and their differences to the first method.
+    """Rows: loss against iteration and, held out, against inner steps; final losses, and their differences to each
+    method before; for sine regression a fitted curve.
 
     Differences are paired: in a seed all methods start at the same point and see the same tasks. ``budget`` is the
     number of seeds.
@@ -144,11 +162,15 @@ def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1,
         with np.errstate(over="ignore", invalid="ignore"):
             final = losses[-max(1, int(TAIL * trial.iterations)) :].mean(0)
         w = np.concatenate([part[1][0, 0] for part in mine])
-        ends[method] = {"final loss": final, "held-out loss": held_out(trial, w, seed)}
+        adapted = adaptation(trial, w, seed, LONGEST)
+        rows += [row("loss after adaptation", loss, step=j, **labels) for j, loss in enumerate(adapted)]
+        if trial.problem == "sine":
+            rows += [row("fit", y, x=x, **labels) for x, y in zip(GRID.tolist(), fits(trial, w, GRID), strict=True)]
+        ends[method] = {"final loss": final, "held-out loss": adapted[trial.steps]}
         for quantity, values in ends[method].items():
             rows.append(row(quantity, values, **labels))
-            if k:
+            for other in trial.methods[:k]:
                 with np.errstate(invalid="ignore"):
-                    gap = values - ends[trial.methods[0]][quantity]
-                rows.append(row(f"{quantity}, minus that of {trial.methods[0]}", gap, **labels))
+                    difference = values - ends[other][quantity]
+                rows.append(row(f"{quantity}, minus that of {other}", difference, **labels))
     return rows
