@@ -1,8 +1,9 @@
 """Branch and bound: a proved lower bound of a smooth function on a box, and the least value seen.
 
 With value f(c), gradient g and ``Hess f >= -m I`` on the cell ``|u - c| <= h``, Taylor's formula gives
-``f(u) >= f(c) - sum_k |g_k| h_k - (m/2) ||h||^2`` there. Cells whose bound exceeds a value that is attained are dropped;
-the others are halved across their longest side. At any time the least of the remaining bounds is a lower bound of f.
+``f(u) >= f(c) - sum_k |g_k| h_k - (m/2) ||h||^2`` there. Cells whose bound exceeds a value that is attained are
+dropped; the others are halved across their longest side. At any time the least of the remaining bounds is a lower
+bound of f.
 """
 
 from collections.abc import Callable

@@ -5,12 +5,12 @@ The largest of those that are known is taken, each with its proof.
 *Task by task.* :math:`\mathcal{L}_i(w) = l_i(\tilde w_N)` is a value of the task's loss, so
 :math:`\inf\mathcal{L} \ge E_i\inf l_i`, and families prove an ``infimum`` of their losses.
 
-*Quadratics.* :math:`\tilde w_N = M^Nw + \alpha\sum_{j<N}M^jb`, :math:`M = I - \alpha A`, is affine in w, and so the meta
-objective is a quadratic whose minimum is a linear system.
+*Quadratics.* :math:`\tilde w_N = M^Nw + \alpha\sum_{j<N}M^jb`, :math:`M = I - \alpha A`, is affine in w, and so the
+meta objective is a quadratic whose minimum is a linear system.
 
 *Quadratics with waves.* Let :math:`l_i(w) \ge \frac12w^TAw - b_i\cdot w - h_i` and
-:math:`\|\nabla l_i(w) - (Aw - b_i)\| \le s_i`, the latter for the loss that is adapted on. Then :math:`\tilde w_N = x_i +
-e_i` with the :math:`x_i` of the quadratics and :math:`\|e_i\| \le \alpha s_i\sum_{j<N}\|M\|^j =: \epsilon_i`, and for
+:math:`\|\nabla l_i(w) - (Aw - b_i)\| \le s_i`, the latter for the loss that is adapted on. Then
+:math:`\tilde w_N = x_i + e_i` with the :math:`x_i` of the quadratics and :math:`\|e_i\| \le \alpha s_i\sum_{j<N}\|M\|^j =: \epsilon_i`, and for
 every t > 0
 
 .. math:: \mathcal{L}_i(w) \ge \tfrac12x_i^TAx_i - b_i\cdot x_i - h_i + e_i\cdot(Ax_i - b_i)

@@ -39,7 +39,7 @@ def test_the_radius_of_a_cell_reaches_its_corners():
         return waves(points, radii)
 
     lowest(function, np.zeros(2), np.array([1.0, 2.0]), 100.0, 0.1, 1000)
-    (first, radius), (second, radii) = seen[:2]
+    (_, radius), (second, radii) = seen[:2]
     assert radius == pytest.approx(np.sqrt(5))
     assert sorted(map(tuple, second)) == [(0.0, -1.0), (0.0, 1.0)]
     np.testing.assert_allclose(radii, np.sqrt(2))
