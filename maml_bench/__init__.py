@@ -11,22 +11,40 @@ if TYPE_CHECKING:
     from maml_bench.adaptation import InnerLoop
     from maml_bench.algorithms.outer_loop import Run, train
     from maml_bench.auditing import audit
+    from maml_bench.claims.own import claim
+    from maml_bench.measuring import Measured, measure
     from maml_bench.setting import OuterLoop, Setting
     from maml_bench.verdict import Verdict, check
 
 _HOMES = {
     "InnerLoop": "maml_bench.adaptation",
+    "Measured": "maml_bench.measuring",
     "OuterLoop": "maml_bench.setting",
     "Run": "maml_bench.algorithms.outer_loop",
     "Setting": "maml_bench.setting",
     "Verdict": "maml_bench.verdict",
     "audit": "maml_bench.auditing",
     "check": "maml_bench.verdict",
+    "claim": "maml_bench.claims.own",
+    "measure": "maml_bench.measuring",
     "train": "maml_bench.algorithms.outer_loop",
 }
 """The module of each name."""
 
-__all__ = ["InnerLoop", "OuterLoop", "Run", "Setting", "Verdict", "audit", "check", "claims", "train"]
+__all__ = [
+    "InnerLoop",
+    "Measured",
+    "OuterLoop",
+    "Run",
+    "Setting",
+    "Verdict",
+    "audit",
+    "check",
+    "claim",
+    "claims",
+    "measure",
+    "train",
+]
 
 
 def __getattr__(name: str):

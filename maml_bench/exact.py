@@ -113,7 +113,7 @@ def meta_smoothness(setting: Setting) -> np.ndarray | None:
 
 
 def _any_loss(tasks, w, inner) -> PathMoments:
-    """What needs no family: there is no bias without gradient noise, and one step of certified noise has its variance."""
+    """What needs no family: there is no bias without gradient noise; one step of certified noise has its variance."""
     known = {}
     if tasks.regularity.sigma_g == 0:
         gradient = exact_meta_gradient(tasks, w, inner.alpha, inner.steps)

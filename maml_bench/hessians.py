@@ -10,6 +10,14 @@ Where an estimator takes differences between points, ``data`` says which samples
 - ``"shared"``: one batch, drawn under ``w`` and evaluated at every point (common random numbers), so that noise which
   does not depend on the point cancels;
 - ``"population"``: none; the differences are exact.
+
+What else an estimator states is a capability that claims and measurements ask for, of an estimator of yours too:
+
+- ``columns = True``: extra leading axes of ``v`` are served, as above; without it matrices are built column by column;
+- ``linear = True``: the operator is linear in ``v``;
+- ``mean_hessian(tasks, w)``: its known mean, (..., d, d);
+- ``kind``: whose theory holds for it, one of ``sampled``, ``first-order``, ``gaussian-smoothing``, ``zeroth-order`` and
+  ``zeroth-order-stein``, so that Propositions 3 and 4 have bounds for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,20 +43,34 @@ Operator = Callable[[np.ndarray], np.ndarray]
 class ExactHessian:
     """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836)."""
 
+    kind = "sampled"
+    columns = linear = True
+
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """``v -> hess l(w; D) v``, shape (..., d); the population Hessian if the tasks have no sampling model."""
         sample = tasks.sample(rng, w, D)
         return lambda v: tasks.hvp(w, v, sample)
+
+    def mean_hessian(self, tasks: Tasks, w: np.ndarray) -> np.ndarray:
+        """The Hessian, (..., d, d)."""
+        return tasks.hess(w)
 
 
 @dataclass(frozen=True)
 class FirstOrder:
     """No Hessian at all, as in FO-MAML: the operator is ``v -> 0``."""
 
+    kind = "first-order"
+    columns = linear = True
+
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """``v -> 0``, shape (..., d); nothing is drawn."""
         shape = _shape(tasks, w)
         return lambda v: np.zeros(np.broadcast_shapes(shape, v.shape))
+
+    def mean_hessian(self, tasks: Tasks, w: np.ndarray) -> np.ndarray:
+        """0, (..., d, d)."""
+        return np.zeros((*_shape(tasks, w), tasks.dim))
 
 
 @dataclass(frozen=True)
@@ -78,6 +100,9 @@ class GaussianSmoothing:
     ValueError
         If ``nu``, ``directions`` or ``data`` is not allowed.
     """
+
+    kind = "gaussian-smoothing"
+    columns = linear = True
 
     nu: float
     directions: int
@@ -136,6 +161,8 @@ class ZerothOrder:
         If an argument is not allowed.
     """
 
+    columns = linear = True
+
     nu: float
     directions: int
     stein: bool = False
@@ -152,6 +179,12 @@ class ZerothOrder:
             raise ValueError(f"baseline = {self.baseline!r}: must be one of {', '.join(map(repr, BASELINES))}")
         if self.stein and self.baseline == "mean":
             raise ValueError("stein = True: must be False with baseline = 'mean', which leaves no trace to remove")
+
+    @property
+    def kind(self) -> str:
+        if self.baseline == "mean":
+            return ""
+        return "zeroth-order-stein" if self.stein else "zeroth-order"
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
@@ -200,6 +233,8 @@ class CentralDifference:
     ValueError
         If ``delta`` or ``data`` is not allowed.
     """
+
+    columns = True
 
     delta: float
     data: str = "shared"

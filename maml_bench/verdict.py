@@ -306,3 +306,10 @@ def _outlook(reach: float, gap: float, replicates: int, resolution: float) -> st
 
 def _precise(limits: Limits, precision: float) -> bool:
     return precision == math.inf or bool(np.all(limits.upper - limits.lower <= 2 * precision * limits.value))
+
+
+def left_side(claim: Claim, setting: Setting, effort: Effort) -> tuple[Limits, Evidence, int]:
+    """What a claim measures, whatever its bound: limits, what they rest on, and the replicates that were drawn."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
+        found = _measured(claim, setting, [], effort)
+    return found.limits, EVIDENCE[found.method], found.replicates

@@ -19,7 +19,7 @@ FLOORS = (
     ("exact", "algorithms"),
     ("claims",),
     ("verdict",),
-    ("power", "extremal"),
+    ("power", "extremal", "measuring"),
     ("study",),
     ("cli",),
 )

@@ -127,6 +127,21 @@ class Claim:
         if self.sense not in SENSES:
             raise ValueError(f"sense = {self.sense!r}: must be one of {', '.join(SENSES)}")
 
+    def __repr__(self) -> str:
+        factor = "" if self.factor == 1 else f"{self.factor:g} * "
+        return f"Claim({self.name!r}, {self.form!r}: {self.measurement.words} {self.sense} {factor}{self._right})"
+
+    def _repr_latex_(self) -> str:
+        """The claim in LaTeX, for notebooks."""
+        sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[self.sense]
+        factor = "" if self.factor == 1 else f"{self.factor:g} \\cdot "
+        right = self.bound.latex() if isinstance(self.bound, Bound) else rf"\text{{{self._right}}}"
+        return rf"$\text{{{self.measurement.words}}} {sense} {factor}{right}$"
+
+    @property
+    def _right(self) -> str:
+        return str(self.bound.formula if isinstance(self.bound, Bound) else self.bound.expression)
+
     def scaled(self, factor: float) -> "Claim":
         """The same claim with its right side multiplied by ``factor`` > 0."""
         return replace(self, factor=self.factor * arguments.positive("factor", factor))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from maml_bench.arrays import listed
 from maml_bench.claims.claim import by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
@@ -150,15 +151,22 @@ def loss_scale(setting: Setting) -> float:
 
 
 def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> np.ndarray | None:
-    """E H^ of the setting's estimator at w, for each task: (cells, d, d).
+    """E H^ of the setting's estimator at w, for each task: (cells, d, d); None where it is not known.
 
-    Sampled gradients and losses have the population values for means, whatever ``data`` says: the sampling model plays
-    no part.
+    An estimator may state it, ``mean_hessian(tasks, w)``. Sampled gradients and losses have the population values for
+    means, whatever ``data`` says: the sampling model plays no part.
     """
-    found = smoothings(setting.tasks, setting.w if w is None else w, setting.hessian.nu)
+    tasks, hessian, w = setting.tasks, setting.hessian, setting.w if w is None else w
+    if stated := getattr(hessian, "mean_hessian", None):
+        return listed(np.asarray(stated(tasks, w)), tasks.batch_shape, 2)
+    if not isinstance(hessian, GaussianSmoothing | ZerothOrder):
+        return None
+    found = smoothings(tasks, w, hessian.nu)
     if found is None:
         return None
-    plain = isinstance(setting.hessian, ZerothOrder) and not setting.hessian.stein
+    if getattr(hessian, "baseline", "point") == "mean":
+        return (1 - 1 / hessian.directions) * np.array([smooth.hess for smooth in found])
+    plain = isinstance(hessian, ZerothOrder) and not hessian.stein
     return np.array([smooth.zo_mean if plain else smooth.hess for smooth in found])
 
 

@@ -1,0 +1,189 @@
+"""A claim of your own: a bound in the vocabulary of the theory, and a function that draws what it bounds.
+
+>>> from maml_bench import InnerLoop, Setting, check, claim
+>>> from maml_bench.adaptation import exact_path, stochastic_path
+>>> from maml_bench.problems import AdditiveGaussian, Quadratic
+>>> def fourth(setting, rng, replicates):
+...     start = np.broadcast_to(setting.w, (replicates, *setting.tasks.batch_shape, setting.tasks.dim))
+...     path = stochastic_path(setting.tasks, start, setting.inner, rng)
+...     away = path[-1] - exact_path(setting.tasks, setting.w, setting.inner.alpha, setting.inner.steps)[-1]
+...     return np.sum(away**2, axis=-1) ** 2
+>>> mine = claim("fourth-moment", "3*s_N**4", fourth)
+>>> mine
+Claim('fourth-moment', 'own': mean of fourth-moment <= 3*s(N)**4)
+>>> setting = Setting(Quadratic.concave(3).with_noise(AdditiveGaussian(1.0)), np.ones(3), InnerLoop(0.1, 3))
+>>> print(check(mine, setting).outcome)
+holds
+"""
+
+import difflib
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+from tokenize import TokenError
+
+import numpy as np
+import sympy as sp
+from sympy.parsing.sympy_parser import parse_expr
+
+from analytic import abbreviations
+from analytic.bound import Bound, Definition
+from analytic.vocabulary import CONSTANTS
+from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_cell
+from maml_bench.claims.constants import constants, constants_of_each_task
+from maml_bench.montecarlo.batches import Draw
+from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
+from maml_bench.setting import Setting
+
+ESTIMANDS = {"mean": (mean, 0), "norm of mean": (norm_of_mean, 1), "spectral norm of mean": (spectral_norm_of_mean, 2)}
+"""What is estimated, with the number of last axes that one replicate of one task has."""
+
+SHAPES = {0: "(replicates,) or (replicates, tasks)", 1: "(replicates, d) or (replicates, tasks, d)"}
+SHAPES[2] = "(replicates, m, d) or (replicates, tasks, m, d)"
+
+PROBE = 16
+"""Replicates that are drawn to see how much memory one takes."""
+
+_ABBREVIATIONS: dict[str, tuple[sp.Expr, tuple[Definition, ...]]] = {
+    "q": (abbreviations.q, (abbreviations.GROWTH,)),
+    "c": (abbreviations.c, (abbreviations.GROWTH, abbreviations.EXCESS)),
+    "s_N": (abbreviations.s(abbreviations.N), (abbreviations.GROWTH, abbreviations.PATH_ERROR)),
+    "m_N": (abbreviations.m(abbreviations.N), (abbreviations.GROWTH, abbreviations.PATH_DRIFT)),
+}
+
+
+def claim(
+    name: str,
+    bound: "str | float | sp.Expr | Bound",
+    draw: Callable[[Setting, np.random.Generator, int], np.ndarray],
+    *,
+    estimand: str = "mean",
+    sense: str = "<=",
+    exact: Callable[[Setting], object] | None = None,
+    requires: Callable[[Setting], str] | None = None,
+    each_task: bool = False,
+    tolerance: float = TOLERANCE,
+) -> Claim:
+    """A claim like any other, to be checked, scaled, put into studies and told.
+
+    Parameters
+    ----------
+    name : str
+    bound : str, number, sympy expression or Bound
+        In the names of ``analytic.vocabulary`` (``alpha``, ``L``, ``sigma_g``, ``task_grad_norm``, ...), their symbols
+        (``d``, ``N``, ``Q``, ``G``) and the abbreviations ``q``, ``c``, ``s_N``, ``m_N``. Symbols of an expression are
+        matched by name, whatever their assumptions.
+    draw : callable
+        ``draw(setting, rng, replicates)``: independent replicates. For a mean (replicates,) or (replicates, tasks),
+        numbers >= 0; for norms of means with one (or two) last axes for the vector (or matrix).
+    estimand : {"mean", "norm of mean", "spectral norm of mean"}
+    sense : {"<=", ">=", "="}
+    exact : callable, optional
+        ``exact(setting)``: the exact value, one number or one for each task; None where it is not known.
+    requires : callable, optional
+        ``requires(setting)``: why the claim says nothing about the setting, or an empty string.
+    each_task : bool
+        Evaluate ``task_grad_norm`` and ``task_grad_rms`` for each task, not as means over tasks.
+    tolerance : float
+        Relative distance within which the two sides of an equality count as equal.
+
+    Raises
+    ------
+    ValueError
+        For a symbol that is not known (the nearest known one is named), or an unknown estimand or sense.
+    """
+    if estimand not in ESTIMANDS:
+        raise ValueError(f"estimand = {estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")
+    if not callable(draw):
+        raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates)")
+    limits, core = ESTIMANDS[estimand]
+    drawn = Drawn(name, draw, core)
+    measurement = Measurement(
+        words=f"{estimand} of {name}",
+        requires=requires or (lambda setting: ""),
+        exact=_listed(exact) if exact else lambda setting: None,
+        sampled=Sampling(drawn, limits, drawn.floats),
+        constants=constants_of_each_task if each_task else constants,
+    )
+    return Claim(name, "own", stated(name, bound), measurement, sense, tolerance=tolerance)
+
+
+def _listed(exact):
+    def of(setting):
+        value = exact(setting)
+        return None if value is None else np.atleast_1d(np.asarray(value, dtype=float)).reshape(-1)
+
+    return of
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A user's draw, whose shape is checked and whose memory is measured.
+
+    Parameters
+    ----------
+    name : str
+    draw : callable
+        ``draw(setting, rng, replicates)``.
+    core : int
+        Last axes of one replicate of one task.
+    """
+
+    name: str
+    draw: Callable[[Setting, np.random.Generator, int], np.ndarray]
+    core: int
+
+    def __call__(self, setting: Setting) -> Draw:
+        """Replicates (replicates, cells, ...)."""
+        return lambda rng, replicates: self._checked(self.draw(setting, rng, replicates), setting, replicates)
+
+    def _checked(self, values, setting, replicates):
+        values = np.asarray(values, dtype=float)
+        tasks = setting.tasks.batch_shape
+        lead = values.shape[: values.ndim - self.core]
+        if lead not in ((replicates,), (replicates, *tasks), (replicates, int(np.prod(tasks))), (replicates, 1)):
+            raise ValueError(
+                f"claim {self.name!r}: draw gave an array of shape {values.shape} for {replicates} replicates of tasks "
+                f"{tasks}; it must be {SHAPES[self.core]}"
+            )
+        return by_cell(values if len(lead) > 1 else values[:, None], self.core)
+
+    def floats(self, setting: Setting) -> int:
+        """Floats that one replicate takes at most while it is drawn, measured on a few."""
+        running = tracemalloc.is_tracing()
+        tracemalloc.start() if not running else tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        self(setting)(np.random.default_rng(0), PROBE)
+        peak = tracemalloc.get_traced_memory()[1] - before
+        if not running:
+            tracemalloc.stop()
+        return max(1, peak // (8 * PROBE))
+
+
+def stated(name: str, bound: "str | float | sp.Expr | Bound") -> Bound:
+    """The bound that a string, a number or an expression stands for.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or a symbol is not known.
+    """
+    if isinstance(bound, Bound):
+        return bound
+    known = {constant: entry.symbol for constant, entry in CONSTANTS.items()}
+    known |= {entry.symbol.name: entry.symbol for entry in CONSTANTS.values()}
+    known |= {short: head for short, (head, _) in _ABBREVIATIONS.items()}
+    try:
+        formula = parse_expr(bound, local_dict=dict(known)) if isinstance(bound, str) else sp.sympify(bound)
+    except (SyntaxError, TypeError, AttributeError, sp.SympifyError, TokenError) as error:
+        raise ValueError(f"bound = {bound!r}: cannot be read as a formula ({error})") from None
+    if not isinstance(formula, sp.Expr):
+        raise ValueError(f"bound = {bound!r}: must be a formula, not {type(formula).__name__}")
+    strangers = sorted(symbol.name for symbol in formula.free_symbols if symbol.name not in known)
+    if strangers:
+        near = difflib.get_close_matches(strangers[0], known, n=1, cutoff=0.0)[0]
+        raise ValueError(f"bound: unknown symbol {strangers[0]!r}; the nearest known is {near!r}")
+    formula = formula.xreplace({symbol: known[symbol.name] for symbol in formula.free_symbols})
+    used = [definitions for head, definitions in _ABBREVIATIONS.values() if formula.has(head)]
+    where = tuple(dict.fromkeys(definition for definitions in used for definition in definitions))
+    return Bound(name, "own", formula, where, (), "stated by its author")

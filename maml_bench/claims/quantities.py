@@ -1,0 +1,178 @@
+"""Quantities to measure without a bound, with any Hessian estimator; one cell a task unless it is a mean over tasks.
+
+An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states serves if it is there: ``columns``,
+that its operator takes vectors with a further leading axis; ``mean_hessian(tasks, w)``, its known mean (..., d, d).
+"""
+
+import math
+
+import numpy as np
+
+from maml_bench.algorithms.outer_loop import gradient_norms
+from maml_bench.claims import inner_path, meta_gradient
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, footprint
+from maml_bench.claims.convergence import rounding as convergence_rounding
+from maml_bench.claims.convergence import run_floats
+from maml_bench.claims.hessian_draws import directions_at, hessians, mean_hessians, points
+from maml_bench.claims.requirements import first_reason, single_loss
+from maml_bench.exact import meta_gradients, moments
+from maml_bench.hessians import ExactHessian
+from maml_bench.meta_gradient import stochastic_meta_gradient
+from maml_bench.montecarlo.batches import Draw
+from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
+from maml_bench.setting import Setting
+
+
+def operator(setting: Setting, replicates: int, rng: np.random.Generator):
+    """Independent draws of the estimator at w, one a replicate and task."""
+    return setting.hessian.operator(setting.tasks, points(setting, setting.w, replicates), setting.inner.D, rng)
+
+
+def matrices(setting: Setting, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of the estimator as matrices (replicates, *batch_shape, d, d).
+
+    Raises
+    ------
+    ValueError
+        If the operator returns another shape than that of its vectors.
+    """
+    dim, shape = setting.tasks.dim, (replicates, *setting.tasks.batch_shape, setting.tasks.dim)
+    drawn = operator(setting, replicates, rng)
+    unit = np.eye(dim)
+    if getattr(setting.hessian, "columns", False):
+        columns = drawn(unit.reshape(dim, *(1,) * (len(shape) - 1), dim))
+    else:
+        columns = np.stack([applied(setting, drawn, np.broadcast_to(e, shape)) for e in unit])
+    return np.moveaxis(np.broadcast_to(columns, (dim, *shape)), 0, -1)
+
+
+def applied(setting: Setting, drawn, vectors: np.ndarray) -> np.ndarray:
+    """The operator at vectors of its own leading axes, its shape checked."""
+    product = np.asarray(drawn(vectors))
+    if product.shape != vectors.shape:
+        raise ValueError(
+            f"hessian = {setting.hessian!r}: its operator gave an array of shape {product.shape} for vectors of shape "
+            f"{vectors.shape}; it must be the same"
+        )
+    return product
+
+
+def biases(setting: Setting) -> Draw:
+    """Replicates of H^ - Hess l(w), (d, d)."""
+    known = hessians(setting)
+    return lambda rng, replicates: by_cell(matrices(setting, replicates, rng), 2) - known
+
+
+def variances(setting: Setting) -> Draw:
+    """Replicates of ``||(H^ - H^') v||^2 / 2`` for independent H^, H^' and v along the gradient of each task."""
+    vectors = directions_at(setting)
+
+    def draw(rng, replicates):
+        at = np.broadcast_to(vectors, (replicates, *vectors.shape))
+        one, two = (applied(setting, operator(setting, replicates, rng), at) for _ in range(2))
+        return by_cell(np.vecdot(one - two, one - two) / 2, 0)
+
+    return draw
+
+
+def exact_bias(setting: Setting) -> np.ndarray | None:
+    """||E H^ - Hess l(w)||, spectral, for each task."""
+    means = mean_hessians(setting)
+    return None if means is None else np.linalg.norm(means - hessians(setting), ord=2, axis=(-2, -1))
+
+
+def _gradients(setting, replicates, rng):
+    leading = (1,) * len(setting.tasks.batch_shape)
+    start = np.broadcast_to(setting.w, (replicates, *leading, setting.tasks.dim))
+    return by_cell(stochastic_meta_gradient(setting.tasks, start, setting.inner, setting.hessian, rng), 1)
+
+
+def gradient_errors(setting: Setting) -> Draw:
+    """Replicates of G^_i - grad calL_i(w), (tasks, d): with Hessians of batches what has a known mean is removed."""
+    if isinstance(setting.hessian, ExactHessian):
+        return meta_gradient.biases(setting)
+    known = meta_gradients(setting)
+    return lambda rng, replicates: _gradients(setting, replicates, rng) - known
+
+
+def gradient_squares(setting: Setting) -> Draw:
+    """Replicates of ||G^_i||^2, (tasks,)."""
+    return lambda rng, replicates: np.sum(_gradients(setting, replicates, rng) ** 2, axis=-1)
+
+
+def _of_batches(value):
+    """An exact value that is that of the Hessians of batches."""
+    return lambda setting: value(setting) if isinstance(setting.hessian, ExactHessian) else None
+
+
+def gradient_floats(setting: Setting) -> int:
+    directions = getattr(setting.hessian, "directions", 1)
+    return max(meta_gradient.EACH_TASK.sampled.footprint(setting), footprint(setting) * directions)
+
+
+def matrix_floats(setting: Setting) -> int:
+    """Floats of one replicate of a matrix, with the directions that it is made of."""
+    tasks, directions = setting.tasks, getattr(setting.hessian, "directions", 1)
+    return math.prod(tasks.batch_shape) * tasks.dim * max(4 * tasks.dim, 4 * directions, setting.inner.D)
+
+
+def outer_loop(setting: Setting) -> str:
+    """Requirement of what is measured along a run."""
+    return "" if setting.outer is not None else "an outer loop: Setting(..., outer=OuterLoop(iterations, B, beta=...))"
+
+
+def runs(setting: Setting) -> Draw:
+    """Replicates of the mean over a run of ||grad calL(w_k)||."""
+    return lambda rng, replicates: gradient_norms(setting, rng, replicates).mean(0)[:, None]
+
+
+QUANTITIES: dict[str, Measurement] = {
+    "path-error": Measurement(
+        words="E ||w_N - w~_N||^2",
+        requires=single_loss,
+        exact=lambda setting: moments(setting).path_second,
+        sampled=Sampling(inner_path.squared_distances, mean, footprint),
+    ),
+    "path-drift": Measurement(
+        words="||E w_N - w~_N||",
+        requires=single_loss,
+        exact=inner_path.exact_drift,
+        sampled=Sampling(inner_path.antithetic_errors, norm_of_mean, footprint),
+        resolution=inner_path.rounding,
+    ),
+    "hessian-bias": Measurement(
+        words="||E H^ - Hess l(w)||, spectral",
+        requires=single_loss,
+        exact=exact_bias,
+        sampled=Sampling(biases, spectral_norm_of_mean, matrix_floats),
+    ),
+    "hessian-variance": Measurement(
+        words="E ||(H^ - E H^) v||^2 with v along the task's gradient",
+        requires=single_loss,
+        sampled=Sampling(variances, mean, matrix_floats),
+    ),
+    "meta-gradient-bias": Measurement(
+        words="||E G^_i - grad calL_i(w)||",
+        requires=single_loss,
+        exact=_of_batches(meta_gradient.exact_bias),
+        sampled=Sampling(gradient_errors, norm_of_mean, gradient_floats),
+        resolution=meta_gradient.rounding,
+    ),
+    "meta-gradient-second-moment": Measurement(
+        words="E ||G^_i||^2",
+        requires=single_loss,
+        exact=_of_batches(lambda setting: moments(setting).second_moment),
+        sampled=Sampling(gradient_squares, mean, gradient_floats),
+    ),
+    "meta-gradient-norm": Measurement(
+        words="||grad calL(w)||, the mean over tasks",
+        requires=lambda setting: "",
+        exact=lambda setting: np.linalg.norm(meta_gradients(setting).mean(0), keepdims=True),
+    ),
+    "convergence": Measurement(
+        words="E ||grad calL(w_zeta)||, zeta averaged out",
+        requires=first_reason(outer_loop),
+        sampled=Sampling(runs, mean, run_floats),
+        resolution=convergence_rounding,
+    ),
+}

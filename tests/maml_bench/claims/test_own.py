@@ -1,0 +1,117 @@
+"""Claims of a user's own: the bound as text, the draw's shapes, and verdicts where the truth is known."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from analytic import bound
+from maml_bench import InnerLoop, Setting, check, claim
+from maml_bench.claims.own import stated
+from maml_bench.problems import AdditiveGaussian, Quadratic
+
+TASKS = Quadratic(np.eye(2), np.array([[0.0, 0.0], [1.0, 0.0]])).with_noise(AdditiveGaussian(2.0))
+SETTING = Setting(TASKS, np.ones(2), InnerLoop(0.1, 3, S=5))
+
+
+def squares(setting, rng, replicates):
+    """Mean square 9, one number a replicate."""
+    return rng.normal(0, 3, replicates) ** 2
+
+
+def test_a_bound_is_read_from_text_numbers_symbols_and_bounds():
+    values = {"alpha": 0.1, "steps": 3, "L": 1.0, "sigma_g": 2.0, "S": 5, "dim": 2, "rho": 0.5}
+    s = bound("prop2-second")(**values) ** 0.5
+    assert stated("x", "3*s_N**4")(**values) == pytest.approx(3 * s**4)
+    assert stated("x", "m_N")(**values) == pytest.approx(bound("prop2-mean")(**values))
+    assert stated("x", "q**(2*N) - 1 - c")(**values) == pytest.approx(0, abs=1e-15)
+    assert stated("x", "alpha*steps*d/dim")(**values) == pytest.approx(0.3)
+    assert stated("x", 2)() == 2
+    anybody = sp.Symbol("sigma_g") ** 2 / sp.Symbol("S", real=True)
+    assert stated("x", anybody)(**values) == pytest.approx(0.8)
+    assert stated("x", bound("prop1")) is bound("prop1")
+
+
+def test_what_is_not_a_bound_is_said_with_the_nearest_known_symbol():
+    with pytest.raises(ValueError, match="unknown symbol 'sigma_q'; the nearest known is 'sigma_g'"):
+        stated("x", "sigma_q**2")
+    with pytest.raises(ValueError, match=r"cannot be read as a formula"):
+        stated("x", "3*")
+    with pytest.raises(ValueError, match="must be a formula"):
+        stated("x", "L < 2")
+
+
+@pytest.mark.parametrize(("factor", "outcome"), [(1.1, "holds"), (0.9, "violated")])
+def test_a_mean_one_number_a_replicate(factor, outcome):
+    # Wrong with probability at most 1 %.
+    mine = claim("mine", "9", squares)
+    assert check(mine.scaled(factor), SETTING).outcome == outcome
+    assert check(claim("mine", "9", squares, sense=">=").scaled(1 / factor), SETTING).outcome == outcome
+
+
+def test_a_norm_of_a_mean_with_and_without_tasks():
+    centre = np.array([[3.0, 4.0], [0.0, 1.0]])
+    tasks = claim("v", "5", lambda s, rng, n: centre + rng.normal(size=(n, 2, 2)), estimand="norm of mean")
+    assert check(tasks.scaled(1.1), SETTING).outcome == "holds"
+    assert check(tasks.scaled(0.9), SETTING).outcome == "violated"
+    assert check(tasks.scaled(0.9), SETTING).cell == 0
+    alone = claim("v", "5", lambda s, rng, n: centre[0] + rng.normal(size=(n, 2)), estimand="norm of mean")
+    assert check(alone.scaled(0.9), SETTING).outcome == "violated"
+
+
+def test_a_spectral_norm():
+    mine = claim(
+        "M", "2", lambda s, rng, n: np.diag([2.0, 1.0]) + rng.normal(size=(n, 2, 2)), estimand="spectral norm of mean"
+    )
+    assert check(mine.scaled(1.1), SETTING).outcome == "holds"
+    assert check(mine.scaled(0.9), SETTING).outcome == "violated"
+
+
+def test_an_exact_value_is_used_and_a_hypothesis_is_asked():
+    mine = claim("mine", "9", squares, exact=lambda setting: 9.0)
+    assert (check(mine, SETTING).outcome, check(mine, SETTING).method) == ("holds", "exact")
+    mine = claim("mine", "9", squares, requires=lambda setting: "steps = 1" if setting.inner.steps > 1 else "")
+    found = check(mine, SETTING)
+    assert (found.outcome, found.reason) == ("not applicable", "mine needs steps = 1")
+
+
+def test_the_constants_are_those_of_the_setting_or_of_each_task():
+    # Gradients at w: (1, 1) and (0, 1), of norms sqrt 2 and 1.
+    draw = lambda setting, rng, n: np.ones((n, 2))
+    exact = lambda setting: [np.sqrt(2), 1.0]
+    assert check(claim("g", "task_grad_norm", draw, exact=exact), SETTING).outcome == "violated"
+    assert check(claim("g", "task_grad_norm", draw, exact=exact, each_task=True), SETTING).ratio == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "estimand"),
+    [
+        (lambda setting, rng, n: np.ones(n + 1), "mean"),
+        (lambda setting, rng, n: np.ones((n, 3)), "mean"),
+        (lambda setting, rng, n: 1.0, "mean"),
+        (lambda setting, rng, n: np.ones(n), "norm of mean"),
+    ],
+)
+def test_a_draw_of_the_wrong_shape_says_what_would_be_right(draw, estimand):
+    with pytest.raises(ValueError, match=r"claim 'mine': draw gave an array of shape .*; it must be \(replicates"):
+        check(claim("mine", "9", draw, estimand=estimand), SETTING)
+
+
+def test_memory_is_measured():
+    def heavy(setting, rng, replicates):
+        return rng.normal(size=(replicates, 10_000)).mean(1) ** 2
+
+    floats = claim("mine", "9", heavy).measurement.sampled.footprint(SETTING)
+    assert 10_000 <= floats <= 30_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"estimand": "median"}, "estimand = 'median': must be one of 'mean', 'norm of mean'"),
+        ({"sense": "<"}, "sense = '<': must be one of"),
+        ({"draw": 3}, "draw = 3: must be a function"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        claim("mine", "9", **({"draw": squares} | arguments))
