@@ -136,13 +136,14 @@ def fits(trial: Trial, w: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         return NETWORK.value(exact_path(task, w, trial.alpha, trial.steps)[-1], inputs[:, None])[..., 0].T
 
 
-def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1, block: int = 25) -> list[dict]:
+def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1, block: int = 0) -> list[dict]:
     """Rows: loss against iteration and, held out, against inner steps; final losses, and their differences to each
     method before; for sine regression a fitted curve.
 
     Differences are paired: in a seed all methods start at the same point and see the same tasks. ``budget`` is the
-    number of seeds.
+    number of seeds; ``block`` of them advance together, unless given as many as keep arrays small.
     """
+    block = block or (1 if trial.problem == "sine" else 25)
     workers = workers if isinstance(workers, Workers) else Workers(workers)
     chosen = dict(zip(trial.methods, workers.map([(_chosen, trial, m, seed) for m in trial.methods]), strict=True))
     jobs = [

@@ -22,6 +22,10 @@ STUDIES = (
     "hessian-estimators",
     "step-size",
     "finite-sum",
+    "rank-one",
+    "sine",
+    "navigation",
+    "few-shot",
     "calibration",
 )
 INTERRUPTED = 130
