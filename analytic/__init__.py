@@ -23,7 +23,6 @@ _SECTIONS = (
     "zeroth_order",
     "gaussian_smoothing",
     "convergence",
-    "without_jensen",
     "finite_sum",
 )
 

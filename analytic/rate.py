@@ -6,6 +6,7 @@ come from; here :math:`E[G^2/(\chi+G)] \le R` is turned into
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -84,6 +85,6 @@ class Rate:
 
 def evaluate(fields: dict[str, Bound], constants) -> Convergence:
     """All fields of one form at given constants, hypotheses checked."""
-    value = fields["value"](**constants)
-    rest = {name: bound(**constants) for name, bound in fields.items() if name != "value"}
+    value: Any = fields["value"](**constants)
+    rest: dict[str, Any] = {name: bound(**constants) for name, bound in fields.items() if name != "value"}
     return Convergence(**rest, value=value)

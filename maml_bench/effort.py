@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from analytic import arguments
 from maml_bench.montecarlo.workers import Workers
@@ -45,7 +46,7 @@ class Effort:
     seconds: float = math.inf
     precision: float = math.inf
     method: str = "auto"
-    workers: Workers | int = 1
+    workers: Any = 1  # a number until it is settled, then Workers
 
     def __post_init__(self):
         arguments.nonnegative("precision", min(self.precision, 1e300))

@@ -106,7 +106,7 @@ def meta_smoothness(setting: Setting) -> np.ndarray | None:
         return None
     adapted, judged = (listed(tasks.A, tasks.batch_shape, 2) for tasks in (support, target))
     product = np.linalg.matrix_power(np.eye(support.dim) - setting.inner.alpha * adapted, setting.inner.steps)
-    return np.linalg.norm((product @ judged @ product).mean(0), 2)[None]
+    return np.atleast_1d(np.linalg.norm((product @ judged @ product).mean(0), 2))
 
 
 # --- sources

@@ -23,6 +23,7 @@ What else an estimator states is a capability that claims and measurements ask f
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from math import prod
+from typing import Protocol
 
 import numpy as np
 
@@ -256,7 +257,10 @@ class CentralDifference:
         return (tasks.grad(ahead, batch(ahead)) - tasks.grad(behind, batch(behind))) / (2 * self.delta)
 
 
-Hessian = ExactHessian | FirstOrder | GaussianSmoothing | ZerothOrder | CentralDifference
+class Hessian(Protocol):
+    """Anything with an operator, such as the estimators above or one of a user's own."""
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator: ...
 
 
 @dataclass(frozen=True, eq=False)

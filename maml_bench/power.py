@@ -49,11 +49,11 @@ class Power:
 
     def violated(self, factor: float) -> Rate:
         """How often a run finds the scaled bound violated."""
-        return rate(np.sum(self.noticed > factor), len(self.noticed))
+        return rate(int(np.sum(self.noticed > factor)), len(self.noticed))
 
     def holds(self, factor: float) -> Rate:
         """How often a run finds that the scaled bound holds."""
-        return rate(np.sum(self.confirmed <= factor), len(self.confirmed))
+        return rate(int(np.sum(self.confirmed <= factor)), len(self.confirmed))
 
     def noticed_at(self, probability: float) -> float:
         """The largest factor at which at least this share of the runs says ``violated``."""

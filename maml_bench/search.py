@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -140,7 +141,8 @@ def maximize(
         Called with the best so far after every round.
     """
     deadline = time.monotonic() + seconds
-    best, evaluations, number = (-np.inf, None), 0, first_round
+    best: tuple[float, Any] = (-np.inf, None)
+    evaluations, number = 0, first_round
 
     def values_at(points):
         nonlocal evaluations, best
@@ -191,7 +193,7 @@ def climb(objective: Callable, x: np.ndarray, dim: int, over: Callable[[], bool]
         Whether to stop at once.
     """
     iterations = min(80, max(3, 10_000_000 // (2 * len(x) * dim)))
-    best = [-np.inf, x]
+    best: list[Any] = [-np.inf, x]
 
     def descend(at):
         if over():

@@ -1,6 +1,7 @@
 """Everything a claim is checked for: tasks, a point, an inner loop, a Hessian estimator, and an outer loop."""
 
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -98,11 +99,11 @@ class Setting:
         If ``w`` is not a finite vector of the tasks' dimension, or an argument lacks what the protocol asks for.
     """
 
-    tasks: Tasks | TaskPairs
+    tasks: Any  # Tasks or TaskPairs: which of them, and with what besides, is what a claim's `requires` tells
     w: np.ndarray
     inner: InnerLoop
-    hessian: object = field(default_factory=ExactHessian)
-    outer: OuterLoop | None = None
+    hessian: Any = field(default_factory=ExactHessian)
+    outer: Any = None  # OuterLoop
 
     def __post_init__(self):
         if not isinstance(self.tasks, Tasks | TaskPairs):

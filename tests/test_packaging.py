@@ -5,7 +5,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-
 from lowest import pins
 
 ROOT = Path(__file__).parents[1]

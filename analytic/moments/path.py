@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,11 @@ class PathMoments:
     """
 
     path_bias: np.ndarray | None = None
-    path_first: np.ndarray | None = None
-    path_second: np.ndarray | None = None
+    path_first: Any = None
+    path_second: Any = None
     gradient: np.ndarray | None = None
     bias: np.ndarray | None = None
-    second_moment: np.ndarray | None = None
+    second_moment: Any = None
 
     @property
     def complete(self) -> bool:

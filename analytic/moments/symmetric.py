@@ -17,9 +17,9 @@ the density :math:`\propto (1-t^2)^{(d-3)/2}`.
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from scipy.special import gammaln
 
 from analytic.functions import norm_moment
@@ -57,7 +57,7 @@ def radial(phi: Callable, slope: Callable, bend: Callable, breaks, dim: int, nu)
     )
 
 
-def axisymmetric(degree: int, profile: Polynomial, dim: int, nu) -> Smoothing:
+def axisymmetric(degree: int, profile: Any, dim: int, nu) -> Smoothing:
     """Moments at 0 of ``||w||^degree p(w_1/||w||)``, for ``dim >= 2`` and an even polynomial p."""
     checked({"nu": nu, "dim": dim})
     t, mass = _cosines(dim)

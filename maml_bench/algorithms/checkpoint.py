@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def save(path: str | Path, run: dict, blocks: list) -> None:
                 arrays[f"{number}.{field.name}"] = value
     beside = path.with_name(path.name + ".part")
     with beside.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     os.replace(beside, path)
 
 
@@ -56,7 +57,7 @@ def load(path: str | Path, run: dict, kind: type) -> list | None:
 
 
 def _block(arrays: dict[str, np.ndarray], number: int, kind: type):
-    fields = {}
+    fields: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         name = f"{number}.{field.name}"
         if field.type is np.random.Generator:

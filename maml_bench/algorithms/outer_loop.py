@@ -201,7 +201,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
     slab, rng, w, memory, diverged = _slab(setting), copy.deepcopy(block.rng), block.w, block.memory, block.diverged
     source, optimizer, method = _Source.of(setting), _optimizer(setting), _method(setting)
     step_size = _step_size(setting)
-    records = [(block.gradient_norm, block.objective)]
+    records: list[tuple[np.ndarray, ...]] = [(block.gradient_norm, block.objective)]
     with np.errstate(all="ignore"):  # what overflows is noticed by its value
         for first in range(block.done, until, slab):
             points = np.empty((min(slab, until - first), *w.shape))
@@ -291,7 +291,7 @@ class _FullBatch:
         """Nothing is drawn."""
 
 
-def _records(setting: Setting, points: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _records(setting: Setting, points: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, ...]:
     """Norm of the exact meta gradient and the meta objective at points (iterations, replicates, d)."""
     support, target = losses(setting)
     w = points.reshape(-1, *(1,) * len(setting.tasks.batch_shape), setting.tasks.dim)

@@ -23,6 +23,7 @@ and ``"fixed-directions"`` only.
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -153,7 +154,8 @@ def descend(
     optimizer : object
         Turns the mean of the tasks' meta gradients into a direction to descend along.
     """
-    kept, memory = None, optimizer.memory(w)
+    kept: Any = None
+    memory: Any = optimizer.memory(w)
     for k, (support, target, directions) in enumerate(batches):
         if "fixed-directions" in program.deviations:
             directions = kept = directions if kept is None else kept

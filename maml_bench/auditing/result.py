@@ -117,7 +117,7 @@ class Audit:
             numbers = f"{row.claimed:>12.5g} {row.found:>12.5g} {row.ratio:>8.4f}"
             lines.append(f"{row.name:<18} {numbers}  {row.outcome:<11}  {row.checked}")
         for reason, entries in groupby(sorted(self.statements, key=lambda e: e.reason), key=lambda e: e.reason):
-            forms = {}
+            forms: dict[str, list[str]] = {}
             for entry in entries:
                 forms.setdefault(entry.statement, []).append(entry.form)
             names = ", ".join(f"{name} ({', '.join(group)})" for name, group in forms.items())

@@ -5,6 +5,7 @@ bias the standard error is no smaller than the certified one: rare large errors 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import scipy
@@ -121,7 +122,7 @@ def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
         task, frame = one(tasks, at[1:]), basis(rng, w[at], extra=4)
         finalists += [(at[1:], w[at]), (at[1:], _climb(task, measure, frame, w[at], radius, rng.integers(2**32)))]
     quantile = scipy.stats.norm.isf(error / (len(finalists) * len(BATCHES)))
-    best = (-np.inf, 0.0, None)
+    best: tuple[float, float, Any] = (-np.inf, 0.0, None)
     for index, point in finalists:
         for size in BATCHES:
             mean, deviation = _mean(one(tasks, index), measure, rng, point[None], draws, size)

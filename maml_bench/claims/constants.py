@@ -5,6 +5,7 @@ with a support and a target loss, ``task_grad_norm`` and ``task_grad_rms`` are t
 """
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,13 +15,10 @@ from maml_bench.setting import Setting
 _READ: dict[str, Callable[[Setting], object]] = {
     "setting": lambda setting: setting,
     "dim": lambda setting: setting.tasks.dim,
-    **{name: lambda setting, name=name: getattr(setting.inner, name) for name in ("alpha", "steps", "S", "D", "T")},
-    **{
-        name: lambda setting, name=name: getattr(setting.tasks.regularity, name)
-        for name in ("L", "rho", "tau", "sigma", "sigma_g", "sigma_H")
-    },
-    **{name: lambda setting, name=name: getattr(setting.hessian, name) for name in ("directions", "nu", "delta")},
-    **{name: lambda setting, name=name: getattr(setting.tasks, name) for name in ("b", "b_tilde")},
+    **{name: attrgetter(f"inner.{name}") for name in ("alpha", "steps", "S", "D", "T")},
+    **{name: attrgetter(f"tasks.regularity.{name}") for name in ("L", "rho", "tau", "sigma", "sigma_g", "sigma_H")},
+    **{name: attrgetter(f"hessian.{name}") for name in ("directions", "nu", "delta")},
+    **{name: attrgetter(f"tasks.{name}") for name in ("b", "b_tilde")},
     "grad_norm": lambda setting: np.linalg.norm(meta_gradients(setting).mean(0)),
     "task_grad_norm": lambda setting: task_grad_norms(setting).mean(),
     "task_grad_rms": lambda setting: np.sqrt(np.mean(task_grad_norms(setting) ** 2)),

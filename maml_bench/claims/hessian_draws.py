@@ -14,6 +14,7 @@ themselves.
 import copy
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def loss_scale(setting: Setting) -> float:
     return float(np.abs(setting.tasks.loss(setting.w)).max() + gradient_scale(setting) * np.linalg.norm(setting.w))
 
 
-def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> np.ndarray | None:
+def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
     """E H^ of the setting's estimator at w, for each task: (cells, d, d); None where it is not known.
 
     An estimator may state it, ``mean_hessian(tasks, w)``. Sampled gradients and losses have the population values for

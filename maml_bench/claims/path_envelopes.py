@@ -39,6 +39,7 @@ replicates themselves. Errors of sampled Hessians are bounded by ``tasks.largest
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,8 @@ def drift(setting: Setting) -> Envelope | float:
     if not gaussian(setting) or not math.isfinite(setting.tasks.regularity.rho):
         return first_moment(setting)
     weights = _pairs(setting)[-1].sum(1) * noise_scale(setting, setting.inner.S) ** 2
-    return min(Envelope(setting.tasks.dim, (Term(1.0, 2),), weights), first_moment(setting), key=lambda e: e.mean)
+    pair: list[Any] = [Envelope(setting.tasks.dim, (Term(1.0, 2),), weights), first_moment(setting)]
+    return min(pair, key=lambda e: e.mean)
 
 
 def _pairs(setting):
@@ -189,7 +191,7 @@ def capped(
     """
     inner, tasks = setting.inner, setting.tasks
     tilted = isinstance(envelope, Envelope)
-    ceiling = envelope.mean if tilted else envelope
+    ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
     if ceiling is None or not np.all(np.isfinite(ceiling)):
         return None
     sizes = [inner.S] * inner.steps + [inner.T]

@@ -6,6 +6,7 @@ exceed the bound, the bound is wrong; that it does not, is no proof.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import scipy
@@ -54,7 +55,7 @@ def changes(setting: Setting, u: np.ndarray) -> np.ndarray:
             change[outside(setting.tasks, path).any((0, *(axis + 1 for axis in axes)))] = 0.0
         return change
 
-    diverging = "ignore" if ball else "warn"  # paths may diverge outside the ball, where nothing is claimed
+    diverging: Any = "ignore" if ball else "warn"  # paths may diverge outside the ball, where nothing is claimed
     with np.errstate(over=diverging, invalid=diverging):
         return np.concatenate([of(u[start : start + block]) for start in range(0, len(u), block)])
 

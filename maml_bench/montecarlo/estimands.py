@@ -10,6 +10,7 @@ A limit is *certified* if it is valid at its level whatever the law (`maml_bench
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,8 @@ class Limits:
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Limits":
         """The limits of an increasing function of the value."""
         names = ("value", "lower", "upper", "lower_alone", "upper_alone")
-        return replace(self, **{name: function(getattr(self, name)) for name in names})
+        changed: dict[str, Any] = {name: function(getattr(self, name)) for name in names}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
@@ -299,7 +301,7 @@ class NormPlan:
         if self.direction is not None:
             x = np.einsum("ncd,cd->nc", values.reshape(count, cells, -1), self.direction.reshape(cells, -1))
             along = Moments.of(x)
-            if self.ceiling is not None:
+            if self.ceiling is not None and self.stakes is not None:
                 bets = betting.logs(np.maximum(self.ceiling + x, 0.0), self.stakes)
         return Moments.of(values), gram, along, bets
 

@@ -9,6 +9,7 @@ are intersected with those before, and stopping at whichever block changes nothi
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def looks(
     start = time.perf_counter()
     number, done, earlier = 0, 0, None
     while done < budget:
-        jobs, size = [], block_size(number, floats)
+        jobs: list[tuple[Any, ...]] = []
         ahead = min(workers.count, 2 ** number.bit_length() - number)  # blocks that share a plan
         for block in range(number, number + ahead):
             size = block_size(block, floats)

@@ -26,6 +26,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Term:
         power = self.power + 2 * self.along
         return self.coefficient * moment(dim, power) / (dim if self.along else 1)
 
-    def __call__(self, square: np.ndarray, component: np.ndarray | None) -> np.ndarray:
+    def __call__(self, square: np.ndarray, component: Any) -> np.ndarray:
         value = self.coefficient * (square if self.power == 2 else square ** (self.power / 2))
         return value * component**2 if self.along else value
 
@@ -113,7 +114,7 @@ class Envelope:
         if self._parts.any():
             self._tilt(rng, rows, v)
         squares = np.vecdot(rows, rows)
-        components = np.vecdot(rows, v) if any(term.along for term in self.terms) else None
+        components = np.vecdot(rows, np.asarray(v)) if any(term.along for term in self.terms) else None
         values = (
             np.tensordot(weights, term(squares, components), axes=1)
             for term, weights in zip(self.terms, self._weights.T, strict=True)

@@ -3,9 +3,10 @@
 Results keep the jobs' order, and a job depends on nothing but its arguments, so no choice made here changes a number.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -43,7 +44,7 @@ class Workers:
     def __post_init__(self):
         natural("workers", self.count)
 
-    def map(self, jobs: Sequence[tuple[Callable, ...]]) -> list:
+    def map(self, jobs: Sequence[tuple[Any, ...]]) -> list:
         """Results of the jobs, in their order.
 
         Raises

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.polynomial import Chebyshev, Polynomial
+from numpy.polynomial import Chebyshev
 
 from analytic.arguments import natural, positive, settle, vector
 from analytic.regularity import Regularity
@@ -85,7 +85,7 @@ class Axisymmetric:
         return self.dimension
 
     @cached_property
-    def profile(self) -> Polynomial:
+    def profile(self) -> Chebyshev:
         """p, a polynomial in t."""
         interlaced = np.zeros(2 * len(self.coefficients) - 1)
         interlaced[::2] = self.coefficients

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,16 +19,24 @@ class TaskPairs(Protocol):
     ``b`` is its mean over tasks and ``b_tilde`` its mean square.
     """
 
-    dim: int
-    batch_shape: tuple[int, ...]
-    support: Tasks
-    target: Tasks
-    b_i: np.ndarray
-    b: float
-    b_tilde: float
-    regularity: Regularity
+    @property
+    def dim(self) -> int: ...
+    @property
+    def batch_shape(self) -> tuple[int, ...]: ...
+    @property
+    def support(self) -> Any: ...
+    @property
+    def target(self) -> Any: ...
+    @property
+    def b_i(self) -> np.ndarray: ...
+    @property
+    def b(self) -> float: ...
+    @property
+    def b_tilde(self) -> float: ...
+    @property
+    def regularity(self) -> Regularity: ...
 
-    def __getitem__(self, index) -> "TaskPairs": ...
+    def __getitem__(self, index) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,7 @@ class FiniteSum:
             raise ValueError(f"{name} has shape {distance.shape}: must broadcast to {self.batch_shape}") from None
 
     @classmethod
-    def pair(cls, support: Tasks, target: Tasks) -> "FiniteSum":
+    def pair(cls, support: Any, target: Any) -> "FiniteSum":
         """Two task arrays of a family that certifies the distance itself, by ``support.gradient_gap(target)``."""
         return cls(support, target, support.gradient_gap(target))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy
@@ -10,7 +11,6 @@ from analytic.arguments import common_shape, labels, last_axis, matrices, natura
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, select, transposed_matvec
 from maml_bench.problems.finite_sum import FiniteSum
-
 
 NEWTON_STEPS = 12
 
@@ -236,11 +236,11 @@ class Logistic:
         return FiniteSum.pair(LogisticLoss(self.X, self.y, self.ridge), target)
 
     @property
-    def support(self) -> LogisticLoss:
+    def support(self) -> Any:
         return self.pair.support
 
     @property
-    def target(self) -> LogisticLoss:
+    def target(self) -> Any:
         return self.pair.target
 
     @property

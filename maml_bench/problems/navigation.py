@@ -147,8 +147,9 @@ class Episodes:
         self.tasks, self.w, self.noise = tasks, w, noise
         lead, (horizon, size, _) = noise.shape[:-3], noise.shape[-3:]
         actions = noise * np.exp(w[..., None, None, -2:])
-        states, self.rewards = np.empty_like(noise), np.empty(noise.shape[:-1])
-        self.alive = np.empty(noise.shape[:-1], dtype=bool)
+        states = np.empty_like(noise)
+        self.rewards: np.ndarray = np.empty(noise.shape[:-1])
+        self.alive: np.ndarray = np.empty(noise.shape[:-1], dtype=bool)
         goal = tasks.goals[..., None, :]
         position, running = np.zeros((*lead, size, 2)), np.ones((*lead, size), dtype=bool)
         for t in range(horizon):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class ReluNetwork:
         layers, moves = self.layers(w), self.layers(v)
         active = self._activations(layers, x)
         last = len(layers) - 1
-        changes = [None]  # along v; the inputs themselves do not change
+        changes: list[Any] = [None]  # along v; the inputs themselves do not change
         for k, ((matrix, _), (move, shift)) in enumerate(zip(layers, moves, strict=True)):
             change = active[k] @ _transpose(move) + shift
             if k:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -232,8 +233,8 @@ Noise = AdditiveGaussian | RandomPhase
 class NoisyTasks:
     """Population tasks whose samples carry an independent perturbation."""
 
-    population: object
-    noise: object
+    population: Any  # Tasks without noise
+    noise: Any
 
     @property
     def dim(self) -> int:
@@ -290,7 +291,7 @@ class Mirrored:
     whatever is odd in the noise cancels.
     """
 
-    tasks: object
+    tasks: Any
 
     @property
     def dim(self) -> int:
@@ -331,8 +332,8 @@ class Given:
     Batches beyond the last are None, the population. It serves one run of an algorithm.
     """
 
-    tasks: object
-    samples: Iterator[object]
+    tasks: Any
+    samples: Iterator[Any]
 
     @property
     def dim(self) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Piecewise:
     values: np.ndarray
     slope: np.ndarray
     order: int = 2
-    curvature: np.ndarray = 0.0
+    curvature: Any = 0.0
 
     def __post_init__(self):
         settle(self, knots=matrices, values=matrices, slope=vectors, curvature=self._for_each_slope)
@@ -96,7 +97,7 @@ class Piecewise:
         for _ in range(natural("steps", steps) + 1):
             knots = (points[::-1, None] + width * np.array([-1.0, 0.0, 1.0])).ravel()
             values = np.tile([width - 1, -1.0, width - 1], len(points))
-            loss = cls(knots[None], values[None], [slope])
+            loss = cls(knots[None], values[None], np.array([slope]))
             points = np.append(points, points[-1:] - alpha * loss.grad(points[-1:]))
         return loss
 
@@ -109,7 +110,7 @@ class Piecewise:
         return np.broadcast_shapes(self.knots.shape[:-2], self.values.shape[:-2], self.slope.shape[:-1])
 
     @cached_property
-    def constants(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def constants(self) -> tuple[np.ndarray, ...]:
         """L, rho and tau of each task."""
         widths, rises = np.diff(self.knots), np.diff(self.values)
         with np.errstate(divide="ignore", invalid="ignore"):

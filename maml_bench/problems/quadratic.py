@@ -90,7 +90,8 @@ class Quadratic:
         """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w,
         for two arrays with the same A.
         """
-        if not np.array_equal(*np.broadcast_arrays(self.A, other.A)):
+        ours, theirs = np.broadcast_arrays(self.A, other.A)
+        if not np.array_equal(ours, theirs):
             raise ValueError("A must be that of the other tasks: otherwise no bound holds for all w")
         return np.linalg.norm(self.b - other.b, axis=-1)
 

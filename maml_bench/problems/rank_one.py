@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -68,9 +69,10 @@ class RankOne:
     def regularity(self) -> Regularity:
         square, size = self.radius**2, np.vecdot(self.x, self.x)
         top = np.abs(3 * square - size).max() if self.dim == 1 else 3 * square
-        points = np.linalg.qr(self.x.reshape(-1, self.dim).T, mode="r")  # columns: the x_i within their span
+        # Columns: the x_i within their span.
+        points: Any = np.linalg.qr(self.x.reshape(-1, self.dim).T, mode="r")
         second = points @ points.T / points.shape[1]
-        fourth = (points * np.vecdot(points, points, axis=0)) @ points.T / points.shape[1]
+        fourth = (points * np.vecdot(points.T, points.T)) @ points.T / points.shape[1]
         variance = np.linalg.eigvalsh(fourth - second @ second)[-1] if points.shape[1] > 1 else 0.0
         return Regularity(
             L=max(top, size.max()),

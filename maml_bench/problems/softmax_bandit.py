@@ -170,9 +170,7 @@ class SoftmaxBandit:
         paths = math.comb(inner.S + self.dim - 1, inner.S) ** inner.steps
         if noise is not None or math.prod(self.batch_shape) * paths > moments.PATH_LIMIT:
             return None
-        rewards = (self.rewards - self._baseline).reshape(
-            -1, self.dim
-        )  # as estimates are made
+        rewards = (self.rewards - self._baseline).reshape(-1, self.dim)  # as estimates are made
         law = w, inner.alpha, inner.steps, inner.S, inner.D, inner.T
         return stacked(moments.meta_moments(r, *law) for r in rewards)
 

@@ -169,4 +169,5 @@ class Trigonometric:
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
         fields = [listed(value, self.batch_shape, core) for value, core in self._fields.values()]
-        return [moments.smoothing(self.A, *task, nu) for task in zip(*fields, w, strict=True)]
+        each = zip(*fields, w, strict=True)
+        return [moments.smoothing(self.A, b, a, k, phi, point, nu) for b, a, k, phi, point in each]

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from maml_bench import claims
 from maml_bench.claims import Claim
@@ -31,7 +32,7 @@ class Case:
     """
 
     parameters: dict
-    point: object
+    point: Any
     claims: tuple[Claim, ...] = ()
     measure: Measure | None = None
     budget: int = 200_000
@@ -42,7 +43,7 @@ class Case:
 class Sweep:
     """Every combination of some values, and what is asked at each: see `sweep` and `curves`."""
 
-    point: Callable[..., object]
+    point: Callable[..., Any]
     axes: Mapping[str, Sequence | Mapping]
     quick: Mapping[str, object] = field(default_factory=dict)
     claims: tuple[str | Claim, ...] = ()
@@ -53,8 +54,8 @@ class Sweep:
 
     def cases(self, quick: bool = False) -> list[Case]:
         """The cases, in the order of the axes, the last one fastest."""
-        chosen = dict(self.quick) if quick else {}
-        effort = {name: chosen.pop(name, getattr(self, name)) for name in ("budget", "precision")}
+        chosen: dict[str, Any] = dict(self.quick) if quick else {}
+        effort: dict[str, Any] = {name: chosen.pop(name, getattr(self, name)) for name in ("budget", "precision")}
         unknown = sorted(set(chosen) - set(self.axes))
         if unknown:
             raise ValueError(f"quick = {unknown[0]!r}: must be an axis of the sweep, budget or precision")
@@ -79,7 +80,7 @@ class Sweep:
 
 
 def sweep(
-    setting: Callable[..., object],
+    setting: Callable[..., Any],
     claims: Sequence[str | Claim],
     axes: Mapping[str, Sequence | Mapping],
     quick: Mapping[str, object] | None = None,
@@ -107,7 +108,7 @@ def sweep(
 
 
 def curves(
-    point: Callable[..., object],
+    point: Callable[..., Any],
     measure: Measure,
     axes: Mapping[str, Sequence | Mapping],
     quick: Mapping[str, object] | None = None,

@@ -7,6 +7,7 @@ committed findings.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,10 +93,11 @@ def loglog_slope(x: Sequence[float], value: Sequence[float], lower: Sequence[flo
     ValueError
         If there are fewer than two distinct x, or a number is not positive.
     """
-    x, value, lower, upper = (np.asarray(a, dtype=float) for a in (x, value, lower, upper))
+    numbers: list[Any] = [np.asarray(a, dtype=float) for a in (x, value, lower, upper)]
+    x, value, lower, upper = numbers
     if len(np.unique(x)) < 2:
         raise ValueError(f"x = {x}: a slope needs two distinct points")
-    if not (np.all(x > 0) and np.all(value > 0) and np.all(lower > 0) and np.all(upper > 0)):
+    if not all(np.all(number > 0) for number in numbers):
         raise ValueError("x, value, lower and upper must be > 0 for a slope in log-log coordinates")
     centered = np.log(x) - np.log(x).mean()
     weight = centered / np.vdot(centered, centered)
@@ -112,10 +114,11 @@ def slope(table: pd.DataFrame, x: str | Callable, side: str = "value", scale: Ca
     ``x`` is a column or a function of the table, such as ``lambda t: (1 + t["alphaL"]) ** t["N"]``; ``scale``, another,
     divides the column. ``side`` is ``value``, with its limits, or ``bound``.
     """
-    along = x(table) if callable(x) else table[x]
+    along: Any = x(table) if callable(x) else table[x]
     units = scale(table) if scale else 1.0
     names = ("value", "lower", "upper") if side == "value" else (side,) * 3
-    return loglog_slope(along, *(table[name] / units for name in names))
+    columns: list[Any] = [table[name] / units for name in names]
+    return loglog_slope(along, *columns)
 
 
 def exponent(

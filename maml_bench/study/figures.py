@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,8 @@ LINES = (
     (0, (5, 1)),
     (0, (3, 1)),
 )
-FORM_LINES = dict(zip(FORMS, LINES, strict=True))
-STYLE = {
+FORM_LINES: dict[str, Any] = dict(zip(FORMS, LINES, strict=True))
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,

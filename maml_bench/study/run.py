@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -71,7 +72,12 @@ class Job:
         case = self.case
         if case.measure is not None:
             return [dict(row) for row in case.measure(case.point, seed=self.seed, budget=case.budget, workers=workers)]
-        effort = {"seed": self.seed, "confidence": 1 - ERROR, "budget": case.budget, "precision": case.precision}
+        effort: dict[str, Any] = {
+            "seed": self.seed,
+            "confidence": 1 - ERROR,
+            "budget": case.budget,
+            "precision": case.precision,
+        }
         verdicts = check_all(self.claims, case.point, workers=workers, **effort)
         words = self.claims[0].measurement.words
         return [findings.about_verdict(verdict) | {"quantity": words} for verdict in verdicts]

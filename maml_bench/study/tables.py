@@ -1,6 +1,7 @@
 """Tables of findings, in Markdown."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -55,7 +56,7 @@ def looseness_table(table: pd.DataFrame) -> str:
     known = table[(table["lower"] > 0) & (table["ratio"] > 0)]
     rows = []
     for (claim, form, problem), chosen in known.groupby(["claim", "form", "problem"], sort=False):
-        most = chosen.loc[chosen["ratio"].idxmin()]
+        most: Any = chosen.iloc[chosen["ratio"].argmin()]
         rows.append([f"{claim}, {form}", problem, 1 / chosen["ratio"].max(), 1 / most["ratio"], where(most)])
     return markdown_table(["claim, form", "problem", "least loose", "most loose", "at"], rows)
 
