@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,11 +91,12 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
     from rich.console import Console
 
     from maml_bench.cli.progress import Progress, print_findings
-    from maml_bench.study import telling
+    from maml_bench.study import record, telling
     from maml_bench.study.findings import frame
     from maml_bench.study.run import jobs, run
     from maml_bench.study.site import write_index
 
+    start = time.monotonic()
     studies = {name: load_study(name) for name in names}
     violated, progress = 0, Progress(Console(stderr=True), [len(jobs(s, quick, seed)) for s in studies.values()])
     try:
@@ -115,6 +117,7 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
     except KeyboardInterrupt:
         print(f"interrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
+    record.write(output, quick=quick, seed=seed, seconds=time.monotonic() - start)
     page = write_index(output, STUDIES)
     if not as_json:
         click.echo(f"report: {report}\nall reports: {page}")

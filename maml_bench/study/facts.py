@@ -164,7 +164,7 @@ def between(words: str, values: Iterable[float], low: float = -math.inf, high: f
 
 def equal(words: str, found: float, expected: float, within: float = 1e-9) -> Fact:
     """A number is the expected one, relatively."""
-    return Fact(words, f"{expected:.6g}", f"{found:.6g}", abs(found - expected) <= within * abs(expected))
+    return Fact(words, f"{expected:.6g}", f"{found:.6g}", bool(abs(found - expected) <= within * abs(expected)))
 
 
 def minimum(table: pd.DataFrame, x: str, by: str) -> pd.DataFrame:

@@ -97,6 +97,11 @@ class Panel:
     words: str
     svg: str
 
+    @property
+    def box(self) -> str:
+        """The coordinates that are drawn on."""
+        return re.search(r'viewBox="([^"]+)"', self.svg).group(1)
+
 
 def draw(figure: Figure, table: pd.DataFrame, name: str) -> list[Panel]:
     """The panels of a figure; ``name`` keeps the identifiers of an SVG apart from those of others on a page.

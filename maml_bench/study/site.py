@@ -1,46 +1,199 @@
-"""index.html: the Markdown reports of all studies on one page, formulas as MathML, figures inside it."""
+"""index.html: a section for each statement with its answer, all findings, and the studies, in one file to be mailed.
 
+Everything on the page is read from the folder of reports: findings.jsonl, and what each study told.
+"""
+
+import json
+import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import latex2mathml.converter
+import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from maml_bench.study.findings import versions
+from analytic import STATEMENTS, Statement
+from analytic.bound import FormulaPrinter
+from analytic.vocabulary import CONSTANTS
+from maml_bench.study import record
+from maml_bench.study.answers import answer, counts, form_rows
+from maml_bench.study.figures import css
+from maml_bench.study.findings import EVIDENCE, FILE, NUMBERS, load
+from maml_bench.study.tables import summary_sentence, where
+from maml_bench.study.text import number
+
+TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
+SHOWN = (
+    *("study", "claim", "form", "quantity", "problem", "family", "where", "outcome", "evidence", "method"),
+    *("value", "lower", "upper", "bound", "ratio", "reason", "replicates", "seconds", "seed", "confidence", "budget"),
+    *(*NUMBERS, "key"),
+)
+"""Columns that the page carries along, for its table and its downloads."""
+DIGITS = 7
 
 
-@dataclass(frozen=True)
-class _Article:
-    name: str
-    body: Markup
-
-
-def _math(formula: str, options: dict) -> str:
-    return latex2mathml.converter.convert(formula, display="block" if options["display_mode"] else "inline")
+def mathml(formula: str, display: bool = False) -> Markup:
+    """LaTeX as MathML, which browsers draw without a script."""
+    return Markup(latex2mathml.converter.convert(formula, display="block" if display else "inline"))
 
 
 def _renderer() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=_math)
+    markdown = MarkdownIt("commonmark").enable("table")
+    return markdown.use(dollarmath_plugin, renderer=lambda formula, options: mathml(formula, options["display_mode"]))
 
 
-def _article(directory: Path) -> _Article:
-    html = _renderer().render((directory / "report.md").read_text())
-    html = re.sub(r'(<img src=")', rf"\1{directory.name}/", html)
-    html = html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    return _Article(directory.name, Markup(html))
+def _cards(html: str) -> str:
+    """Tables whose cells know their column, so that a narrow screen can show a row as a card."""
+
+    def table(match):
+        text = match.group(0).replace("<table>", '<table class="cards">').replace("<th", '<th scope="col"')
+        labels = [re.sub("<.*?>", "", label) for label in re.findall(r"<th[^e].*?>(.*?)</th>", text)]
+
+        def row(line):
+            names = iter(labels)
+            return re.sub("<td", lambda _: f'<td data-label="{next(names, "")}"', line.group(0))
+
+        return re.sub("<tr>.*?</tr>", row, text, flags=re.DOTALL)
+
+    return re.sub("<table>.*?</table>", table, html, flags=re.DOTALL)
+
+
+class _Study:
+    """What a study told, from its folder."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name = folder, folder.name
+        told = folder / "study.json"
+        self.figures = json.loads(told.read_text())["figures"] if told.exists() else []
+
+    def panel(self, file: str) -> Markup:
+        """The drawing of a file, with an identifier by which other places show it again."""
+        svg = re.sub(r"<style>.*?</style>", "", (self.folder / file).read_text(), flags=re.DOTALL)
+        return Markup(svg.replace("<svg ", f'<svg id="{self.identifier(file)}" ', 1))
+
+    def identifier(self, file: str) -> str:
+        return f"{self.name}-{file.removesuffix('.svg')}"
+
+    @property
+    def body(self) -> Markup:
+        """The report, one level down, with its drawings in place of links to them."""
+        html = _renderer().render((self.folder / "report.md").read_text())
+        html = re.sub(r"<(/?)h([1-4])>", lambda m: f"<{m.group(1)}h{int(m.group(2)) + 2}>", html)
+        html = _cards(html)
+
+        def drawn(match):
+            files = re.findall(r'<img src="([^"]+)"', match.group(0))
+            return '<div class="panels">' + "".join(f"<figure>{self.panel(f)}</figure>" for f in files) + "</div>"
+
+        return Markup(re.sub(r"<p>(?:\s*<img [^>]*>\s*)+</p>", drawn, html))
+
+
+def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study], anchors: set[str]) -> dict:
+    """What the template needs of one statement."""
+    found = table[table["claim"] == statement.name]
+    tally = counts(found)
+    group = statement.name.rsplit("-", 1)[0] if statement.name.startswith(("prop2", "prop7", "lemma-b")) else ""
+    group = group if group and group not in anchors else ""
+    anchors.add(group)
+    measured = sum(tally[kind] for kind in EVIDENCE)
+    if tally["violated"]:
+        mark, words = "bad", f"{tally['violated']} violated"
+    elif not measured:
+        mark, words = "none", "–"
+    elif tally["open"]:
+        mark, words = "warn", f"{tally['open']} open"
+    else:
+        mark, words = "good", "not refuted" if tally["search"] == measured else "holds"
+    panels = [
+        {"id": study.identifier(panel["file"]), "words": panel["words"], "study": study.name, "box": panel["box"]}
+        for study in studies
+        for figure in study.figures
+        if figure["claim"] == statement.name
+        for panel in figure["panels"]
+    ]
+    return {
+        "name": statement.name,
+        "anchor": group,
+        "title": statement.title,
+        "source": statement.source[:1].upper() + statement.source[1:],
+        "quantity": mathml(statement.quantity_latex),
+        "quantity_words": statement.quantity,
+        "remarks": statement.remarks.rstrip(".") + "." if statement.remarks else "",
+        "answer": Markup(_renderer().renderInline(answer(found, tuple(statement.forms)))),
+        "forms": [_form(name, bound) for name, bound in statement.forms.items()],
+        "rows": form_rows(found),
+        "counts": tally,
+        "mark": mark,
+        "mark_words": words,
+        "figures": panels,
+        "studies": list(dict.fromkeys(found["study"])),
+    }
+
+
+def _form(name: str, bound) -> dict:
+    printer = FormulaPrinter()
+    parts = [printer.doprint(bound.formula)]
+    parts += [f"{printer.doprint(line.head)} = {printer.doprint(line.value)}" for line in bound.where]
+    conditions = "; ".join(condition.words for condition in bound.conditions)
+    return {"name": name, "formulas": [mathml(x) for x in parts], "conditions": conditions, "proof": bound.proof}
+
+
+def _symbols() -> list[dict]:
+    printer = FormulaPrinter()
+    return [
+        {"math": mathml(printer.doprint(constant.symbol)), "name": name, "words": constant.words}
+        for name, constant in CONSTANTS.items()
+    ]
+
+
+def _data(table: pd.DataFrame) -> Markup:
+    """The findings as compact JSON that cannot end the script it stands in."""
+
+    def cell(value):
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                return None
+            return int(value) if value.is_integer() and abs(value) < 2**53 else float(f"{value:.{DIGITS}g}")
+        return value if isinstance(value, int | str) else None
+
+    shown = table.assign(where=[where(row) for _, row in table.iterrows()])[list(SHOWN)]
+    rows = [[cell(value) for value in row] for row in shown.astype(object).to_numpy()]
+    text = json.dumps({"columns": SHOWN, "rows": rows}, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def environment() -> jinja2.Environment:
+    """Where the templates of pages are found, with what they share."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("maml_bench", "study"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    found.filters["number"] = number
+    source = found.loader.get_source
+    style = css(":root") + source(found, "page.css")[0]
+    found.globals |= {"css": Markup(style), "script": Markup(source(found, "page.js")[0])}
+    return found
 
 
 def write_index(reports: Path, order: tuple[str, ...]) -> Path:
-    """Write ``reports/index.html`` from every ``reports/<study>/report.md``, those in ``order`` first."""
-    found = sorted(path.parent.name for path in reports.glob("*/report.md"))
-    names = [name for name in order if name in found] + [name for name in found if name not in order]
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("maml_bench", "study"), autoescape=True)
-    page = environment.get_template("page.html").render(
-        studies=[_article(reports / name) for name in names], versions=versions()
+    """Write ``reports/index.html`` from what every study there has told, those in ``order`` first."""
+    names = sorted(path.parent.name for path in reports.glob("*/report.md") if (path.parent / FILE).exists())
+    names = [name for name in order if name in names] + [name for name in names if name not in order]
+    studies = [_Study(reports / name) for name in names]
+    table, made, anchors = load(reports), record.read(reports), set()
+    page = environment().get_template("page.html").render(
+        title=TITLE,
+        record=made,
+        lead=Markup(_renderer().renderInline(summary_sentence(table))),
+        evidence=EVIDENCE,
+        statements=[_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()],
+        studies=studies,
+        symbols=_symbols(),
+        data=_data(table),
+        quick_flag=" --quick" if made.get("kind") == "quick" else "",
+        links=[],
     )
     path = reports / "index.html"
     path.write_text(page)

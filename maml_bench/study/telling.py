@@ -1,5 +1,6 @@
 """A study told: its template filled with its tables, facts and figures, as Markdown."""
 
+import json
 import re
 from pathlib import Path
 
@@ -88,13 +89,30 @@ def note(table: pd.DataFrame) -> str:
 
 
 def write(study: Study, table: pd.DataFrame, template: Path | None, folder: Path) -> Path:
-    """Write ``report.md`` and its figures into the folder; returns the report's path."""
+    """Write ``report.md``, its figures and ``study.json`` into the folder; returns the report's path."""
     text, drawn = tell(study, table, template)
     for old in folder.glob("*.svg"):
         old.unlink()
     for name, panels in drawn.items():
         for number, panel in enumerate(panels, 1):
             (folder / f"{name}-{number}.svg").write_text(standalone(panel))
+    told = {
+        "name": study.name,
+        "question": study.question,
+        "facts": [vars(fact) for fact in facts(study, table)],
+        "figures": [
+            {
+                "name": name,
+                "claim": study.figures[name].claim,
+                "panels": [
+                    {"file": f"{name}-{i}.svg", "title": panel.title, "words": panel.words, "box": panel.box}
+                    for i, panel in enumerate(panels, 1)
+                ],
+            }
+            for name, panels in drawn.items()
+        ],
+    }
+    (folder / "study.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     path = folder / "report.md"
     path.write_text(re.sub(r"\n{3,}", "\n\n", text))
     return path
