@@ -64,7 +64,8 @@ def _users_source(thing) -> bytes:
     module = thing.__module__
     path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
     library = module.split(".")[0] in sys.stdlib_module_names or {"site-packages", "dist-packages"} & set(path.parts)
-    measures = module.split(".")[0] == "analytic" or path.is_relative_to(ROOT)
+    ours = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in APART
+    measures = ours or module.split(".")[0] == "analytic"
     return b"" if library or measures or not path.is_file() else _meaning(path)
 
 

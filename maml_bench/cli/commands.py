@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from maml_bench.cli.options import Listed, known_methods, problem_options, setting_options
-from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct
+from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct, redo
 
 EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
 OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
@@ -26,7 +26,7 @@ def main() -> None:
 def run_study_script(path: str) -> None:
     """Command line of a study's file: the same options as ``maml-bench study``, for this study."""
     command = click.Command("study", params=study_command.params[1:], help=f"Run the study in {path}.")
-    command.callback = lambda **options: _conduct([path], **options)
+    command.callback = lambda **options: study_command.callback(path, **options)
     _guarded(command)
 
 
@@ -45,7 +45,18 @@ def _guarded(command: click.Command) -> None:
     sys.exit(code or 0)
 
 
+def _version(context: click.Context, _, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from maml_bench.study import record
+
+        click.echo(record.describe())
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 def cli():
     """A testbench for the theory of multi-step MAML.
 
@@ -273,13 +284,14 @@ def audit_command(seed, error, as_json, **problem):
 @click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
 @click.option("--seed", default=0, show_default=True)
 @workers_options
+@click.option("--row", default="", metavar="KEY", help="Only redo the row of this key and print it.")
 @json_option
-def study_command(name, **options):
+def study_command(name, row, **options):
     """Run a study, by its name or from a file that defines STUDY, and write its report.
 
     A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
-    return _conduct([name], **options)
+    return redo(name, row, **options) if row else _conduct([name], **options)
 
 
 @cli.command("report")
@@ -300,3 +312,22 @@ def _conduct(names, *, quick, output, workers, processes, cluster, **options) ->
 
     where = Workers(workers, processes, cluster)
     return conduct(names, output or (QUICK_OUTPUT if quick else OUTPUT), quick=quick, workers=where, **options)
+
+
+@cli.command("compare")
+@click.argument("before", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("after", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--page", type=click.Path(path_type=Path), help="Write the comparison as a page, too.")
+def compare_command(before, after, page):
+    """Tell what changed between two runs, from the folders of their reports.
+
+    Outcomes, values beyond their limits, verdicts that came or went, and times. Exit code: 0, or 1 if anything but a
+    time differs.
+    """
+    from maml_bench.study import compare
+
+    found = compare.compare(before, after)
+    click.echo(compare.text(found))
+    if page:
+        page.write_text(compare.page(found))
+    return 1 if found.changed else 0

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from rich import progress as bars
@@ -25,8 +24,8 @@ class Progress:
         self.console, self.sizes = console, list(sizes)
         self.study, self.done, self.violated, self.name = 0, 0, 0, ""
         self.start = self.last = time.monotonic()
-        counted = (TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn())
-        columns = (*counted, TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn())
+        columns += (TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
         self.bar = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
 
     def __enter__(self):
@@ -73,10 +72,8 @@ def print_findings(study: Study, table: pd.DataFrame) -> None:
     rows = []
     for (claim, form), chosen in verdicts(table).groupby(["claim", "form"], sort=False):
         counts = [int(chosen["outcome"].isin(outcomes).sum()) for outcomes in COUNTED]
-        known = chosen["ratio"].notna().any()
-        most: Any = chosen.iloc[chosen["ratio"].argmax() if known else 0]
-        rows.append([claim, form, *counts, float(most["ratio"]), most["problem"] if known else "–"])
-    header = ["claim", "form", "holds", "viol.", "open", "n/a", "ratio", "problem"]
-    title = f"{study.question}\n(ratio: the largest measured / bound, on that problem)"
+        rows.append([f"{claim}, {form}", *counts, float(chosen["ratio"].min()), float(chosen["ratio"].max())])
+    header = ["claim, form", "holds", "viol.", "open", "n/a", "least", "most"]
+    title = f"{study.question}\n(least and most: measured over bound)"
     if rows:
-        print_table(header, rows, right=range(2, 7), title=title)
+        print_table(header, rows, right=range(1, 7), title=title)

@@ -114,11 +114,44 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
                 report = telling.write(study, table, template(name), folder)
                 if not as_json:
                     print_findings(study, table)
+                    click.echo(f"report: {report}\n")
     except KeyboardInterrupt:
-        print(f"interrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr)
+        print(
+            f"\ninterrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr
+        )
         return INTERRUPTED
     record.write(output, quick=quick, seed=seed, seconds=time.monotonic() - start)
     page = write_index(output, STUDIES)
     if not as_json:
-        click.echo(f"report: {report}\nall reports: {page}")
+        click.echo(f"all reports: {page}")
     return 1 if violated else 0
+
+
+def redo(name: str, key: str, *, quick: bool, seed: int, workers, as_json: bool, **_) -> int:
+    """Measure the case of one row again, and print what it finds; nothing is written.
+
+    Raises
+    ------
+    ValueError
+        If the study has no such case.
+    """
+    from maml_bench.study.run import jobs, rows
+
+    study = load_study(name)
+    found = [job for job in jobs(study, quick, seed) if job.key == key]
+    if not found:
+        raise ValueError(
+            f"row = {key!r}: {study.name} has no case of this key; keys change with --quick, --seed and the code that "
+            "measures"
+        )
+    measured = rows(study, found[0], workers)
+    for row in measured:
+        if as_json:
+            click.echo(json.dumps(row))
+        else:
+            words = [f"{row[name]}" for name in ("claim", "form", "quantity", "outcome") if row.get(name)]
+            numbers = [
+                f"{name} {row[name]:.6g}" for name in ("value", "lower", "upper", "bound", "ratio") if name in row
+            ]
+            click.echo(f"{', '.join(words)}\n  {', '.join(numbers)}")
+    return 1 if any(row.get("outcome") == "violated" for row in measured) else 0

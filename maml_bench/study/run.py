@@ -67,7 +67,7 @@ class Job:
     seed: int
     key: str
 
-    def rows(self, workers: Workers | int) -> list[dict]:
+    def found(self, workers: Workers | int) -> list[dict]:
         """What was found, each in the columns of `maml_bench.study.findings`."""
         case = self.case
         if case.measure is not None:
@@ -139,22 +139,23 @@ def run(
         stored: dict[str, list[dict]] = {}
         for row in findings.read(path):
             stored.setdefault(row["key"], []).append(row)
-        stored = {key: rows for key, rows in stored.items() if len(rows) == rows[0].get("parts")}
+        stored = {key: found for key, found in stored.items() if len(found) == found[0].get("parts")}
         findings.replace(path, (row for job in todo for row in stored.get(job.key, ())))
         for job in todo:
             if job.key not in stored:
-                stored[job.key] = _rows(study, job, workers)
+                stored[job.key] = rows(study, job, workers)
                 findings.append(path, stored[job.key])
             yield stored[job.key]
 
 
-def _rows(study: Study, job: Job, workers: Workers | int) -> list[dict]:
+def rows(study: Study, job: Job, workers: Workers | int = 1) -> list[dict]:
+    """What a job finds, each row in all its columns."""
     case = job.case
     known = findings.about_setting(case.point) if isinstance(case.point, Setting) else {}
     common = {"study": study.name, "problem": known.get("family", ""), **known, **case.parameters}
     effort = {"budget": case.budget, "seed": job.seed}
     origin = {"versions": findings.versions(), "commit": findings.commit(), "key": job.key}
-    found = job.rows(workers)
+    found = job.found(workers)
     return [
         findings.strict(
             common | effort | row | origin | {"part": part, "parts": len(found), "swept": list(case.parameters)}

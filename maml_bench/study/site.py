@@ -183,17 +183,21 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     names = [name for name in order if name in names] + [name for name in names if name not in order]
     studies = [_Study(reports / name) for name in names]
     table, made, anchors = load(reports), record.read(reports), set()
-    page = environment().get_template("page.html").render(
-        title=TITLE,
-        record=made,
-        lead=Markup(_renderer().renderInline(summary_sentence(table))),
-        evidence=EVIDENCE,
-        statements=[_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()],
-        studies=studies,
-        symbols=_symbols(),
-        data=_data(table),
-        quick_flag=" --quick" if made.get("kind") == "quick" else "",
-        links=[],
+    page = (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=TITLE,
+            record=made,
+            lead=Markup(_renderer().renderInline(summary_sentence(table))),
+            evidence=EVIDENCE,
+            statements=[_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()],
+            studies=studies,
+            symbols=_symbols(),
+            data=_data(table),
+            quick_flag=" --quick" if made.get("kind") == "quick" else "",
+            links=[],
+        )
     )
     path = reports / "index.html"
     path.write_text(page)

@@ -46,13 +46,13 @@ def reference(tmp_path_factory):
 def counted(monkeypatch):
     """What is actually computed."""
     calls = []
-    original = study_module.Job.rows
+    original = study_module.Job.found
 
     def count(job, workers):
         calls.append(job.claims[0].name if job.claims else job.case.measure.__name__)
         return original(job, workers)
 
-    monkeypatch.setattr(study_module.Job, "rows", count)
+    monkeypatch.setattr(study_module.Job, "found", count)
     return calls
 
 

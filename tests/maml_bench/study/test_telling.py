@@ -5,7 +5,6 @@ import pytest
 
 from maml_bench.study import Fact, Figure, Study, telling
 from maml_bench.study.findings import frame
-from maml_bench.study.site import write_index
 from maml_bench.study.tables import (
     entry,
     facts_table,
@@ -63,8 +62,6 @@ def test_a_study_without_a_template_is_told_by_the_plain_one(tmp_path):
     assert "(first-1.svg)" in text
     assert (tmp_path / "s" / "first-1.svg").read_text().startswith("<svg")
     assert "1 sampled rows is wrong with probability at most 1e-05" in text
-    page = write_index(tmp_path, ()).read_text()
-    assert "Is it true?" in page
 
 
 def test_a_template_may_not_ask_for_what_is_not_there(tmp_path):

@@ -1,0 +1,134 @@
+"""The page: a section for each statement with an answer made from the findings, whole HTML, nothing from a network."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from analytic import STATEMENTS
+from maml_bench.study import Figure, Study, compare, record, telling
+from maml_bench.study.answers import answer, counts, form_rows
+from maml_bench.study.findings import append, frame
+from maml_bench.study.site import write_index
+
+ROW = {"study": "s", "claim": "prop3", "problem": "one", "outcome": "holds", "evidence": "exact", "quantity": "E"}
+ROW |= {"part": 0, "parts": 1, "swept": ["problem", "N"], "seconds": 1.0, "family": "Kink"}
+
+
+def row(form, N, ratio, **fields):
+    numbers = {"value": 1.0, "lower": 1.0, "upper": 1.0, "bound": 1 / ratio, "ratio": ratio, "N": N}
+    return ROW | numbers | {"form": form, "key": f"{form}{N}"} | fields
+
+
+ROWS = [row("paper", 1, 1e-3), row("paper", 2, 1e-6), row("sharp", 1, 0.5), row("sharp", 2, 0.25, evidence="asymptotic")]
+
+
+def written(folder, rows=ROWS, **options):
+    """A folder of reports with one study."""
+    study = Study("s", "Is it <true>?", [], {"first": Figure("prop3", x="N")}, **options)
+    (folder / "s").mkdir(parents=True)
+    append(folder / "s" / "findings.jsonl", rows)
+    telling.write(study, frame(rows), None, folder / "s")
+    record.write(folder, quick=False, seed=3, seconds=1.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return write_index(written(tmp_path_factory.mktemp("site")), ("s",)).read_text()
+
+
+class Reader(HTMLParser):
+    """Collects what the tests ask for."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.targets, self.sources, self.tags, self.bare = [], [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        for name in ("href", "xlink:href"):
+            if found.get(name, "").startswith("#"):
+                self.targets.append(found[name][1:])
+        self.sources += [found[name] for name in ("src", "href") if found.get(name, "").startswith(("http", "/"))]
+        if tag == "th" and "scope" not in found:
+            self.bare.append(found)
+
+
+def test_every_statement_has_a_section_and_every_link_a_target(page):
+    reader = Reader()
+    reader.feed(page)
+    assert set(STATEMENTS) <= set(reader.ids)
+    assert {"prop2", "prop7", "lemma-b"} <= set(reader.ids)
+    assert len(reader.ids) == len(set(reader.ids))
+    assert set(reader.targets) <= set(reader.ids)
+    assert reader.tags.count("h1") == 1
+    assert not reader.bare
+    assert reader.sources == ["https://arxiv.org/abs/2002.07836"]
+
+
+def test_the_answer_is_made_of_the_findings(page):
+    section = page[page.index('id="prop3"') :]
+    text = re.sub("<.*?>", "", section[: section.index("</section>")])
+    assert "Holds in 4 of 4 checks, 3 of them exact or certified." in text
+    assert "The paper's constant, as reconstructed, is 1e+03 to 1e+06 times the measured value here." in text
+    assert "The form sharp is within a factor of 2 on the worst problem found." in text
+
+
+def test_answers_tell_violations_searches_and_silence():
+    forms = ("sharp",)
+    assert answer(frame([]), forms) == "Nothing was measured in this run."
+    refused = frame([row("sharp", 1, 0.5, outcome="not applicable")])
+    assert answer(refused, forms) == "No check applies in this run."
+    violated = frame([row("sharp", 1, 2.0, outcome="violated"), row("sharp", 2, 0.5)])
+    assert answer(violated, forms) == "**Violated in 1 of 2 checks**, in the forms `sharp`."
+    searched = frame([row("sharp", 1, 1.0, outcome="not refuted", evidence="search")])
+    assert answer(searched, forms).startswith("**not refuted in 1 of 1 searches**. The form `sharp` is attained")
+    open_ = frame([row("sharp", 1, 1.0, outcome="inconclusive"), row("sharp", 2, 0.5)])
+    assert "1 left open by their budget" in answer(open_, forms)
+
+
+def test_counts_and_rows_of_the_forms():
+    tally = counts(frame(ROWS))
+    assert (tally["exact"], tally["asymptotic"], tally["violated"], tally["open"]) == (3, 1, 0, 0)
+    paper, sharp = form_rows(frame(ROWS))
+    assert (paper.form, paper.checks, paper.held) == ("paper", 2, 2)
+    assert (sharp.least, sharp.most) == (2, 4)
+
+
+def test_the_page_says_where_it_comes_from_and_carries_its_rows(page):
+    assert "Full run" in page
+    assert "seed 3" in page
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
+    assert len(data["rows"]) == 4
+    assert data["rows"][0][data["columns"].index("ratio")] == 1e-3
+    assert data["rows"][0][data["columns"].index("where")] == "N = 1"
+    assert "prefers-color-scheme" in page
+    assert "<use href=\"#s-first-1\"" in page
+
+
+def test_what_a_study_says_cannot_break_the_page(tmp_path):
+    bad = [row("sharp", 1, 0.5, problem="</script><b>", quantity="<i>")]
+    page = write_index(written(tmp_path, bad), ()).read_text()
+    assert "<b>" not in page
+    assert "</script><b>" not in page
+
+
+def test_two_runs_are_compared(tmp_path):
+    changed = [row("paper", 1, 1e-3, outcome="violated"), row("paper", 2, 1e-6), row("sharp", 1, 0.4), row("local", 1, 1.0)]
+    before, after = written(tmp_path / "a"), written(tmp_path / "b", changed)
+    same, found = compare.compare(before, before), compare.compare(before, after)
+    assert not same.changed
+    assert found.changed
+    assert (found.common, found.only_before, found.only_after) == (3, 1, 1)
+    assert [(c.form, c.before, c.after) for c in found.outcomes] == [("paper", "holds", "violated")]
+    assert [c.form for c in found.ratios] == ["sharp"]
+    text = compare.text(found)
+    assert "prop3 (paper) on one, s: N = 1\n    holds -> violated" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "holds</td><td data-label=\"after\">violated" in compare.page(found)
+    with pytest.raises(FileNotFoundError):
+        compare.compare(before, tmp_path)
