@@ -27,7 +27,7 @@ CASES = {
     "prop3": ("norm of a mean vector", Setting(WAVE, np.ones(1), INNER), 20_000),
     "prop6": ("spectral norm of a mean matrix", Setting(WAVES, np.ones(4), INNER, ROUGH), 200_000),
     "prop7-vector": ("a variance, heavier tails", Setting(PLAIN, np.ones(4), INNER, ROUGH), 200_000),
-    "zo-vector": ("a variance, tails of degree 8", Setting(PLANE, np.ones(2), INNER, ZEROTH), 200_000),
+    "zo-vector": ("a variance, tails of degree 8", Setting(PLANE, np.ones(2), INNER, ZEROTH), 100_000),
 }
 
 
