@@ -86,7 +86,7 @@ def facts(t):
 STUDY = Study(
     "calibration",
     "Are the verdicts themselves right?",
-    curves(point, frequencies, {"claim": tuple(CASES)}, {"claim": tuple(CASES)[:3], "budget": 20}, budget=200),
+    curves(point, frequencies, {"claim": tuple(CASES)}, {"claim": tuple(CASES)[:3], "budget": 20}, budget=100),
     figures={
         words.split()[1]: Figure(words, x="factor", by="claim", linear=True, label="share of runs")
         for words in ("says violated", "says holds")
