@@ -75,8 +75,9 @@ constant above is bounded in N. The number of meta-iterations that brings the bo
 is :math:`O(\epsilon^{-2})` once S, B and T are of the order of :math:`\epsilon^{-2}`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import sympy as sp
 
 from analytic.abbreviations import (
@@ -266,7 +267,55 @@ def corollary1(form: str = "sharp", **constants) -> Convergence | Direct:
     return _theorem("cor1", form, constants)
 
 
+ITERATIONS = {
+    form: rate.iterations("cor1-iterations", form, _PAPER if form == "paper" else _HERE)
+    for form, rate in RATES["cor1"].items()
+} | {"direct": DIRECT["cor1"].iterations}
+"""Meta-iterations that bring the bound of Corollary 1 to epsilon, by form."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a number of meta-iterations costs: samples of gradients and of Hessians, over all tasks."""
+
+    iterations: float
+    gradients: float
+    hessians: float
+
+
+def work(iterations, *, steps, B, S, T, D, B_beta=0, D_beta=0) -> Work:
+    """Samples of Algorithm 1: N S + T gradients and N D Hessians a task, and B' D_L gradients for the step size.
+
+    Linear in the number of inner steps N; with S, T and B of the order of epsilon^-2, as the accuracy epsilon asks, the
+    N epsilon^-4 gradients and N epsilon^-2 Hessians an iteration of Corollary 1.
+    """
+    return Work(
+        iterations=iterations,
+        gradients=iterations * (B * (np.multiply(steps, S) + T) + np.multiply(B_beta, D_beta)),
+        hessians=iterations * B * np.multiply(steps, D),
+    )
+
+
+def corollary1_work(form: str = "sharp", **constants) -> Work:
+    """Corollary 1 as samples: those of the meta-iterations that bring the bound to ``epsilon``, batches as given.
+
+    Raises
+    ------
+    HypothesisError
+        If the batches leave more than ``epsilon``.
+    """
+    if form not in ITERATIONS:
+        raise ValueError(f"unknown form {form!r}; known: {', '.join(ITERATIONS)}")
+    names = ("steps", "B", "S", "T", "D", "B_beta", "D_beta")
+    counts = {name: np.asarray(constants[name]) for name in names if name in constants}
+    return work(np.ceil(ITERATIONS[form](**constants)), **counts)
+
+
 _NORM = "E ||grad calL(w_zeta)||, zeta uniform on the first K iterates"
+_DRAWS = (
+    "Each meta-iteration draws its B tasks independently and with replacement, and for the step size B' further tasks"
+    " and samples of their own; batches are those of Lemma B unless the form takes any."
+)
 _NORM_LATEX = r"E\|\nabla\mathcal{L}(w_\zeta)\|"
 
 
@@ -276,7 +325,7 @@ def _forms(name: str) -> dict[str, Bound]:
 
 STATEMENTS = (
     *(
-        Statement(name, title, _NORM, _NORM_LATEX, source, _forms(name))
+        Statement(name, title, _NORM, _NORM_LATEX, source, _forms(name), _DRAWS)
         for name, title, source in (
             ("thm1", "Convergence of multi-step MAML", "Theorem 1"),
             ("thm2", "Convergence of MAML with Gaussian-smoothing Hessians", "Theorem 2"),
@@ -289,11 +338,7 @@ STATEMENTS = (
         "meta-iterations K with E ||grad calL(w_zeta)|| <= epsilon",
         r"K",
         "Corollary 1",
-        {
-            form: rate.iterations("cor1-iterations", form, _PAPER if form == "paper" else _HERE)
-            for form, rate in RATES["cor1"].items()
-        }
-        | {"direct": DIRECT["cor1"].iterations},
+        ITERATIONS,
         remarks="Bounded in the number of inner steps N.",
     ),
     Statement(

@@ -28,6 +28,7 @@ The vector is the final gradient, of mean norm at most :math:`q^Ng + Ls_N`, :mat
 
 from dataclasses import dataclass
 
+import numpy as np
 import sympy as sp
 
 from analytic.abbreviations import L, N, alpha, q, rho
@@ -86,3 +87,20 @@ def zeroth_order(form: str) -> Factor:
 def stein(form: str) -> Factor:
     """The Stein-corrected zeroth-order estimator on exact losses, by form of h."""
     return _factor(STEIN_VECTOR, form)
+
+
+def sufficient_directions(alpha, steps, L, dim, growth):
+    """Directions of Gaussian smoothing at which ``(A/q^2)^N <= growth``, losses without noise: no need for d log d.
+
+    ``(A/q^2)^N <= exp(N alpha^2 V)`` with ``V = L^2(d+2)/Q``, so ``N (alpha L)^2 (d+2)/log(growth)`` are enough, and at
+    ``alpha = 1/(8NL)`` this is ``(d+2)/(64 N log(growth))``: the number falls as the inner loop gets longer.
+
+    Raises
+    ------
+    ValueError
+        If ``growth <= 1``: random directions always add to the second moment.
+    """
+    if np.any(np.asarray(growth) <= 1):
+        raise ValueError(f"growth = {growth}: must be > 1")
+    least = np.asarray(steps) * np.multiply(alpha, L) ** 2 * (np.asarray(dim) + 2) / np.log(growth)
+    return np.maximum(np.ceil(least), 1)

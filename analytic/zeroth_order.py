@@ -24,6 +24,13 @@ step size below), so no more than the smaller of :math:`Ld` and sharp, however l
 The constant :math:`\tfrac12\operatorname{tr}\nabla^2l` does not vanish with :math:`\nu`. With :math:`uu^T - I` in
 place of :math:`uu^T` (Stein-corrected) the mean is :math:`\nabla^2l_\nu` and there is no such error.
 
+Nor with the sample mean for a baseline, :math:`\hat H = \frac1{Q\nu^2}\sum_j(f_j-\bar f)u_ju_j^T`,
+:math:`f_j = \frac12[l(w+\nu u_j)+l(w-\nu u_j)]`, the custom of evolution strategies: this is :math:`1-1/Q` times the
+sample covariance of :math:`f/\nu^2` and :math:`uu^T`, which is unbiased for
+:math:`\nu^{-2}E[f(u)(uu^T-I)] = \nabla^2l_\nu`. So
+its mean is exactly :math:`(1-1/Q)\nabla^2l_\nu` (`mean_estimate_baseline`): the constant error belongs to eq. 17 as
+written, not to that program.
+
 Variance for a fixed unit vector
 --------------------------------
 :math:`|l(w+\nu u) + l(w-\nu u) - 2l(w)| \le L\nu^2\|u\|^2` gives :math:`|t| \le (L/2)\|u\|^2`. Directions are
@@ -123,6 +130,11 @@ def mean_estimate(smoothed_hessian, smoothed_loss, loss, nu):
     hessian = np.asarray(smoothed_hessian, dtype=float)
     shift = np.asarray((np.asarray(smoothed_loss) - loss) / np.square(nu))
     return hessian + shift[..., None, None] * np.eye(hessian.shape[-1])
+
+
+def mean_estimate_baseline(smoothed_hessian, directions):
+    """Exact mean of the estimator with the sample mean for a baseline, ``(1 - 1/Q) Hess l_nu``, shape (..., d, d)."""
+    return (1 - 1 / np.asarray(directions, dtype=float)[..., None, None]) * smoothed_hessian
 
 
 def mean_factor(alpha, L, dim, steps):

@@ -213,6 +213,31 @@ def zo_stein_hessian(A, directions) -> Factor:
     return _average(A, one, directions)
 
 
+def zo_baseline_hessian(A, directions) -> Factor:
+    """Zeroth-order estimator with the mean for a baseline, ``(1/Q) sum_j (t_j - mean t) u_j u_j'``, t_j = u_j'Au_j / 2.
+
+    It is (1 - 1/Q) times the unbiased sample covariance of t and uu', of mean A, whose second moment follows from
+    ``E[(t - Et)^2 (uu' - I) W (uu' - I)]``, Var t and ``E[(uu' - I) W (uu' - I)]``.
+    """
+    A, Q = _hessian(A), float(checked({"directions": directions})["directions"])
+    trace, variance = np.trace(A), np.sum(A * A) / 2
+
+    def power(weight, k):
+        """``E[(u'Au)^k (uu' - I) W (uu' - I)]``."""
+        cross = (_weighted_outer(*[A] * k) if k else np.eye(len(A))) @ weight
+        scale = form_moment(Monomial(1.0, (A,) * k), len(A))
+        return _weighted_outer(*[A] * k, weight) - cross - cross.T + scale * weight
+
+    def second_moment(weight):
+        squared = A @ weight @ A
+        spread = power(weight, 0)
+        centered = power(weight, 2) / 4 - trace / 2 * power(weight, 1) + trace**2 / 4 * spread
+        pairs = (Q - 1) ** 2 * (squared + (centered - squared) / Q) + (Q - 1) / Q * (variance * spread + squared)
+        return pairs / Q**2
+
+    return Factor((1 - 1 / Q) * A, second_moment)
+
+
 def smoothing(A, b, w, nu) -> Smoothing:
     """Smoothed loss and moments of the Hessian estimators at w; A (d, d), b and w (d,). Only the loss depends on nu."""
     A, b, w = _task(A, b, w)

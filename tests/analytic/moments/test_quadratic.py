@@ -132,6 +132,27 @@ def test_factor_of_several_directions(brute_moments, kind):
     np.testing.assert_allclose(got.second_moment(weight), moment, rtol=1e-11)
 
 
+@pytest.mark.parametrize("directions", [2, 3])
+def test_the_mean_for_a_baseline(brute_moments, directions):
+    weight = np.array([[0.7, -0.2], [-0.2, 1.5]])
+    points, mass = brute_moments.directions(2 * directions, 5)
+    u = points.reshape(len(points), directions, 2)
+    curvature = np.sum((u @ A) * u, axis=2) / 2
+    centered = curvature - curvature.mean(1, keepdims=True)
+    hessian = np.einsum("nq,nqi,nqj->nij", centered, u, u) / directions
+    got = quadratic.zo_baseline_hessian(A, directions)
+    np.testing.assert_allclose(np.tensordot(mass, hessian, 1), (1 - 1 / directions) * A, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(got.mean, (1 - 1 / directions) * A, rtol=1e-15)
+    moment = np.tensordot(mass, hessian @ weight @ hessian, 1)
+    np.testing.assert_allclose(got.second_moment(weight), moment, rtol=1e-11)
+
+
+def test_one_direction_less_its_own_mean_is_nothing():
+    got = quadratic.zo_baseline_hessian(A, 1)
+    assert not got.mean.any()
+    assert not got.second_moment(np.eye(2)).any()
+
+
 def test_fresh_noise_of_gradient_differences(brute_moments):
     weight = np.array([[0.7, -0.2], [-0.2, 1.5]])
     points, mass = brute_moments.directions(6, 5)
