@@ -19,7 +19,7 @@ holds
 import difflib
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tokenize import TokenError
 
 import numpy as np
@@ -31,6 +31,7 @@ from analytic.bound import Bound, Definition
 from analytic.vocabulary import CONSTANTS
 from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_cell
 from maml_bench.claims.constants import constants, constants_of_each_task
+from maml_bench.claims.requirements import first_reason
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
 from maml_bench.setting import Setting
@@ -55,7 +56,7 @@ _ABBREVIATIONS: dict[str, tuple[sp.Expr, tuple[Definition, ...]]] = {
 def claim(
     name: str,
     bound: "str | float | sp.Expr | Bound",
-    draw: Callable[[Setting, np.random.Generator, int], np.ndarray],
+    draw: Callable[[Setting, np.random.Generator, int], np.ndarray] | str | Measurement,
     *,
     estimand: str = "mean",
     sense: str = "<=",
@@ -75,7 +76,9 @@ def claim(
         matched by name, whatever their assumptions.
     draw : callable
         ``draw(setting, rng, replicates)``: independent replicates. For a mean (replicates,) or (replicates, tasks),
-        numbers >= 0; for norms of means with one (or two) last axes for the vector (or matrix).
+        numbers >= 0; for norms of means with one (or two) last axes for the vector (or matrix). Or the name of a
+        quantity or of a claim, or a `Measurement`: what they measure gets another bound, and ``estimand``, ``exact``
+        and ``each_task`` do not apply.
     estimand : {"mean", "norm of mean", "spectral norm of mean"}
     sense : {"<=", ">=", "="}
     exact : callable, optional
@@ -94,8 +97,14 @@ def claim(
     """
     if estimand not in ESTIMANDS:
         raise ValueError(f"estimand = {estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")
+    right = stated(name, bound)
+    if isinstance(draw, str | Measurement):
+        measurement = _known(draw) if isinstance(draw, str) else draw
+        if requires:
+            measurement = replace(measurement, requires=first_reason(requires, measurement.requires))
+        return Claim(name, "own", right, measurement, sense, tolerance=tolerance)
     if not callable(draw):
-        raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates)")
+        raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates), or a name")
     limits, core = ESTIMANDS[estimand]
     drawn = Drawn(name, draw, core)
     measurement = Measurement(
@@ -105,7 +114,18 @@ def claim(
         sampled=Sampling(drawn, limits, drawn.floats),
         constants=constants_of_each_task if each_task else constants,
     )
-    return Claim(name, "own", stated(name, bound), measurement, sense, tolerance=tolerance)
+    return Claim(name, "own", right, measurement, sense, tolerance=tolerance)
+
+
+def _known(name: str) -> Measurement:
+    from maml_bench import claims  # which a claim of one's own may borrow from, but need not wait for
+    from maml_bench.claims.quantities import QUANTITIES
+
+    if name in QUANTITIES:
+        return QUANTITIES[name]
+    if name in claims.names():
+        return claims.get(name, claims.forms(name)[0]).measurement
+    raise ValueError(f"draw = {name!r}: must be a function, or one of {', '.join([*QUANTITIES, *claims.names()])}")
 
 
 def _listed(exact):

@@ -1,4 +1,4 @@
-"""The command line: ``maml-bench claims | theory | check | train | power | audit | study | report``.
+"""The command line: ``maml-bench claims | theory | check | measure | new | train | power | audit | study | report``.
 
 A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
 """
@@ -6,11 +6,12 @@ A command imports what it needs when it runs: ``--help`` waits for none of NumPy
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from maml_bench.cli.options import Listed, known_methods, problem_options, setting_options
+from maml_bench.cli.options import effort_options, problem_options, setting_options
 from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct, redo
 
 EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
@@ -124,18 +125,11 @@ def theory_command(name, latex, as_json):
 
 
 @cli.command("check")
-@click.argument("claim")
-@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@click.argument("claim", metavar="CLAIM|FILE.py:claim")
+@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp]")
 @setting_options
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: how sharp could it be?")
-@click.option("--seed", default=0, show_default=True, help="Seed of the replicates.")
-@click.option("--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely.")
-@click.option("--budget", default=1_000_000, show_default=True, help="Most replicates to draw.")
-@click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in.")
-@click.option(
-    "--precision", default=math.inf, show_default=True, help="Draw on until limits are this close (relative)."
-)
-@click.option("--method", cls=Listed, known=known_methods, default="auto", show_default=True, help="How to measure")
+@partial(effort_options, budget=1_000_000, precision=math.inf)
 @workers_options
 @json_option
 def check_command(
@@ -154,18 +148,17 @@ def check_command(
     cluster,
     **problem,
 ):
-    """Check one claim on one problem.
+    """Check one claim on one problem; either may be your own, FILE.py:object.
 
     Exit code: 0 holds or not refuted, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
     """
-    from maml_bench import claims
     from maml_bench.cli import terminal
-    from maml_bench.cli.setting import setting_from
+    from maml_bench.cli.setting import claim_from, setting_from
     from maml_bench.montecarlo.workers import Workers
     from maml_bench.verdict import check
 
     verdict = check(
-        claims.get(claim, form).scaled(factor),
+        claim_from(claim, form).scaled(factor),
         setting_from(**problem),
         seed=seed,
         confidence=confidence,
@@ -182,9 +175,52 @@ def check_command(
     return EXIT_CODES[verdict.outcome]
 
 
+@cli.command("measure")
+@click.argument("quantity")
+@setting_options
+@partial(effort_options, budget=100_000, precision=0.01)
+@workers_options
+@json_option
+def measure_command(
+    quantity, seed, confidence, budget, seconds, precision, method, workers, processes, cluster, as_json, **problem
+):
+    """Measure a quantity where no bound is asked for, with any Hessian estimator.
+
+    The quantities: path-error, path-drift, hessian-bias, hessian-variance, meta-gradient-bias,
+    meta-gradient-second-moment, meta-gradient-norm, convergence.
+    """
+    from maml_bench.cli.setting import setting_from
+    from maml_bench.measuring import measure
+    from maml_bench.montecarlo.workers import Workers
+
+    found = measure(
+        quantity,
+        setting_from(**problem),
+        seed=seed,
+        confidence=confidence,
+        budget=budget,
+        seconds=seconds,
+        precision=precision,
+        method=method,
+        workers=Workers(workers, processes, cluster),
+    )
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+
+
+@cli.command("new")
+@click.argument("kind", type=click.Choice(["problem", "estimator", "theorem", "study"]))
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.py")
+def new_command(kind, file):
+    """Write a commented file to start from, which runs: a problem, an estimator, a theorem or a study of your own."""
+    from maml_bench.cli.starting import write
+
+    for line in write(kind, file):
+        click.echo(line)
+
+
 @cli.command("power")
-@click.argument("claim")
-@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@click.argument("claim", metavar="CLAIM|FILE.py:claim")
+@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp]")
 @setting_options
 @click.option("--runs", default=20, show_default=True, help="Runs of the check, each with a seed of its own.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the first run; the next has the next.")
@@ -199,13 +235,12 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
     with 95 % intervals.
     """
     from analytic import arguments
-    from maml_bench import claims
     from maml_bench.cli import terminal
-    from maml_bench.cli.setting import setting_from
+    from maml_bench.cli.setting import claim_from, setting_from
     from maml_bench.montecarlo.workers import Workers
     from maml_bench.power import power
 
-    chosen = claims.get(claim, form)
+    chosen = claim_from(claim, form)
     seeds = range(arguments.seed(seed), arguments.seed(seed) + arguments.natural("runs", runs))
     found = power(
         chosen,

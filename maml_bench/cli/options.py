@@ -1,5 +1,6 @@
 """Command-line options that describe a problem. Known names are looked up when a command's help lists them."""
 
+import math
 from collections.abc import Callable, Iterable
 from copy import copy
 
@@ -47,6 +48,7 @@ _PROBLEM = (
     click.option(
         "--family", cls=Listed, known=_families, default="quadratic", show_default=True, help="Problem family"
     ),
+    click.option("--problem", help="Tasks of your own, FILE.py:object, in place of a family."),
     click.option("--dim", default=5, show_default=True, help="Dimension d (of a bandit: arms)."),
     click.option("--tasks", default=1, show_default=True, help="Number of tasks."),
     click.option("--problem-seed", default=0, show_default=True, help="Seed of the random tasks."),
@@ -68,7 +70,14 @@ _SETTING = (
     click.option("--S", "S", default=1, show_default=True, help="Samples per inner gradient."),
     click.option("--D", "D", default=1, show_default=True, help="Samples per Hessian estimate."),
     click.option("--T", "T", default=1, show_default=True, help="Samples of the final gradient."),
-    click.option("--hessian", cls=Listed, known=_hessians, default="exact", show_default=True, help="Estimator"),
+    click.option(
+        "--hessian",
+        cls=Listed,
+        known=_hessians,
+        default="exact",
+        show_default=True,
+        help="Estimator: FILE.py:object or one of",
+    ),
     click.option("--nu", default=0.01, show_default=True, help="Smoothing radius, or difference step."),
     click.option("--directions", default=10, show_default=True, help="Gaussian directions Q."),
     click.option(
@@ -103,3 +112,20 @@ def _added(command, options):
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def effort_options(command, budget: int, precision: float):
+    """Add the options that say how hard to try, with these defaults."""
+    options = (
+        click.option("--seed", default=0, show_default=True, help="Seed of the replicates."),
+        click.option("--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely."),
+        click.option("--budget", default=budget, show_default=True, help="Most replicates to draw."),
+        click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in."),
+        click.option(
+            "--precision", default=precision, show_default=True, help="Draw on until limits are this close (relative)."
+        ),
+        click.option(
+            "--method", cls=Listed, known=known_methods, default="auto", show_default=True, help="How to measure"
+        ),
+    )
+    return _added(command, options)

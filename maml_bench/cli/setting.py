@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
+from maml_bench.claims import Claim
+from maml_bench.cli.files import is_file, load
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
-from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase
+from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase, TaskPairs, Tasks
 from maml_bench.setting import OuterLoop, Setting
 
 HESSIANS = {
@@ -22,14 +25,49 @@ ALGORITHMS = {"maml": MAML, "reptile": Reptile, "imaml": ImplicitMAML}
 OPTIMIZERS = {"sgd": SGD, "adam": Adam}
 
 
-def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa):
-    """The tasks that `problem_options` describe.
+def claim_from(name: str, form: str | None) -> Claim:
+    """The claim of a known name and form, ``sharp`` unless given, or the one of ``FILE.py:object``.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown, or the form is not that of the object.
+    """
+    if not is_file(name):
+        return claims.get(name, form or "sharp")
+    found = load(name, "claim", lambda thing: isinstance(thing, Claim), "a claim, as maml_bench.claim makes")
+    if form not in (None, found.form):
+        raise ValueError(f"form = {form!r}: the claim in {name} has the form {found.form!r}")
+    return found
+
+
+def estimator_from(hessian: str, nu: float, directions: int, data: str):
+    """The Hessian estimator of a known name, or the one of ``FILE.py:object``.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown or has no operator.
+    """
+    if is_file(hessian):
+        usable = lambda thing: not isinstance(thing, type) and hasattr(thing, "operator")
+        return load(hessian, "hessian", usable, "an estimator with operator(tasks, w, D, rng)")
+    if hessian not in HESSIANS:
+        raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}, or FILE.py:object")
+    return HESSIANS[hessian](nu, directions, data)
+
+
+def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kappa, problem=None):
+    """The tasks that `problem_options` describe; of ``FILE.py:object`` they are taken as they are.
 
     Raises
     ------
     ValueError
         If the family is unknown, or a value is outside its range.
     """
+    if problem is not None:
+        usable = lambda thing: isinstance(thing, Tasks | TaskPairs) and not isinstance(thing, type)
+        return load(problem, "problem", usable, "tasks, with the attributes of maml_bench.problems.Tasks")
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     problem = FAMILIES[family].random(dim, tasks, problem_seed)
@@ -67,10 +105,8 @@ def setting_from(
     ValueError
         As `tasks_from`, or if the estimator or the algorithm is unknown.
     """
-    if hessian not in HESSIANS:
-        raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}")
     tasks = tasks_from(**problem)
-    estimator = HESSIANS[hessian](nu, directions, data)
+    estimator = estimator_from(hessian, nu, directions, data)
     inner = InnerLoop(alpha, steps, S=S, D=D, T=T)
     if algorithm not in ALGORITHMS:
         raise ValueError(f"unknown algorithm {algorithm!r}; known: {', '.join(ALGORITHMS)}")

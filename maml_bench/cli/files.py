@@ -1,0 +1,78 @@
+"""Objects from a user's file, ``FILE.py:object``: a claim, a problem, an estimator."""
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+
+def is_file(word: str) -> bool:
+    """Whether a word stands for an object in a file, not for a known name."""
+    return ".py:" in word or word.endswith(".py")
+
+
+def module(path: Path) -> ModuleType:
+    """The file, run as a module; its own directory serves its imports, as if it were run as a script.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it does not import: one line that says what went wrong, and where.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, path
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made  # where dataclasses look their module up
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(made)
+    except Exception as error:  # noqa: BLE001, a user's file may raise anything
+        raise ValueError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(str(path.parent))
+    return made
+
+
+def _line(error: Exception, path: Path) -> int | None:
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+    return lines[-1] if lines else None
+
+
+def load(word: str, option: str, fits, wanted: str):
+    """The object that ``FILE.py:object`` names; a function or class without arguments is called for it.
+
+    Parameters
+    ----------
+    option : str
+        What the word was given for, to be named in errors.
+    fits : callable
+        ``fits(object)``: whether it will do.
+    wanted : str
+        What will do, in words.
+
+    Raises
+    ------
+    ValueError
+        As `module`, or if the file has no such object, or another kind of one.
+    """
+    path, _, name = word.rpartition(":") if ".py:" in word else (word, "", "")
+    made = module(Path(path))
+    if not name or not hasattr(made, name):
+        fitting = [key for key, value in vars(made).items() if not key.startswith("_") and fits(value)]
+        listed = f"; it has {', '.join(fitting)}" if fitting else ""
+        raise ValueError(f"{option} = {word}: {path} has no object {name!r}, which should be {wanted}{listed}")
+    found = getattr(made, name)
+    if not fits(found) and callable(found):
+        try:
+            found = found()
+        except TypeError as error:
+            raise ValueError(f"{option} = {word}: must be {wanted}, or make one without arguments ({error})") from None
+    if not fits(found):
+        raise ValueError(f"{option} = {word}: must be {wanted}, not {type(found).__name__}")
+    return found

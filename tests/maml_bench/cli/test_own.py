@@ -1,0 +1,106 @@
+"""Objects of a user's own on the command line: FILE.py:object, measure, and files to start from."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from maml_bench.cli.commands import main
+
+GALLERY = Path(__file__).parents[3] / "studies" / "gallery"
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def bench(capsys, monkeypatch):
+    """Run the command line in this process."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["maml-bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Done(ended.value.code, printed.out, printed.err)
+
+    return run
+
+
+def test_a_claim_a_problem_and_an_estimator_come_from_files(bench):
+    problem, hessian = f"{GALLERY}/own_problem.py:TASKS", f"{GALLERY}/own_estimator.py:ESTIMATOR"
+    common = ("--point", 0, "--problem", problem, "--hessian", hessian)
+    done = bench("check", f"{GALLERY}/own_estimator.py:CLAIM", *common, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["claim"], found["outcome"]) == (0, "signs-vector", "holds")
+    assert found["bound"] == pytest.approx(3 / 8)  # L^2 d / Q of that problem and that estimator
+    assert bench("check", f"{GALLERY}/own_estimator.py:CLAIM", *common, "--factor", 0.01).returncode == 1
+    assert bench("power", f"{GALLERY}/own_estimator.py:CLAIM", *common, "--runs", 2, "--budget", 1000).returncode == 0
+    assert "hessian-bias: " in bench("measure", "hessian-bias", *common, "--budget", 1000).stdout
+
+
+def test_audit_takes_a_problem_of_one_s_own(bench):
+    done = bench("audit", "--problem", f"{GALLERY}/own_problem.py:TASKS")
+    assert done.returncode == 0
+    assert "no violation found" in done.stdout
+
+
+def test_measure_prints_json(bench):
+    done = bench("measure", "path-error", "--family", "quadratic", "--steps", 1, "--alpha", 0.5, "--json")
+    assert json.loads(done.stdout)["value"] == pytest.approx(0.25)
+    assert json.loads(done.stdout)["evidence"] == "exact"
+
+
+@pytest.mark.parametrize("kind", ["problem", "estimator", "theorem", "study"])
+def test_a_file_to_start_from_runs(bench, tmp_path, kind, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = bench("new", kind, "mine.py")
+    assert done.returncode == 0
+    command = done.stdout.splitlines()[1].split()[1:]
+    assert bench(*command).returncode == 0
+    again = bench("new", kind, "mine.py")
+    assert (again.returncode, again.stderr) == (2, "Error: mine.py exists: choose another name\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "message"),
+    [
+        ("x = 1\n", "absent.py:x", "absent.py: no such file"),
+        ("x = 1\ny = nothing\n", "mine.py:x", "mine.py, line 2: NameError: name 'nothing' is not defined"),
+        ("def (", "mine.py:x", "mine.py, line 1: SyntaxError: "),
+        ("x = 1\n", "mine.py:x", "claim = mine.py:x: must be a claim, as maml_bench.claim makes, not int"),
+        ("x = 1\n", "mine.py:y", "claim = mine.py:y: mine.py has no object 'y', which should be a claim"),
+        (
+            "from maml_bench import claims\nmine = claims.get('prop1')\n",
+            "mine.py",
+            "has no object '', which should be a claim, as maml_bench.claim makes; it has mine",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_line_that_says_what_and_where(bench, tmp_path, monkeypatch, text, word, message):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(text)
+    done = bench("check", word)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_form_that_is_not_the_claim_s_is_refused(bench):
+    done = bench("check", f"{GALLERY}/own_theorem.py:CLAIM", "--form", "paper")
+    assert done.returncode == 2
+    assert "has the form 'own'" in done.stderr
+
+
+def test_an_estimator_without_an_operator_is_refused(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("class Mine: ...\nmine = Mine()\n")
+    done = bench("check", "prop6", "--hessian", "mine.py:mine")
+    assert "hessian = mine.py:mine: must be an estimator with operator(tasks, w, D, rng), not Mine" in done.stderr
