@@ -313,6 +313,39 @@ def audit_command(seed, error, as_json, **problem):
     return 0 if found.passed else 1
 
 
+@cli.command("tightness")
+@click.argument("claim")
+@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@click.option("--alpha-l", type=float, help="Hold alpha L fixed.  [default: searched]")
+@click.option("--steps", type=int, help="Hold N fixed.  [default: 1 to 3]")
+@click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: would a smaller one be refuted?")
+@click.option("--seed", default=0, show_default=True, help="Seed of the search.")
+@click.option("--seconds", default=15.0, show_default=True, help="Time to search in.")
+@click.option("--rounds", default=4, show_default=True, help="Rounds of random starts in each arena.")
+@click.option("--first-round", default=0, show_default=True, help="Go on after an earlier search of so many rounds.")
+@click.option("--code", is_flag=True, help="Print the winner as Python code.")
+@json_option
+def tightness_command(claim, form, factor, code, as_json, **options):
+    """Search all problems within a claim's hypotheses for the largest measured / bound.
+
+    The winner is measured again, and its constants audited. Exit code: 0, or 1 if the bound is violated.
+    """
+    from maml_bench import claims
+    from maml_bench.extremal import source, tightness
+
+    def progress(arena, best):
+        print(f"{arena}: {best.value:.6g} after {best.evaluations} problems", file=sys.stderr)
+
+    found = tightness(claims.get(claim, form).scaled(factor), **options, progress=progress)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=1))
+    else:
+        click.echo(str(found))
+    if code:
+        click.echo(source(found.setting))
+    return EXIT_CODES["violated"] if found.verdict.outcome == "violated" else 0
+
+
 @cli.command("study")
 @click.argument("name", metavar="NAME|FILE.py")
 @click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets: a look in well under a minute.")

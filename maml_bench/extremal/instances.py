@@ -248,7 +248,7 @@ _ROWS = (
     ("prop3", "local refined_local", "kinks on the path, balanced two-point noise", 1.0, 1.0, bias),
     ("prop3", "smooth", "one step, constant third derivative at its end", 1.0, 1.0, one_step_bias),
     ("prop4", "local refined_local", "concave quadratic at its stationary point", 1.0, 1.0, concave),
-    ("lemma-a", "cone", "two mirrored quadratics in the plane", 0.89, None, mirrored),
+    ("lemma-a", "cone", "two mirrored quadratics in the plane", 0.896, None, mirrored),
     ("prop5", "sharp", "radial cubic", 1.0, 1.0, radial),
     ("prop5", "smooth", "radial quartic", 1.0, 1.0, radial_quartic),
     ("prop6", "sharp refined", "kink", 1.0, 1.0, cubic),

@@ -43,7 +43,9 @@ def test_it_runs_as_a_process():
     assert "holds" in done.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["claims"], ["theory"], ["check"], ["train"], ["study"], ["report"]])
+@pytest.mark.parametrize(
+    "command", [[], ["claims"], ["theory"], ["check"], ["train"], ["tightness"], ["study"], ["report"]]
+)
 def test_help_fits_80_columns(bench, command):
     done = bench(*command, "--help")
     assert done.returncode == 0
@@ -170,3 +172,19 @@ def test_a_theorem_is_checked_on_the_command_line(bench):
     assert "needs D_beta >= 64" in done.stdout
     assert done.returncode == 4
     assert "needs an outer loop" in bench("check", "thm1").stdout
+
+
+def test_tightness_finds_a_bound_that_is_a_tenth_too_small(bench):
+    options = ("prop2-second", "--steps", 1, "--alpha-l", 0.2, "--seconds", 5, "--rounds", 1)
+    honest, planted = bench("tightness", *options, "--code"), bench("tightness", *options, "--factor", 0.9, "--json")
+    assert honest.returncode == 0
+    assert "largest ratio found 1 (" in honest.stdout
+    assert "inner=InnerLoop(alpha=0.2, steps=1" in honest.stdout
+    assert "problems" in honest.stderr
+    assert planted.returncode == 1
+    found = json.loads(planted.stdout)
+    assert found["verdict"]["ratio"] == pytest.approx(1 / 0.9)
+    assert found["audit"] is True
+    nothing = bench("tightness", "lemma-b-first")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "no problems are known" in nothing.stderr

@@ -50,7 +50,7 @@ def test_the_bias_of_one_step_is_attained(form, alpha):
     assert check("prop3", one_step_bias(alpha), form=form).ratio == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize(("dim", "ratio"), [(1, 1.0), (2, 0.783), (3, 0.728), (8, 0.708), (64, 0.748)])
+@pytest.mark.parametrize(("dim", "ratio"), [(1, 1.0), (2, 0.783), (3, 0.728), (64, 0.748)])
 def test_prop6_in_several_dimensions(dim, ratio):
     """A linear program; the radial cubic reaches (1 + 1/d)/2 only."""
     assert ratio <= check("prop6", instance("prop6", dim=dim)).ratio + 1e-12 < 1 + 1e-11

@@ -1,0 +1,213 @@
+"""The largest ratio measured / bound that a search can find for one form of a claim, measured again and audited."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+
+import numpy as np
+
+from analytic import arguments
+from maml_bench import claims
+from maml_bench.auditing import Audit, audit
+from maml_bench.claims.claim import Claim
+from maml_bench.extremal.arenas import Arena, arenas
+from maml_bench.extremal.instances import INSTANCES, Instance
+from maml_bench.search import Best, maximize
+from maml_bench.setting import Setting
+from maml_bench.verdict import Verdict, check
+
+NAMED = "named instance"
+
+
+def source(value) -> str:
+    """A setting, or a part of one, as Python code that makes it again: arrays to the last digit.
+
+    The code needs ``import numpy as np`` and the names of ``maml_bench``, ``maml_bench.problems`` and
+    ``maml_bench.hessians``.
+    """
+    if isinstance(value, np.ndarray):
+        return f"np.array({value.tolist()!r})"
+    if is_dataclass(value):
+        given = ((field.name, getattr(value, field.name)) for field in fields(value) if field.init)
+        return f"{type(value).__name__}({', '.join(f'{name}={source(part)}' for name, part in given)})"
+    return repr(value)
+
+
+@dataclass(frozen=True)
+class Tightness:
+    """The worst case found.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The claim checked for the winner, by other code than the search's where both exist: its ratio counts.
+    setting : Setting
+    audit : Audit
+        Of the winner's certificate.
+    arena : str
+        Where it was found; `NAMED` if no arena had a worse one than the known instance.
+    supremum : float or None
+        Of the ratio over all admissible problems, where it is known.
+    searched : float
+        The largest ratio that the arenas had by themselves; NaN if there is none.
+    evaluations, rounds : int
+        ``rounds`` is where ``first_round`` of another search may go on.
+    seconds : float
+    """
+
+    verdict: Verdict
+    setting: Setting
+    audit: Audit
+    arena: str
+    supremum: float | None
+    searched: float
+    evaluations: int
+    rounds: int
+    seconds: float
+
+    @property
+    def ratio(self) -> float:
+        return self.verdict.ratio
+
+    def as_dict(self) -> dict:
+        """What was found, of things that JSON knows."""
+        numbers = {name: getattr(self, name) for name in ("arena", "supremum", "evaluations", "rounds", "seconds")}
+        searched = None if math.isnan(self.searched) else self.searched
+        found = {"verdict": self.verdict.as_dict(), "searched": searched, "audit": self.audit.passed}
+        return numbers | found | {"setting": source(self.setting)}
+
+    def __str__(self) -> str:
+        known = "not known" if self.supremum is None else f"{self.supremum:g}"
+        inner, regularity = self.setting.inner, self.setting.tasks.regularity
+        return (
+            f"{self.verdict}\n"
+            f"largest ratio found {self.ratio:.6g} ({self.arena}; searched {self.searched:.6g}), supremum {known}\n"
+            f"at d = {self.setting.tasks.dim}, N = {inner.steps}, alpha L = {inner.alpha * regularity.L:.4g}; "
+            f"constants {'withstand an audit' if self.audit.passed else 'REFUTED by the audit'}\n"
+            f"{self.evaluations} problems in {self.rounds} rounds, {self.seconds:.1f} s"
+        )
+
+
+def tightness(
+    claim: str | Claim,
+    form: str = "sharp",
+    *,
+    alpha_l: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    seconds: float = 15.0,
+    rounds: int = 4,
+    first_round: int = 0,
+    named: bool = True,
+    enough: float = math.inf,
+    progress: Callable[[str, Best], None] | None = None,
+) -> Tightness:
+    """Search the problems that meet a claim's hypotheses for the largest measured / bound.
+
+    Parameters
+    ----------
+    claim : str or Claim
+        A name, or a claim such as ``claims.get("prop2-second").scaled(0.9)``, whose form it then is.
+    alpha_l, steps : number, optional
+        Hold alpha L and N fixed; by default they are searched, N from 1 to 3. Named instances have their own.
+    seed, rounds, first_round
+        A search is a function of them: rounds 0 to 3, then ``first_round=4``, look at what rounds 0 to 7 look at.
+    seconds : float
+        For the search, in all; ends it early. Each arena has an equal share of what is left.
+    named : bool
+        Whether the known instance takes part.
+    enough : float
+        Stop at a ratio of this size.
+    progress : callable
+        Called with the name of the arena and its best after every round.
+
+    Raises
+    ------
+    ValueError
+        If nothing is known to attack the claim with, or an argument is outside its range.
+    """
+    chosen = claim if isinstance(claim, Claim) else claims.get(claim, form)
+    alpha_l = alpha_l if alpha_l is None else arguments.positive("alpha_l", alpha_l)
+    steps = steps if steps is None else arguments.natural("steps", steps)
+    arguments.natural("rounds", rounds), arguments.positive("seconds", seconds)
+    started = time.monotonic()
+    candidates, evaluations = [], 0
+    spaces = arenas(chosen.name, chosen.form, alpha_l, steps)
+    known = INSTANCES.get((chosen.name, chosen.form)) if named else None
+    if not spaces and known is None:
+        raise ValueError(f"no problems are known to attack {chosen.name} ({chosen.form}) with")
+    for number, arena in enumerate(spaces):
+        share = (seconds - (time.monotonic() - started)) / (len(spaces) - number)
+        best = _search(arena, chosen, seed, max(share, 0.0), rounds, first_round, enough, progress)
+        evaluations += best.evaluations
+        if best.value > 0:
+            candidates.append((best.value, arena.name, arena.setting(best.point)))
+    searched = max((value for value, *_ in candidates), default=math.nan)
+    for setting in _of_instance(known, alpha_l, steps):
+        candidates.append((check(chosen, setting).ratio, NAMED, setting))
+    if not candidates:
+        raise ValueError(f"{chosen.name} ({chosen.form}): it applies to no problem that was tried")
+    # What rounding or a coarser rule gave too much is noticed here: the next candidate then has its turn.
+    measured = [(check(chosen, setting), name, setting) for _, name, setting in sorted(candidates, key=_value)[-3:]]
+    verdict, name, setting = max(measured, key=lambda found: np.nan_to_num(found[0].ratio, nan=-1.0))
+    tasks = setting.tasks
+    return Tightness(
+        verdict=verdict,
+        setting=setting,
+        audit=audit(tasks, seed=seed, points=128, draws=512),
+        arena=name,
+        supremum=_supremum(chosen),
+        searched=searched,
+        evaluations=evaluations,
+        rounds=first_round + rounds,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _value(candidate):
+    return candidate[0]
+
+
+def _supremum(claim: Claim) -> float | None:
+    row = INSTANCES.get((claim.name, claim.form))
+    return row.supremum / claim.factor if row and row.supremum else None
+
+
+def _of_instance(row: Instance | None, alpha_l, steps) -> list[Setting]:
+    """The named instance, with the wanted alpha L and N where it has such arguments; else nothing."""
+    if row is None:
+        return []
+    wanted = {name: value for name, value in (("alpha", alpha_l), ("steps", steps)) if value is not None}
+    try:
+        return [row.build(**wanted)]
+    except (TypeError, ValueError):
+        return []
+
+
+def _search(arena: Arena, claim, seed, seconds, rounds, first_round, enough, progress) -> Best:
+    def starts(rng):
+        points = rng.uniform(-1, 1, (arena.batch, arena.size))
+        # a third of all numbers at an end of their range, where extremal problems are
+        return np.where(rng.random(points.shape) < 1 / 3, np.sign(points), points)
+
+    def vary(rng, points, reach):
+        moved = points + reach * rng.standard_normal(points.shape) * (rng.random(points.shape) < 0.5)
+        return np.clip(moved, -1, 1)
+
+    with np.errstate(all="ignore"):
+        return maximize(
+            lambda x: arena.ratios(claim, x),
+            starts,
+            seed=seed,
+            rounds=rounds,
+            first_round=first_round,
+            seconds=seconds,
+            generations=30,
+            parents=max(4, arena.batch // 16),
+            children=4 if arena.batch < 512 else 8,
+            vary=vary,
+            climbs=1,
+            enough=enough,
+            progress=progress and (lambda best: progress(arena.name, best)),
+        )

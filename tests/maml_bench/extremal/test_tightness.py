@@ -1,0 +1,115 @@
+"""The adversary: it finds planted violations wherever a supremum is known, none of true bounds, and repeats itself."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import maml_bench.hessians
+import maml_bench.problems
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.evidence import Outcome
+from maml_bench.extremal import INSTANCES, source, tightness
+from maml_bench.extremal.arenas import arenas, exact_ratio
+from maml_bench.extremal.tightness import NAMED
+
+ARENAS = [(claim, form) for claim in claims.names() for form in claims.forms(claim) if arenas(claim, form)]
+FOUND_ALONE = [  # without the named instances, from random starts
+    ("prop2-first", "sharp"),
+    ("prop2-second", "sharp"),
+    ("prop2-mean", "sharp"),
+    ("prop3", "local"),
+    ("prop3", "refined_local"),
+    ("prop3", "smooth"),
+    ("prop4", "local"),
+    ("prop4", "refined_local"),
+    ("prop5", "smooth"),
+    ("prop6", "smooth"),
+    ("prop7-vector", "sharp"),
+    ("prop7-frobenius", "refined"),
+    ("prop8", "sharp"),
+    ("prop8-mean", "sharp"),
+    ("finite-prop4", "local"),
+    ("lemma-a", "sharp"),
+]
+
+
+@pytest.mark.parametrize(("claim", "form"), [key for key, row in INSTANCES.items() if row.supremum])
+def test_a_bound_of_nine_tenths_of_its_supremum_is_refuted(claim, form):
+    planted = claims.get(claim, form).scaled(0.9 * INSTANCES[claim, form].supremum)
+    found = tightness(planted, seconds=0.5, rounds=1, enough=1.02)
+    assert found.verdict.outcome == Outcome.VIOLATED, str(found)
+    assert found.supremum == pytest.approx(1 / 0.9)
+
+
+@pytest.mark.parametrize(("claim", "form"), FOUND_ALONE)
+def test_the_search_needs_no_hint(claim, form):
+    found = tightness(claims.get(claim, form).scaled(0.9), seconds=10, rounds=2, named=False, enough=1.02)
+    assert found.verdict.outcome == Outcome.VIOLATED, str(found)
+    assert found.arena != NAMED and found.audit.passed, str(found.audit)
+
+
+@pytest.mark.parametrize(("claim", "form"), ARENAS)
+def test_true_bounds_survive(claim, form):
+    if claims.get(claim, form).sense == "=":
+        return
+    found = tightness(claim, form, seconds=0.3, rounds=1)
+    assert found.verdict.outcome != Outcome.VIOLATED, str(found)
+    assert found.ratio <= 1 + 1e-9
+    assert found.audit.passed, str(found.audit)
+
+
+@pytest.mark.parametrize(("claim", "form"), ARENAS)
+def test_an_arena_says_what_a_verdict_says(claim, form):
+    """The ratios of the search, made for many problems at once, against `check` for each by itself."""
+    chosen, compared = claims.get(claim, form), 0
+    if chosen.sense == "=":
+        return
+    for arena in arenas(claim, form, steps=2):
+        points = np.random.default_rng(1).uniform(-1, 1, (40, arena.size))
+        ratios = arena.ratios(chosen, points)
+        for at in np.flatnonzero(np.isfinite(ratios))[:4]:
+            found = check(claim, arena.setting(points[at]), form=form).ratio
+            # of a supremum the arena tries fewer points than the search of a verdict
+            assert found >= ratios[at] * (1 - 1e-3) if claim == "prop1" else found == pytest.approx(ratios[at])
+            compared += 1
+    assert compared >= 2
+
+
+def test_a_search_repeats_itself_and_goes_on():
+    first, again, second = (
+        tightness("prop5", "refined", steps=1, named=False, seconds=100, rounds=1, first_round=number, enough=0.8)
+        for number in (0, 0, 1)
+    )
+    assert first.searched == again.searched != second.searched
+    assert source(first.setting) == source(again.setting)
+    assert (first.rounds, second.rounds) == (1, 2)
+
+
+def test_fixed_parameters_are_kept():
+    found = tightness("prop2-second", alpha_l=0.3, steps=2, seconds=2, rounds=1, named=False)
+    regularity, inner = found.setting.tasks.regularity, found.setting.inner
+    assert inner.steps == 2
+    assert inner.alpha == pytest.approx(0.3)
+    assert regularity.L <= 1 + 1e-12
+
+
+def test_the_winner_is_code():
+    found = tightness("prop3", "local", seconds=2, rounds=1)
+    names = {"np": np, "inf": math.inf, "Setting": Setting, "InnerLoop": InnerLoop}
+    names |= vars(maml_bench.problems) | vars(maml_bench.hessians)
+    again = eval(source(found.setting), names)
+    assert check("prop3", again, form="local").ratio == found.ratio
+    assert json.loads(json.dumps(found.as_dict()))["setting"] == source(found.setting)
+    assert f"largest ratio found {found.ratio:.6g}" in str(found)
+
+
+def test_what_cannot_be_asked():
+    with pytest.raises(ValueError, match="no problems are known to attack lemma-b-first"):
+        tightness("lemma-b-first")
+    with pytest.raises(ValueError, match="unknown claim"):
+        tightness("prop9")
+    with pytest.raises(ValueError, match="alpha_l = -1"):
+        tightness("prop1", alpha_l=-1)
+    assert np.isnan(exact_ratio(claims.get("prop6"), tightness("prop1", seconds=1, rounds=1).setting))
