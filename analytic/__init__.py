@@ -23,6 +23,7 @@ _SECTIONS = (
     "zeroth_order",
     "gaussian_smoothing",
     "convergence",
+    "without_jensen",
     "finite_sum",
 )
 

@@ -175,14 +175,17 @@ class Ingredients:
         return Descent(name, where, conditions, b_3)
 
 
-def _root(progress, bias=lam):
+def root(progress, bias=lam):
     """The largest x with theta x^2 - bias x <= (r_0 + r_1 x) progress."""
     linear = bias + r_1 * progress
     return (linear + sp.sqrt(linear**2 + 4 * theta * r_0 * progress)) / (2 * theta)
 
 
-_START = a * C_beta * gap / K
-_CONVEX = lam**2 / (4 * theta) * (1 - 1 / (r_0 + r_1 * lam / theta))
+START = a * C_beta * gap / K
+"""What the distance of the start from the infimum contributes to W."""
+
+CONVEX = lam**2 / (4 * theta) * (1 - 1 / (r_0 + r_1 * lam / theta))
+"""What it costs that the bracket may be negative where the smoothness is small."""
 
 
 @dataclass(frozen=True)
@@ -201,16 +204,16 @@ class Descent:
             "theta": theta,
             "lam": lam,
             "eta": eta,
-            "start": _root(_START, sp.S.Zero),
-            "variance": _root(variance, sp.S.Zero),
-            "bias": _root(eta - variance + _CONVEX),
-            "value": _root(W),
+            "start": root(START, sp.S.Zero),
+            "variance": root(variance, sp.S.Zero),
+            "bias": root(eta - variance + CONVEX),
+            "value": root(W),
         }
 
     @cached_property
     def fields(self) -> dict[str, Bound]:
         """The fields of `Direct` as bounds; only ``value`` carries the hypotheses."""
-        where = (*self.where, Definition(W, _START + eta + _CONVEX))
+        where = (*self.where, Definition(W, START + eta + CONVEX))
         conditions = {"value": self.conditions}
         return {
             field: Bound(self.name, "direct", formula, where, conditions.get(field, ()), HERE, stepwise=True)
@@ -220,7 +223,7 @@ class Descent:
     @cached_property
     def iterations(self) -> Bound:
         """Meta-iterations after which the bound is at most ``epsilon``."""
-        progress, floor = (theta * epsilon**2 - lam * epsilon) / (r_0 + r_1 * epsilon), eta + _CONVEX
+        progress, floor = (theta * epsilon**2 - lam * epsilon) / (r_0 + r_1 * epsilon), eta + CONVEX
         reachable = Condition("epsilon above what bias and variance leave (larger S, T, B)", progress > floor)
         formula, conditions = a * C_beta * gap / (progress - floor), (*self.conditions, reachable)
         return Bound(f"{self.name}-iterations", "direct", formula, self.where, conditions, HERE, stepwise=True)
@@ -289,12 +292,12 @@ class Variants:
     @cached_property
     def bound(self) -> Bound:
         """The bound of the theorem."""
-        return _smallest(route.fields["value"] for route in self.routes)
+        return smallest(route.fields["value"] for route in self.routes)
 
     @cached_property
     def iterations(self) -> Bound:
         """Meta-iterations after which the bound is at most ``epsilon``."""
-        return _smallest(route.iterations for route in self.routes)
+        return smallest(route.iterations for route in self.routes)
 
     def evaluate(self, constants) -> Direct:
         """All fields, those of the best route in each cell; hypotheses checked."""
@@ -308,7 +311,8 @@ class Variants:
         return Direct(**{field: float(array) if array.ndim == 0 else array for field, array in found.items()})
 
 
-def _smallest(bounds) -> Bound:
+def smallest(bounds) -> Bound:
+    """The first bound, with the rest as alternatives."""
     first, *others = bounds
     return replace(first, others=tuple(others))
 

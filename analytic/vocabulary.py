@@ -59,6 +59,8 @@ CONSTANTS: dict[str, Constant] = {
     "task_grad_norm": _real("g_1", "mean over tasks of the norm of the task gradient at w"),
     "task_grad_rms": _real("g_2", "root mean square over tasks of the norm of the task gradient at w"),
     "epsilon": _real("epsilon", "target for the norm of the meta gradient", positive=True),
+    "cap": _real("M", "level at which the norm of the meta gradient is cut", positive=True),
+    "failure": _real("p_f", "probability with which a bound may fail", positive=True),
     "gap": _real("Delta", "meta objective at the start less its infimum"),
     "b": _real("b", "mean over tasks of the support-target gradient distance b_i"),
     "b_tilde": _real("b_2", "mean square over tasks of b_i"),

@@ -125,7 +125,7 @@ def _record(trial, tasks, w, inner, rng) -> dict[str, np.ndarray]:
 
 
 def measure(trial: PolicyTrial, *, seed: int, budget: int, workers: Workers | int = 1, block: int = 2) -> list[dict]:
-    """Rows of one trial: the records against iteration, at the best meta step size, and ends of the run.
+    """Rows of one trial at its best meta step size: the records against iteration, at the end, and their change.
 
     ``budget`` is the number of seeds, with the same tasks for every trial of a problem at one seed.
     """
@@ -139,4 +139,6 @@ def measure(trial: PolicyTrial, *, seed: int, budget: int, workers: Workers | in
         values = np.concatenate([part[name][:, 0] for part in done], axis=-1)
         rows += [row(name, value, iteration=int(k), **labels) for k, value in zip(at, values, strict=True)]
         rows.append(row(f"{name}, last", values[-1], **labels))
+        with np.errstate(invalid="ignore"):
+            rows.append(row(f"{name}, last minus first", values[-1] - values[0], **labels))
     return rows

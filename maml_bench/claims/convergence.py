@@ -24,8 +24,10 @@ from maml_bench.claims.requirements import (
     exact_path_in_ball,
     first_reason,
     gaussian_smoothing,
+    no_noise,
     single_loss,
     two_losses,
+    zeroth_order,
 )
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.montecarlo.limits import mean
@@ -214,7 +216,9 @@ MEASUREMENTS = {
     "thm1": _theorem(single_loss, exact_hessian),
     "cor1": _theorem(single_loss, exact_hessian, schedule),
     "thm2": _theorem(single_loss, gaussian_smoothing, certified_noise),
+    "zo-neighbourhood": _theorem(single_loss, zeroth_order(stein=False), no_noise),
     "finite-thm1": _theorem(two_losses, exact_hessian),
+    "finite-thm2": _theorem(two_losses, gaussian_smoothing),
 }
 
 CLAIMS = tuple(claim for name, measurement in MEASUREMENTS.items() for claim in claims_of(name, measurement))

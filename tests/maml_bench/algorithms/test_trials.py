@@ -5,7 +5,8 @@ from scipy import stats
 from maml_bench.algorithms import replay
 from maml_bench.algorithms.programs import METHODS, RELEASED_RANK_ONE
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
-from maml_bench.algorithms.trials import Trial, held_out, measure, pair, runs, start
+from maml_bench.algorithms.trials import HELD_OUT, Trial, adaptation, fits, measure, pair, runs, start
+from maml_bench.problems.sine import NETWORK, SineRegression
 
 RELEASED = tuple(sorted(RELEASED_RANK_ONE))
 
@@ -93,7 +94,7 @@ def test_rows_are_paired_and_do_not_depend_on_workers():
         parts = [runs(cell, method, (0.003,), (0.05,), 1, *part) for part in blocks(5, 2)]
         ends[method] = np.concatenate([losses[-1, 0, 0] for losses, _ in parts])
         w = np.concatenate([w[0, 0] for _, w in parts])
-        assert one(rows, "held-out loss", method=method)["value"] == pytest.approx(held_out(cell, w, 1).mean())
+        assert one(rows, "held-out loss", method=method)["value"] == pytest.approx(adaptation(cell, w, 1, 3)[3].mean())
         assert one(rows, "loss", method=method, iteration=6)["value"] == pytest.approx(ends[method].mean())
     gap = one(rows, "final loss, minus that of maml")
     interval = stats.ttest_rel(ends["first-order"], ends["maml"]).confidence_interval(0.99)
@@ -111,3 +112,31 @@ def test_all_seeds_may_diverge():
     rows = measure(trial(methods=("maml", "ggs"), betas=(1e6,)), seed=0, budget=3)
     assert one(rows, "final loss", method="ggs")["diverged"] == 3
     assert one(rows, "held-out loss, minus that of maml")["diverged"] == 3
+
+
+def test_adaptation_and_fits_by_hand():
+    rng = np.random.default_rng(0)
+    cell = Trial("sine", alpha=0.01)
+    w = NETWORK.initial(rng, (2,))
+    support, target = pair(cell, generators(5, HELD_OUT, 1)[0], 1, 4, collapsed=False)
+    found = adaptation(cell, w, 5, 2, tasks=4)
+    x = np.linspace(-5, 5, 10)
+    curve = SineRegression(x, 3 * np.sin(x - 1))
+    inputs = np.array([0.5, 2.0])
+    for k in range(2):
+        losses = []
+        for i in range(4):
+            point = w[k]
+            for _ in range(2):
+                point = point - 0.01 * support[0, i].grad(point)
+            losses.append(target[0, i].loss(point))
+        assert found[2, k] == pytest.approx(np.mean(losses))
+        point = w[k]
+        for _ in range(3):
+            point = point - 0.01 * curve.grad(point)
+        expected = NETWORK.value(point, inputs[:, None])[:, 0]
+        np.testing.assert_allclose(fits(cell, w, inputs)[:, k], expected, rtol=1e-9)
+    # From a run: a curve for every method, and ten inner steps.
+    rows = measure(Trial("sine", methods=("first-order",), iterations=1, tasks=2, tuning=1), seed=0, budget=1)
+    assert [r["step"] for r in rows if r["quantity"] == "loss after adaptation"] == list(range(11))
+    assert len([r for r in rows if r["quantity"] == "fit"]) == 41

@@ -7,7 +7,7 @@ from analytic import bound
 from maml_bench import InnerLoop, OuterLoop, Setting, check, claims, train
 from maml_bench.algorithms import Adam, Reptile
 from maml_bench.claims.convergence import gap, outer_constants
-from maml_bench.hessians import ExactHessian, FirstOrder, GaussianSmoothing
+from maml_bench.hessians import ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, FiniteSum, Kink, Quadratic, RankOne, Trigonometric
 
 LINES = Quadratic(np.eye(1), np.array([[1.0], [-1.0]]))
@@ -119,12 +119,14 @@ def test_the_constants_of_the_theorem():
         ("thm1", setting(Kink.random(2, 3, 0).with_noise(AdditiveGaussian(0.3)))),
         ("cor1", setting()),
         ("thm2", setting(hessian=GaussianSmoothing(1e-2, 20))),
+        ("zo-neighbourhood", setting(WAVES, hessian=ZerothOrder(1e-2, 20))),
         ("finite-thm1", setting(PAIR)),
+        ("finite-thm2", setting(PAIR, hessian=GaussianSmoothing(1e-2, 20))),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value.tasks).__name__,
 )
 def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
-    chosen = claims.get(name, "refined")
+    chosen = claims.get(name, "direct")
     verdict = check(chosen, case, budget=2048)
     assert verdict.outcome == "holds"
     assert check(chosen.scaled(0.5 * verdict.ratio), case, budget=2048).outcome == "violated"
@@ -140,6 +142,8 @@ def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
         ("thm1", setting(optimizer=Adam()), "plain meta steps, optimizer=None, not Adam("),
         ("thm1", setting(hessian=FirstOrder()), "ExactHessian()"),
         ("thm2", setting(), "GaussianSmoothing"),
+        ("zo-neighbourhood", setting(hessian=ZerothOrder(0.1, 2)), "exact differences"),
+        ("zo-neighbourhood", setting(WAVES, hessian=ZerothOrder(0.1, 2, baseline="mean")), "baseline"),
         ("thm1", setting(PAIR), "one loss"),
         ("finite-thm1", setting(), "support and a target"),
         ("thm1", setting(RankOne.random(2, 2, 0)), "no run is known to stay in a ball"),
@@ -151,7 +155,7 @@ def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
     ],
 )
 def test_what_does_not_apply_is_named(name, case, words):
-    verdict = check(name, case, budget=64)
+    verdict = check(claims.get(name, claims.forms(name)[-1]), case, budget=64)
     assert verdict.outcome == "not applicable"
     assert words in verdict.reason
 

@@ -25,7 +25,7 @@ BOUNDED = {
     "kink": Kink.random(2, 3, 0),
     "bandit": SoftmaxBandit.random(3, 3, 0),
     "logistic": Logistic.random(2, 3, 0),
-    "pair": FiniteSum.pair(Trigonometric.random(2, 3, 3), Trigonometric.random(2, 3, 3)),
+    "pair": FiniteSum(Trigonometric.random(2, 3, 3), Trigonometric.random(2, 3, 4), 5.0),
     "quadratic pair": FiniteSum(Quadratic.random(2, 3, 3, 0.5), Quadratic.random(2, 3, 4, 0.5), 1.0),
 }
 
@@ -70,8 +70,18 @@ def test_the_minimum_of_two_lines_by_hand():
     assert lowest_objective(Setting(tasks, np.ones(1), InnerLoop(0.5, 1))) == pytest.approx(-3 / 8, rel=1e-14)
 
 
-def test_the_mean_of_waves_is_known_better_than_its_parts():
-    tasks = BOUNDED["trigonometric"]
+@pytest.mark.parametrize("name", ["trigonometric", "noisy", "pair"])
+@pytest.mark.parametrize("alpha_L", [0.02, 0.3])
+def test_in_few_dimensions_waves_are_searched(name, alpha_L):
+    case = setting(BOUNDED[name], alpha_L)
+    support, target = losses(case)
+    start = meta_objective(support, case.w, case.inner.alpha, case.inner.steps, target).mean()
+    lowest = lowest_found(case)
+    assert lowest_objective(case) >= lowest - 0.02 * (start - lowest)
+
+
+def test_in_many_dimensions_the_mean_of_waves_is_known_better_than_its_parts():
+    tasks = Trigonometric.random(7, 4, 1)
     assert lowest_objective(setting(tasks, 0.02)) > tasks.infimum.mean() + 0.1
 
 
