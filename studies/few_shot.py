@@ -5,7 +5,7 @@ were held out, by the step sizes of Corollary 1 and by tuned ones. What was foun
 """
 
 from maml_bench.algorithms.few_shot import DigitsTrial, measure
-from maml_bench.study import Fact, Study, between, curves, pick
+from maml_bench.study import Fact, Figure, Study, between, curves, pick
 
 METHODS = ("maml", "fo-maml", "hf-maml", "ggs-maml", "zo-maml", "es-maml", "reptile")
 AXES = {"rule": ("theorem", "tuned"), "iterations": (100,)}
@@ -46,7 +46,7 @@ def facts(t):
             "tuned, maml: what learning adds to the accuracy of an adaptation from 0",
             [
                 value(t, "accuracy after adaptation", "tuned", "maml")
-                - value(t, "accuracy from 0, after adaptation", "tuned", "maml")
+                - value(t, "accuracy from 0 after adaptation", "tuned", "maml")
             ],
             -0.02,
             0.02,
@@ -65,7 +65,10 @@ STUDY = Study(
     "few-shot",
     "Few-shot digits: what do the theorems' step sizes cost?",
     curves(trial, measure, AXES, QUICK, budget=10),
-    figures={},
+    figures={
+        name: Figure(name, x="step", across="rule", by="method", label=f"held-out {name}", linear=True)
+        for name in ("loss", "accuracy")
+    },
     facts=facts,
 )
 

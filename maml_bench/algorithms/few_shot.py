@@ -16,7 +16,9 @@ from maml_bench.problems.logistic import Logistic
 from maml_bench.setting import OuterLoop, Setting
 
 PAIRS = 45
-TUNED = "loss after adaptation on the tuning tasks"
+LONGEST, AFTER, FROM_ZERO = 10, " after adaptation", " from 0"
+"""Inner steps up to which adaptation is followed; names of what is measured after N, and from 0 in place of w."""
+TUNED = ("loss after adaptation, tuning tasks", None)
 COMPARED = ("accuracy after adaptation", "loss after adaptation")
 C_BETA = 100
 """Of Corollary 1."""
@@ -62,10 +64,13 @@ def split(trial: DigitsTrial, seed: int) -> tuple[Logistic, Logistic, Logistic]:
 
 
 def judged(tasks: Logistic, w: np.ndarray, alpha: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of target points told apart, and target loss, after adaptation from w (..., d): means over tasks, (...)."""
-    adapted = exact_path(tasks.support, w[..., None, :], alpha, steps)[-1]
-    right = (np.vecdot(tasks.target.signed, adapted[..., None, :]) > 0).mean((-2, -1))
-    return right, tasks.target.loss(adapted).mean(-1)
+    """Share of target points told apart, and target loss, after 0, 1, ..., ``steps`` inner steps from w (d,).
+
+    Means over tasks, each (steps + 1,).
+    """
+    path = exact_path(tasks.support, w, alpha, steps)
+    right = (np.vecdot(tasks.target.signed, path[..., None, :]) > 0).mean((-2, -1))
+    return right, tasks.target.loss(path).mean(-1)
 
 
 def setting(trial: DigitsTrial, tasks: Logistic, method: str, step: tuple[float, float] | None) -> Setting:
@@ -77,20 +82,22 @@ def setting(trial: DigitsTrial, tasks: Logistic, method: str, step: tuple[float,
     return algorithm(plain, method, nu=1e-2, directions=10)
 
 
-def _trained(trial: DigitsTrial, method: str, step, seed: int) -> dict[str, float]:
+def _trained(trial: DigitsTrial, method: str, step, seed: int) -> dict[tuple[str, int | None], float]:
+    """What is measured, by quantity and number of inner steps; NaN all of it if the run diverges."""
     learn, tune, held = split(trial, seed)
     chosen = setting(trial, learn, method, step)
     alpha, w = chosen.inner.alpha, train(chosen, 1, seed).w[0]
     lost = not np.isfinite(w).all()
     w = np.zeros_like(w) if lost else w
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, int | None], Any] = {}
     N = trial.steps
-    for place, point, steps in (("after", w, N), ("before", w, 0), ("from 0, after", np.zeros_like(w), N)):
-        right, loss = judged(held, point, alpha, steps)
-        found |= {f"accuracy {place} adaptation": right, f"loss {place} adaptation": loss}
-    found[TUNED] = judged(tune, w, alpha, N)[1]
+    for start, point in (("", w), (FROM_ZERO, np.zeros_like(w))):
+        for name, values in zip(("accuracy", "loss"), judged(held, point, alpha, LONGEST), strict=True):
+            found |= {(f"{name}{start}", k): value for k, value in enumerate(values)}
+    found |= {(name + AFTER, None): found[name, N] for name in ("accuracy", "loss", "accuracy" + FROM_ZERO)}
+    found[TUNED] = judged(tune, w, alpha, N)[1][N]
     ratios = constants(learn, w, alpha, N)
-    found |= {f"{name}, measured over certified": ratio for name, ratio in ratios.items()}
+    found |= {(f"{name}, measured over certified", None): ratio for name, ratio in ratios.items()}
     return {name: np.nan if lost else float(value) for name, value in found.items()}
 
 
@@ -127,9 +134,9 @@ def measure(trial: DigitsTrial, *, seed: int, budget: int, workers: Workers | in
         labels = {"method": method}
         if steps[method]:
             labels |= {"alphaL": steps[method][0], "beta": steps[method][1]}
-        for name in mine[0]:
-            values = np.array([found[name] for found in mine])
-            rows.append(row(name, values, **labels))
+        for name, inner in mine[0]:
+            values = np.array([found[name, inner] for found in mine])
+            rows.append(row(name, values, **labels, **({} if inner is None else {"step": inner})))
             if name in COMPARED:
                 if k:
                     rows.append(row(f"{name}, minus that of {trial.methods[0]}", values - first[name], **labels))

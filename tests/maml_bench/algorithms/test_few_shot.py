@@ -24,16 +24,18 @@ def test_no_pair_of_digits_is_learned_from_and_judged_on():
 def test_judged_by_hand():
     tasks = split(DigitsTrial("theorem", ("maml",), **SMALL), 1)[2]
     w = np.random.default_rng(0).standard_normal(4)
-    right, loss = [], []
-    for i in range(10):
-        point = w
-        for _ in range(2):
-            margin = tasks.support.y[i] * (tasks.support.X[i] @ point)
-            point = point - 0.5 * (0.1 * point - (tasks.support.signed[i] / (1 + np.exp(margin))[:, None]).mean(0))
-        margin = tasks.target.y[i] * (tasks.target.X[i] @ point)
-        right += list(margin > 0)
-        loss.append(np.log1p(np.exp(-margin)).mean() + 0.05 * point @ point)
-    assert judged(tasks, w, 0.5, 2) == pytest.approx((np.mean(right), np.mean(loss)))
+    found = judged(tasks, w, 0.5, 2)
+    for steps in range(3):
+        right, loss = [], []
+        for i in range(10):
+            point = w
+            for _ in range(steps):
+                margin = tasks.support.y[i] * (tasks.support.X[i] @ point)
+                point = point - 0.5 * (0.1 * point - (tasks.support.signed[i] / (1 + np.exp(margin))[:, None]).mean(0))
+            margin = tasks.target.y[i] * (tasks.target.X[i] @ point)
+            right += list(margin > 0)
+            loss.append(np.log1p(np.exp(-margin)).mean() + 0.05 * point @ point)
+        assert (found[0][steps], found[1][steps]) == pytest.approx((np.mean(right), np.mean(loss)))
 
 
 def test_step_sizes_of_the_theorem():
@@ -64,10 +66,11 @@ def test_rows_are_of_runs_on_splits_that_did_not_choose_the_step(rule):
     for seed in (4, 5):
         learn, _, held = split(trial, seed)
         chosen = setting(trial, learn, "maml", (1.0, 0.1) if rule == "tuned" else None)
-        accuracies.append(judged(held, train(chosen, 1, seed).w[0], chosen.inner.alpha, 3)[0])
+        accuracies.append(judged(held, train(chosen, 1, seed).w[0], chosen.inner.alpha, 3)[0][3])
     found = one(rows, "accuracy after adaptation", method="maml")
     assert found["value"] == pytest.approx(np.mean(accuracies))
     assert found.get("beta") == (0.1 if rule == "tuned" else None)  # a step size of 1e9 is not the best
+    assert one(rows, "accuracy", method="maml", step=3)["value"] == found["value"]
     assert "value" in one(rows, "loss after adaptation, minus that of maml")
 
 
