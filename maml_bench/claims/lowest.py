@@ -10,8 +10,8 @@ meta objective is a quadratic whose minimum is a linear system.
 
 *Quadratics with waves.* Let :math:`l_i(w) \ge \frac12w^TAw - b_i\cdot w - h_i` and
 :math:`\|\nabla l_i(w) - (Aw - b_i)\| \le s_i`, the latter for the loss that is adapted on. Then
-:math:`\tilde w_N = x_i + e_i` with the :math:`x_i` of the quadratics and :math:`\|e_i\| \le \alpha s_i\sum_{j<N}\|M\|^j =: \epsilon_i`, and for
-every t > 0
+:math:`\tilde w_N = x_i + e_i` with the :math:`x_i` of the quadratics and
+:math:`\|e_i\| \le \alpha s_i\sum_{j<N}\|M\|^j =: \epsilon_i`, and for every t > 0
 
 .. math:: \mathcal{L}_i(w) \ge \tfrac12x_i^TAx_i - b_i\cdot x_i - h_i + e_i\cdot(Ax_i - b_i)
           \ge \tfrac12x_i^TAx_i - b_i\cdot x_i - h_i - \tfrac t2\|Ax_i-b_i\|^2 - \frac{\epsilon_i^2}{2t},

@@ -23,6 +23,7 @@ STUDIES = (
     "hessian-estimators",
     "step-size",
     "finite-sum",
+    "convergence",
     "rank-one",
     "sine",
     "navigation",
