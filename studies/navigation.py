@@ -39,7 +39,7 @@ def stable(t, problem, method, ν, expected=True):
     lost, seeds = int(change["diverged"]), int(change["replicates"])
     if lost:
         return Fact(words, "yes" if expected else "no", f"{lost} of {seeds} seeds diverge", not expected)
-    learns = change["upper"] < 0
+    learns = bool(change["upper"] < 0)
     found = f"change of the loss {change['value']:.3g} [{change['lower']:.3g}, {change['upper']:.3g}]"
     return Fact(words, "yes" if expected else "no", found, learns == expected)
 
