@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= build/reports
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
-.PHONY: report test lint test-lowest benchmark reference clean
+.PHONY: report test lint test-lowest test-browser benchmark reference docs clean
 
 report: $(VENV)/installed
 	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS) $(if $(QUICK),--quick)
@@ -37,6 +37,18 @@ benchmark: $(VENV)/installed-test
 # The committed reference run: the same job as `make report`, written to reports/.
 reference: $(VENV)/installed
 	$(BIN)/maml-bench report --output reports --workers $(WORKERS)
+	$(BIN)/python docs/readme.py
+
+# The page in a headless Chromium, Debian's package; `make test` runs the same tests where Chromium is present.
+test-browser: $(VENV)/installed-test
+	command -v chromium || apt-get install --yes chromium
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser
+
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W docs build/docs
+	@echo build/docs/index.html
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -27,7 +27,7 @@ def main() -> None:
 def run_study_script(path: str) -> None:
     """Command line of a study's file: the same options as ``maml-bench study``, for this study."""
     command = click.Command("study", params=study_command.params[1:], help=f"Run the study in {path}.")
-    command.callback = lambda **options: study_command.callback(path, **options)
+    command.callback = lambda **options: _study(path, **options)
     _guarded(command)
 
 
@@ -359,7 +359,7 @@ def study_command(name, row, **options):
 
     A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
-    return redo(name, row, **options) if row else _conduct([name], **options)
+    return _study(name, row, **options)
 
 
 @cli.command("report")
@@ -373,6 +373,10 @@ def report_command(**options):
     A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
     return _conduct(STUDIES, as_json=False, **options)
+
+
+def _study(name, row, **options) -> int:
+    return redo(name, row, **options) if row else _conduct([name], **options)
 
 
 def _conduct(names, *, quick, output, workers, processes, cluster, **options) -> int:

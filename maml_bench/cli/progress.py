@@ -24,8 +24,8 @@ class Progress:
         self.console, self.sizes = console, list(sizes)
         self.study, self.done, self.violated, self.name = 0, 0, 0, ""
         self.start = self.last = time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn())
-        columns += (TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        counted = (TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn())
+        columns = (*counted, TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
         self.bar = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
 
     def __enter__(self):

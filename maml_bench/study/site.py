@@ -167,13 +167,11 @@ def _data(table: pd.DataFrame) -> Markup:
 
 def environment() -> jinja2.Environment:
     """Where the templates of pages are found, with what they share."""
-    found = jinja2.Environment(
-        loader=jinja2.PackageLoader("maml_bench", "study"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    loader = jinja2.PackageLoader("maml_bench", "study")
+    found = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     found.filters["number"] = number
-    source = found.loader.get_source
-    style = css(":root") + source(found, "page.css")[0]
-    found.globals |= {"css": Markup(style), "script": Markup(source(found, "page.js")[0])}
+    style, script = (loader.get_source(found, name)[0] for name in ("page.css", "page.js"))
+    found.globals |= {"css": Markup(css(":root") + style), "script": Markup(script)}
     return found
 
 
@@ -182,7 +180,8 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     names = sorted(path.parent.name for path in reports.glob("*/report.md") if (path.parent / FILE).exists())
     names = [name for name in order if name in names] + [name for name in names if name not in order]
     studies = [_Study(reports / name) for name in names]
-    table, made, anchors = load(reports), record.read(reports), set()
+    table, made = load(reports), record.read(reports)
+    anchors: set[str] = set()
     page = (
         environment()
         .get_template("page.html")

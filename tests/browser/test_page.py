@@ -104,7 +104,9 @@ def test_filters_sorting_search_and_downloads(page):
 
 def test_figures_are_drawn_where_a_statement_shows_them(page):
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    boxes = page.evaluate("[...document.querySelectorAll('.statement figure use')].map((e) => e.getBoundingClientRect().width)")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('.statement figure use')].map((e) => e.getBoundingClientRect().width)"
+    )
     assert boxes
     assert min(boxes) > 200
 

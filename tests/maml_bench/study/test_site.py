@@ -21,7 +21,12 @@ def row(form, N, ratio, **fields):
     return ROW | numbers | {"form": form, "key": f"{form}{N}"} | fields
 
 
-ROWS = [row("paper", 1, 1e-3), row("paper", 2, 1e-6), row("sharp", 1, 0.5), row("sharp", 2, 0.25, evidence="asymptotic")]
+ROWS = [
+    row("paper", 1, 1e-3),
+    row("paper", 2, 1e-6),
+    row("sharp", 1, 0.5),
+    row("sharp", 2, 0.25, evidence="asymptotic"),
+]
 
 
 def written(folder, rows=ROWS, **options):
@@ -107,7 +112,7 @@ def test_the_page_says_where_it_comes_from_and_carries_its_rows(page):
     assert data["rows"][0][data["columns"].index("ratio")] == 1e-3
     assert data["rows"][0][data["columns"].index("where")] == "N = 1"
     assert "prefers-color-scheme" in page
-    assert "<use href=\"#s-first-1\"" in page
+    assert '<use href="#s-first-1"' in page
 
 
 def test_what_a_study_says_cannot_break_the_page(tmp_path):
@@ -118,7 +123,12 @@ def test_what_a_study_says_cannot_break_the_page(tmp_path):
 
 
 def test_two_runs_are_compared(tmp_path):
-    changed = [row("paper", 1, 1e-3, outcome="violated"), row("paper", 2, 1e-6), row("sharp", 1, 0.4), row("local", 1, 1.0)]
+    changed = [
+        row("paper", 1, 1e-3, outcome="violated"),
+        row("paper", 2, 1e-6),
+        row("sharp", 1, 0.4),
+        row("local", 1, 1.0),
+    ]
     before, after = written(tmp_path / "a"), written(tmp_path / "b", changed)
     same, found = compare.compare(before, before), compare.compare(before, after)
     assert not same.changed
@@ -129,6 +139,6 @@ def test_two_runs_are_compared(tmp_path):
     text = compare.text(found)
     assert "prop3 (paper) on one, s: N = 1\n    holds -> violated" in text
     assert max(map(len, text.splitlines())) <= 80
-    assert "holds</td><td data-label=\"after\">violated" in compare.page(found)
+    assert 'holds</td><td data-label="after">violated' in compare.page(found)
     with pytest.raises(FileNotFoundError):
         compare.compare(before, tmp_path)
