@@ -135,12 +135,12 @@ class Claim:
         """The claim in LaTeX, for notebooks."""
         sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[self.sense]
         factor = "" if self.factor == 1 else f"{self.factor:g} \\cdot "
-        right = self.bound.latex() if isinstance(self.bound, Bound) else rf"\text{{{self._right}}}"
+        right = self.bound.latex() if hasattr(self.bound, "latex") else rf"\text{{{self._right}}}"
         return rf"$\text{{{self.measurement.words}}} {sense} {factor}{right}$"
 
     @property
     def _right(self) -> str:
-        return str(self.bound.formula if isinstance(self.bound, Bound) else self.bound.expression)
+        return str(getattr(self.bound, "formula", self.bound.expression))
 
     def scaled(self, factor: float) -> "Claim":
         """The same claim with its right side multiplied by ``factor`` > 0."""

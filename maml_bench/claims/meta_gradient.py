@@ -19,6 +19,9 @@ quadratic function will do. The factor of the control variate, one a task, is fi
 it does no harm where the noise is too large for an expansion; the pilot has a stream of its own and is
 independent of the replicates.
 
+Both propositions have bounds for other estimators, too (`by_estimator`). With those the bias is sampled from whole
+estimates, in mirrored pairs.
+
 The second moment is for the family. All noise is sampled, in mirrored pairs, which removes from the sample what is odd
 in the noise: the terms of first order.
 """
@@ -31,10 +34,13 @@ import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import path_envelopes
-from maml_bench.claims.claim import Measurement, Sampling, claims_of, footprint
+from maml_bench.claims.by_estimator import claims_by_estimator, known_kind
+from maml_bench.claims.claim import Measurement, Sampling, footprint
 from maml_bench.claims.constants import constants_of_each_task
-from maml_bench.claims.requirements import exact_hessian, first_reason, noisy_path_in_ball, single_loss
+from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
+from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import meta_gradients, moments
+from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean
@@ -177,16 +183,38 @@ def _biases(setting: Setting):
     return lambda *args: less(pairs(*args)), lambda *args: less(one(*args)), factor, expansion
 
 
+def of_batches(value):
+    """A function of settings that speaks of the Hessians of batches: None for another estimator."""
+    return lambda setting: value(setting) if isinstance(setting.hessian, ExactHessian) else None
+
+
+def errors(setting: Setting) -> Draw:
+    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), with any estimator; pairs of mirrored data."""
+    tasks, exact = setting.tasks, meta_gradients(setting)
+    mirrored, leading = Mirrored(tasks), (1,) * len(tasks.batch_shape)
+
+    def one(source, rng, replicates):
+        start = np.broadcast_to(setting.w, (replicates, *leading, tasks.dim))
+        gradient = stochastic_meta_gradient(source, start, setting.inner, setting.hessian, rng)
+        return gradient.reshape(replicates, -1, tasks.dim) - exact
+
+    def draw(rng, replicates):
+        twin = copy.deepcopy(rng)
+        return (one(tasks, rng, replicates) + one(mirrored, twin, replicates)) / 2
+
+    return draw
+
+
 def biases(setting: Setting) -> Draw:
-    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d), noise of known mean removed:
-    see the head of this file.
+    """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d). With the Hessians of batches noise of known mean is
+    removed: see the head of this file.
     """
-    return _biases(setting)[0]
+    return _biases(setting)[0] if isinstance(setting.hessian, ExactHessian) else errors(setting)
 
 
 def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
     """`biases`, or the mean over tasks, with a ceiling, where one is known."""
-    if not path_envelopes.gaussian(setting):
+    if not (isinstance(setting.hessian, ExactHessian) and path_envelopes.gaussian(setting)):
         return None
     _, one, factor, expansion = _biases(setting)
     inner, tasks = setting.inner, setting.tasks
@@ -218,14 +246,14 @@ def family_bias(setting: Setting) -> Draw:
 
 def exact_bias(setting: Setting) -> np.ndarray | None:
     """||E G^_i - grad calL_i(w)|| for each task."""
-    bias = moments(setting).bias
-    return None if bias is None else np.linalg.norm(bias, axis=-1)
+    found = of_batches(moments)(setting)
+    return None if found is None or found.bias is None else np.linalg.norm(found.bias, axis=-1)
 
 
 def exact_family_bias(setting: Setting) -> np.ndarray | None:
     """||E_i E G^_i - grad calL(w)||, one cell."""
-    bias = moments(setting).bias
-    return None if bias is None else np.linalg.norm(bias.mean(0, keepdims=True), axis=-1)
+    found = of_batches(moments)(setting)
+    return None if found is None or found.bias is None else np.linalg.norm(found.bias.mean(0, keepdims=True), axis=-1)
 
 
 def rounding(setting: Setting) -> float:
@@ -236,15 +264,26 @@ def rounding(setting: Setting) -> float:
     path = exact_path(tasks, setting.w, inner.alpha, inner.steps)
     growth = (1 + inner.alpha * tasks.regularity.L) ** inner.steps
     size = np.linalg.norm(meta_gradients(setting), axis=-1).max() + growth * tasks.regularity.L * np.abs(path).max()
-    return 16 * np.finfo(float).eps * len(path) * float(size)
+    return 16 * np.finfo(float).eps * len(path) * float(size) + _of_differences(setting) * growth**2 * float(size)
+
+
+def _of_differences(setting):
+    """What rounding can add to the N Hessians, in units of the vectors they are applied to: differences lose digits."""
+    hessian, dim = setting.hessian, setting.tasks.dim
+    lost = 0.0
+    if isinstance(hessian, GaussianSmoothing):
+        lost = gradient_scale(setting) * math.sqrt(dim) / hessian.nu
+    elif isinstance(hessian, ZerothOrder):
+        lost = loss_scale(setting) * (dim + 2) / hessian.nu**2
+    return 4 * np.finfo(float).eps * setting.inner.steps * setting.inner.alpha * lost
 
 
 def _footprint(setting: Setting) -> int:
     numbers = math.prod(setting.tasks.batch_shape) * setting.inner.steps * setting.tasks.dim
-    return max(footprint(setting), numbers * (setting.tasks.dim if _order(setting) == 2 else 1))
+    return max(gradient_floats(setting), numbers * (setting.tasks.dim if _order(setting) == 2 else 1))
 
 
-_REQUIRES = first_reason(single_loss, exact_hessian, noisy_path_in_ball)
+_REQUIRES = first_reason(single_loss, known_kind, noisy_path_in_ball)
 
 
 FAMILY = Measurement(
@@ -266,6 +305,11 @@ EACH_TASK = Measurement(
 )
 
 
+def gradient_floats(setting: Setting) -> int:
+    """Floats that one replicate of the meta gradient takes, with the directions of its Hessians."""
+    return footprint(setting) * getattr(setting.hessian, "directions", 1)
+
+
 def squares(setting: Setting) -> Draw:
     """Replicates of ||G^_i||^2, the mean over tasks and over a draw and its mirror image; shape (replicates, 1)."""
     tasks = setting.tasks
@@ -285,6 +329,8 @@ def squares(setting: Setting) -> Draw:
 
 def capped_squares(setting: Setting) -> Capped | None:
     """`squares` with a ceiling, where one is known."""
+    if not isinstance(setting.hessian, ExactHessian):
+        return None
     leading = (1,) * len(setting.tasks.batch_shape)
 
     def measured(source, rng, replicates):
@@ -297,19 +343,19 @@ def capped_squares(setting: Setting) -> Capped | None:
 
 def exact_square(setting: Setting) -> np.ndarray | None:
     """E_i E ||G^_i||^2, one cell."""
-    square = moments(setting).second_moment
-    return None if square is None else square.mean(keepdims=True)
+    found = of_batches(moments)(setting)
+    return None if found is None or found.second_moment is None else found.second_moment.mean(keepdims=True)
 
 
 SQUARE = Measurement(
     words="E_i E ||G^_i||^2",
     requires=_REQUIRES,
     exact=exact_square,
-    sampled=Sampling(squares, mean, footprint),
+    sampled=Sampling(squares, mean, gradient_floats),
 )
 
 
 CLAIMS = (
-    *claims_of("prop3", lambda form: EACH_TASK if form == "smooth" else FAMILY),
-    *claims_of("prop4", SQUARE),
+    *claims_by_estimator("prop3", lambda form: EACH_TASK if form == "smooth" else FAMILY),
+    *claims_by_estimator("prop4", lambda form: SQUARE),
 )

@@ -16,7 +16,6 @@ from maml_bench.claims.convergence import run_floats
 from maml_bench.claims.hessian_draws import directions_at, hessians, mean_hessians, points
 from maml_bench.claims.requirements import first_reason, single_loss
 from maml_bench.exact import meta_gradients, moments
-from maml_bench.hessians import ExactHessian
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.batches import Draw
 from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
@@ -87,27 +86,9 @@ def _gradients(setting, replicates, rng):
     return by_cell(stochastic_meta_gradient(setting.tasks, start, setting.inner, setting.hessian, rng), 1)
 
 
-def gradient_errors(setting: Setting) -> Draw:
-    """Replicates of G^_i - grad calL_i(w), (tasks, d): with Hessians of batches what has a known mean is removed."""
-    if isinstance(setting.hessian, ExactHessian):
-        return meta_gradient.biases(setting)
-    known = meta_gradients(setting)
-    return lambda rng, replicates: _gradients(setting, replicates, rng) - known
-
-
 def gradient_squares(setting: Setting) -> Draw:
     """Replicates of ||G^_i||^2, (tasks,)."""
     return lambda rng, replicates: np.sum(_gradients(setting, replicates, rng) ** 2, axis=-1)
-
-
-def _of_batches(value):
-    """An exact value that is that of the Hessians of batches."""
-    return lambda setting: value(setting) if isinstance(setting.hessian, ExactHessian) else None
-
-
-def gradient_floats(setting: Setting) -> int:
-    directions = getattr(setting.hessian, "directions", 1)
-    return max(meta_gradient.EACH_TASK.sampled.footprint(setting), footprint(setting) * directions)
 
 
 def matrix_floats(setting: Setting) -> int:
@@ -154,15 +135,15 @@ QUANTITIES: dict[str, Measurement] = {
     "meta-gradient-bias": Measurement(
         words="||E G^_i - grad calL_i(w)||",
         requires=single_loss,
-        exact=_of_batches(meta_gradient.exact_bias),
-        sampled=Sampling(gradient_errors, norm_of_mean, gradient_floats),
+        exact=meta_gradient.exact_bias,
+        sampled=Sampling(meta_gradient.biases, norm_of_mean, meta_gradient.EACH_TASK.sampled.footprint),
         resolution=meta_gradient.rounding,
     ),
     "meta-gradient-second-moment": Measurement(
         words="E ||G^_i||^2",
         requires=single_loss,
-        exact=_of_batches(lambda setting: moments(setting).second_moment),
-        sampled=Sampling(gradient_squares, mean, gradient_floats),
+        exact=meta_gradient.of_batches(lambda setting: moments(setting).second_moment),
+        sampled=Sampling(gradient_squares, mean, meta_gradient.gradient_floats),
     ),
     "meta-gradient-norm": Measurement(
         words="||grad calL(w)||, the mean over tasks",

@@ -77,11 +77,11 @@ def test_sampling_meets_exact_values(name):
 
 def test_meta_gradients_with_other_hessians_are_not_those_of_batches():
     # First order: G = grad l(w_N), mean (I - alpha A)^2 A w...: bias ||((I - aA)^N - I) grad l(w~_N)||
-    found = measure("meta-gradient-bias", setting(FirstOrder()), **CERTAIN)
+    found = measure("meta-gradient-bias", setting(FirstOrder()), budget=1000)
     M = np.eye(3) - 0.1 * A
     gradients = np.array([M @ M @ (A @ np.ones(3) - b) for b in TASKS.population.b])
     truth = np.linalg.norm(gradients @ (M @ M - np.eye(3)), axis=-1).max()
-    assert found.lower <= truth <= found.upper
+    assert found.value == pytest.approx(truth, rel=1e-12)  # odd in the noise: mirrored pairs leave none
     assert found.replicates > 0
 
 

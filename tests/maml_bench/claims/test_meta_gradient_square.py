@@ -119,6 +119,21 @@ def test_what_the_statement_excludes():
     inner, w = InnerLoop(0.02, 2), np.array([1.0, 0.0, 0.0])
     ball = RankOne.random(3, 2, 0, radius=1.5).with_noise(AdditiveGaussian(0.1))
     assert "bounded gradient noise" in check("prop4", Setting(ball, w, inner), form="local").reason
-    smoothed = Setting(Trigonometric.random(3, 2, 0), w, inner, GaussianSmoothing(0.1, 3))
-    assert "exact Hessian estimator" in check("prop4", smoothed).reason
+    shared = Trigonometric.random(3, 2, 0).with_noise(RandomPhase(0.1, 1))
+    smoothed = Setting(shared, w, inner, GaussianSmoothing(0.1, 3, data="shared"))
+    assert "its noise does not cancel" in check("prop4", smoothed, form="local").reason
     assert "one loss each" in check("prop4", Setting(Logistic.random(3, 2, 0), w, inner)).reason
+
+
+@pytest.mark.parametrize("directions", [1, 8])
+def test_smoothing_multiplies_the_second_moment_by_what_its_directions_add(directions):
+    # One step on (L/2)||w||^2 without noise: E||(I - alpha H^)v||^2 = [(1 - aL)^2 + a^2 L^2 (d+1)/Q] ||v||^2, v = grad.
+    d, step = 4, 0.3
+    tasks = Quadratic(np.eye(d), np.zeros((1, d)))
+    setting = Setting(tasks, np.ones(d), InnerLoop(step, 1), GaussianSmoothing(0.1, directions))
+    v = np.linalg.norm((1 - step) * np.ones(d)) ** 2
+    truth = ((1 - step) ** 2 + step**2 * (d + 1) / directions) * v
+    verdict = check("prop4", setting, form="local", confidence=1 - 1e-6, budget=100_000, precision=0.02)
+    assert verdict.outcome == "holds"
+    assert verdict.lower <= truth <= verdict.upper
+    assert verdict.value == pytest.approx(truth, rel=0.03)
