@@ -1,10 +1,12 @@
 """The inner loop: N gradient steps on one task, with exact gradients (eq. 1) or stochastic ones (eq. 6)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from analytic.arguments import natural, positive, settle
+from maml_bench.arrays import fits
 from maml_bench.problems.protocol import Tasks
 
 
@@ -58,6 +60,7 @@ def stochastic_path(tasks: Tasks, w: np.ndarray, inner: InnerLoop, rng: np.rando
 
 def _path(tasks, w, alpha, steps, draw):
     lead = np.broadcast_shapes(np.shape(w)[:-1], tasks.batch_shape)
+    fits((steps + 1) * math.prod(lead) * tasks.dim, f"steps = {steps}, an inner path of dimension {tasks.dim}")
     path = np.empty((steps + 1, *lead, tasks.dim))
     path[0] = w
     for before, after in zip(path[:-1], path[1:], strict=True):

@@ -109,3 +109,19 @@ def listed(field: np.ndarray, batch_shape: tuple[int, ...], core: int) -> np.nda
     """A field whose last ``core`` axes describe one task, once for every task, all of them on one axis."""
     core_shape = field.shape[field.ndim - core :]
     return np.broadcast_to(field, (*batch_shape, *core_shape)).reshape(-1, *core_shape)
+
+
+LARGEST = 2**27
+"""Most numbers in one array: about 1 GB."""
+
+
+def fits(floats: int, words: str) -> None:
+    """Refuse at once what would not fit into memory.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `LARGEST` numbers; says how much memory they would take.
+    """
+    if floats > LARGEST:
+        raise ValueError(f"{words}: needs arrays of {8e-9 * floats:.2g} GB, at most {8e-9 * LARGEST:.2g} GB")

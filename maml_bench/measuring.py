@@ -24,7 +24,7 @@ class Measured:
     quantity, words : str
         Its name, and what is measured.
     value, lower, upper : float
-        Limits that hold for all tasks together; all equal if computed exactly.
+        Limits that hold for all tasks together; of a value computed exactly they are its rounding.
     evidence : Evidence
     task : int
         Where it is largest; 0 where the tasks are one.
@@ -44,7 +44,8 @@ class Measured:
     confidence: float
 
     def __str__(self) -> str:
-        limits = "" if self.lower == self.upper else f" in [{self.lower:.4g}, {self.upper:.4g}]"
+        lower, upper = f"{self.lower:.4g}", f"{self.upper:.4g}"
+        limits = "" if lower == upper else f" in [{lower}, {upper}]"
         drawn = f", {self.replicates:,} replicates" if self.replicates else ""
         return f"{self.quantity}: {self.value:.6g}{limits} ({self.words}, task {self.task}; {self.evidence}{drawn})"
 

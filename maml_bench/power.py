@@ -1,9 +1,8 @@
 """Power: how false must a bound be before the bench notices, and how true before it says so?
 
 Multiply a bound by f. A run of the check ends with ``violated`` if f is below the largest lower limit over bound of
-all its looks, and with ``holds`` if f is at least the smallest upper limit over bound (looks that cannot be trusted
-decide nothing). So one run to the end of the budget gives the outcome for every f at once, and repeated runs give the
-probability of each outcome as a function of f.
+its cells, and with ``holds`` if f is at least the largest upper limit over bound. So one run to the end of the budget
+gives the outcome for every f at once, and repeated runs give the probability of each outcome as a function of f.
 """
 
 from collections.abc import Sequence
@@ -15,9 +14,9 @@ import scipy
 from maml_bench.claims.claim import Claim
 from maml_bench.claims.question import ROUNDING, question
 from maml_bench.effort import Effort
-from maml_bench.montecarlo.looks import block_size, looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
+from maml_bench.verdict import sampling
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def power(
     """
     if len(seeds) == 0:
         raise ValueError("seeds: must not be empty")
-    sampled = claim.measurement.sampled
-    if claim.sense != "<=" or sampled is None:
+    if claim.sense != "<=" or claim.measurement.sampled is None:
         raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities <= only")
     asked = question(claim, setting)
     if not np.all(asked.bound > 0):
@@ -99,20 +97,8 @@ def power(
     noticed, confirmed = [], []
     for seed in seeds:
         effort = Effort(seed, confidence, budget, workers=workers)
-        run = looks(
-            sampled.draw(setting),
-            sampled.estimand,
-            seed=effort.seed,
-            delta=1 - effort.confidence,
-            budget=effort.budget,
-            size=block_size(sampled.footprint(setting), effort.budget),
-            workers=effort.workers,
-        )
-        below, above = 0.0, np.inf
-        for look in run:
-            if not look.constant:
-                below = max(below, np.max((look.limits.lower - asked.resolution) / asked.bound) / (1 + ROUNDING))
-                above = min(above, np.max(look.limits.upper / asked.bound) / (1 + ROUNDING))
-        noticed.append(below)
-        confirmed.append(above)
-    return Power(np.array(noticed), np.array(confirmed), look.replicates)
+        for look in sampling(claim, setting, effort):
+            limits = look.limits  # they only tighten, so the last ones decide whatever earlier ones did
+        noticed.append(np.max((limits.lower - asked.resolution) / asked.bound) / (1 + ROUNDING))
+        confirmed.append(np.max((limits.upper_alone + asked.resolution) / asked.bound))
+    return Power(np.maximum(noticed, 0.0), np.array(confirmed), look.replicates)

@@ -3,23 +3,27 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from analytic.bound import HypothesisError
 from maml_bench import claims
 from maml_bench.claims.claim import Claim, Measurement
-from maml_bench.claims.question import Question, question
+from maml_bench.claims.question import Question, question, weakest
 from maml_bench.effort import Effort
 from maml_bench.evidence import Evidence, Outcome
-from maml_bench.montecarlo.limits import Limits
-from maml_bench.montecarlo.looks import CAUTION, Look, block_size, looks
+from maml_bench.montecarlo.betting import LEAST
+from maml_bench.montecarlo.deadline import TimeUp, within
+from maml_bench.montecarlo.estimands import ESTIMANDS, Limits
+from maml_bench.montecarlo.sequence import Look, block_size, looks
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 
-EVIDENCE = {"exact": Evidence.EXACT, "search": Evidence.SEARCH, "monte-carlo": Evidence.ASYMPTOTIC}
-"""What each method of measuring rests on."""
+PATIENCE = 1.3
+"""A run that does not look at the clock is interrupted after this multiple of its time."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,15 @@ class Verdict:
     Attributes
     ----------
     outcome : Outcome
-        For a claim ``measured <= bound``: ``holds`` (upper <= bound), ``violated`` (lower > bound), ``inconclusive`` or
-        ``not applicable``; mirrored for ``>=``. For an equality ``holds`` if both limits are within its tolerance of
-        the right side, ``violated`` if that is outside the limits. ``not refuted`` if a search for a supremum did not
-        exceed the bound: it can refute, never confirm.
+        For a claim ``measured <= bound``: ``holds`` (upper <= bound, or attained to rounding), ``violated`` (lower >
+        bound), ``inconclusive`` or ``not applicable``; mirrored for ``>=``. For an equality ``holds`` if both limits
+        are within its tolerance of the right side, ``violated`` if both are beyond it. ``not refuted`` if a search for
+        a supremum did not exceed the bound: it can refute, never confirm.
     value, lower, upper : float
-        The measured left-hand side of the worst cell (task), with its limits; all equal if computed exactly.
+        The measured left-hand side of the worst cell (task), with its limits. Those of a sampled value are wrong for
+        any cell, at any number of replicates, with probability at most ``1 - confidence`` on each side; `holds` asks
+        less of them, each cell by itself, so an upper limit above the bound may accompany it. Those of an exact value
+        are its rounding. Of an equality of matrices, the norm of the difference.
     bound, ratio : float
         The right-hand side for that cell, and value / bound.
     cell : int
@@ -48,8 +55,7 @@ class Verdict:
     replicates, seconds : int, float
         Replicates drawn and wall time.
     seed, confidence : int, float
-        They reproduce the limits: ``check(..., budget=replicates, precision=0)`` draws the same replicates and looks
-        at them as often.
+        They reproduce the limits: ``check(..., budget=replicates, precision=0)`` draws the same replicates.
     reason : str
         Why the run ended, or which hypothesis fails.
     """
@@ -75,11 +81,15 @@ class Verdict:
     def __str__(self) -> str:
         scaled = "" if self.factor == 1 else f", bound times {self.factor:g}"
         head = f"{self.claim} ({self.form}{scaled}): {self.outcome}"
-        if self.outcome == Outcome.NOT_APPLICABLE:
+        if self.evidence is None:
             return f"{head}; {self.reason}"
-        limits = "" if self.lower == self.upper else f" in [{self.lower:.4g}, {self.upper:.4g}]"
+        lower, upper = f"{self.lower:.4g}", f"{self.upper:.4g}"
+        limits = "" if lower == upper else f" in [{lower}, {upper}]"
         numbers = f"measured {self.value:.4g}{limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
-        return f"{head}; {numbers}; {self.method}, {self.reason}"
+        return f"{head}; {numbers}; {self.evidence}, {self.reason}"
+
+    def __bool__(self):
+        raise TypeError('a verdict is not true or false: ask for its outcome, verdict.outcome == "holds"')
 
     def as_dict(self) -> dict:
         """The fields, with None for numbers that do not exist."""
@@ -144,21 +154,31 @@ def judge(chosen: Sequence[Claim], setting: Setting, effort: Effort) -> list[Ver
     ValueError
         If the claims do not share a measurement, or it cannot be made as asked.
     """
-    start = time.perf_counter()
     measurement = chosen[0].measurement
     if any(claim.measurement != measurement for claim in chosen):
         raise ValueError("claims checked together must share one measurement")
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
-        asked = [_asked(claim, setting) for claim in chosen]
-        questions = [found for found in asked if isinstance(found, Question)]
-        found = _measured(chosen[0], setting, questions, effort) if questions else None
+    if measurement.target is not None:  # what is measured is the distance to a target that the factor multiplies
+        return [_judge([claim], setting, effort)[0] for claim in chosen]
+    return _judge(chosen, setting, effort)
+
+
+def _judge(chosen, setting, effort):
+    start = time.perf_counter()
+    asked: list[Question | str | None] = [None] * len(chosen)
+    found = _Found(None, effort.method, 0, "time spent")
+    with np.errstate(over="ignore", invalid="ignore"), suppress(TimeUp), within(PATIENCE * effort.seconds):
+        # What overflows is noticed by its value.
+        for number, claim in enumerate(chosen):
+            asked[number] = _asked(claim, setting)
+        questions = [entry for entry in asked if isinstance(entry, Question)]
+        if questions:
+            found = _measured(chosen[0], setting, questions, replace(effort, seconds=_left(effort, start)))
     common = {"seed": effort.seed, "confidence": effort.confidence, "seconds": time.perf_counter() - start}
-    return [
-        _verdict(claim, entry, found, common)
-        if isinstance(entry, Question)
-        else Verdict(claim.name, claim.form, Outcome.NOT_APPLICABLE, factor=claim.factor, reason=entry, **common)
-        for claim, entry in zip(chosen, asked, strict=True)
-    ]
+    return [_verdict(claim, entry, found, common) for claim, entry in zip(chosen, asked, strict=True)]
+
+
+def _left(effort, start):
+    return max(effort.seconds - (time.perf_counter() - start), 1e-3)
 
 
 def _asked(claim: Claim, setting: Setting) -> Question | str:
@@ -171,13 +191,12 @@ def _asked(claim: Claim, setting: Setting) -> Question | str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A measured left side: limits for each cell, how they came about, and whether they can be trusted."""
+    """A measured left side: limits for each cell, None if time was up before; and how they came about."""
 
-    limits: Limits
+    limits: Limits | None
     method: str
     replicates: int
     reason: str
-    trusted: bool = True
 
 
 def _means(claim: Claim, setting: Setting, method: str) -> str:
@@ -202,63 +221,89 @@ def _means(claim: Claim, setting: Setting, method: str) -> str:
 
 def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], effort: Effort) -> _Found:
     """The left side, by the means that the effort asks for."""
-    measurement, means = claim.measurement, _means(claim, setting, effort.method)
+    means = _means(claim, setting, effort.method)
     if means != "monte-carlo":
-        return _computed(measurement, setting, means)
-    sampled, delta = measurement.sampled, 1 - effort.confidence
-    run = looks(
-        sampled.draw(setting),
-        sampled.estimand,
+        return _computed(claim.measurement, setting, means)
+    run = sampling(claim, setting, effort)
+    return _sampled(run, questions, effort.precision)
+
+
+def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
+    """Looks at the left side of a claim. Its right side has no part in them."""
+    measurement, sampled = claim.measurement, claim.measurement.sampled
+    floats = sampled.footprint(setting)
+    block_size(0, floats)  # refuses what does not fit into memory
+    draw = sampled.draw(setting)
+    ceiling = draw.ceiling if isinstance(draw, Capped) else None
+    cells = draw(np.random.default_rng(0), 1).shape[1] if ceiling is None else len(ceiling)
+    if measurement.target is not None:
+        draw, ceiling = _less(draw, ceiling, claim.factor * measurement.target(setting))
+    level = 1 - effort.confidence
+    estimand = ESTIMANDS[sampled.estimand](
+        level / 2 if claim.sense == "=" and measurement.target is None else level,  # either limit can refute it
+        cells,
+        ceiling,
+    )
+    return looks(
+        draw,
+        estimand,
         seed=effort.seed,
-        delta=delta / 2 if any(asked.sense == "=" for asked in questions) else delta,  # either limit can refute it
         budget=effort.budget,
-        size=block_size(sampled.footprint(setting), effort.budget),
+        floats=floats,
         workers=effort.workers,
         seconds=effort.seconds,
     )
-    return _sampled(run, questions, effort.precision)
+
+
+def _less(draw, ceiling, target):
+    """Replicates less their asserted mean, and what their Frobenius norm cannot exceed."""
+    size = np.linalg.norm(target.reshape(len(target), -1), axis=-1)
+    return lambda rng, replicates: draw(rng, replicates) - target, None if ceiling is None else ceiling + size
 
 
 def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
     if means == "exact":
         value, reason = measurement.exact(setting), "computed exactly"
+        error = measurement.error(setting, value)
     else:
         value, reason = measurement.search(setting), "largest value found by a search for the supremum"
+        error = np.full(value.shape, measurement.resolution(setting))
     if not np.all(np.isfinite(value)):
         raise OverflowError("the measured value overflows: the inner loop diverges at these parameters")
-    return _Found(Limits(value, value, value), means, 0, reason)
+    return _Found(Limits.around(value, error, means), means, 0, reason)
 
 
 def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: float) -> _Found:
-    """Look until all questions are decided, to the precision asked for, by limits that can be trusted."""
-    for look in run:
-        decided = all(asked.outcome(look.limits) != Outcome.INCONCLUSIVE for asked in questions)
-        if decided and not look.constant and _precise(look.limits, precision):
-            return _Found(look.limits, "monte-carlo", look.replicates, "decided")
-    reason = "budget spent" if look.last else "time spent"
-    if look.constant:
-        reason += "; all batches agree, so an event too rare to be drawn would not show: the limits cannot be trusted"
-    elif look.dominated:
-        reason += (
-            f"; one batch makes up a large part of the variance, which may be infinite: limits {CAUTION} times wider"
-        )
-    return _Found(look.limits, "monte-carlo", look.replicates, reason, trusted=not look.constant)
+    """Look until all questions are decided, to the precision asked for."""
+    reason, replicates, limits = "time spent", 0, None
+    with suppress(TimeUp):
+        for look in run:
+            replicates, limits = look.replicates, look.limits
+            decided = all(asked.outcome(limits) != Outcome.INCONCLUSIVE for asked in questions)
+            if decided and _precise(limits, precision):
+                reason = "decided"
+                break
+            if look.last:
+                reason = "budget spent"
+    return _Found(limits, "monte-carlo", replicates, reason)
 
 
-def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verdict:
+def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: dict) -> Verdict:
+    common = common | {"factor": claim.factor}
+    if isinstance(asked, str):
+        return Verdict(claim.name, claim.form, Outcome.NOT_APPLICABLE, reason=asked, **common)
+    common = common | {"method": found.method, "replicates": found.replicates}
     limits = found.limits
+    if asked is None or limits is None:
+        return Verdict(claim.name, claim.form, Outcome.INCONCLUSIVE, reason=found.reason, **common)
     bound = np.broadcast_to(asked.bound, limits.value.shape)
-    resolution = asked.resolution if found.method == "monte-carlo" else 0.0
-    outcome = asked.outcome(limits, resolution) if found.trusted else Outcome.INCONCLUSIVE
-    evidence = EVIDENCE[found.method]
+    outcome = asked.outcome(limits)
+    evidence = asked.evidence(limits, outcome)
     if outcome == Outcome.HOLDS and evidence == Evidence.SEARCH:
         outcome = Outcome.NOT_REFUTED  # a larger value may exist
-    cell = _telling_cell(asked, limits, bound, outcome, resolution)
+    cell = _telling_cell(asked, limits, bound, outcome)
     value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
     right = float(bound[cell])
-    reason = found.reason
-    if outcome == Outcome.INCONCLUSIVE and found.trusted:
-        reason += _outlook(max(upper - value, value - lower), abs(value - right), found.replicates, resolution)
     return Verdict(
         claim.name,
         claim.form,
@@ -269,11 +314,8 @@ def _verdict(claim: Claim, asked: Question, found: _Found, common: dict) -> Verd
         bound=right,
         ratio=_ratio(value, right),
         cell=cell,
-        factor=claim.factor,
         evidence=evidence,
-        method=found.method,
-        replicates=found.replicates,
-        reason=reason,
+        reason=found.reason + _remark(asked, limits, outcome, found.replicates, cell),
         **common,
     )
 
@@ -284,21 +326,34 @@ def _ratio(value: float, bound: float) -> float:
     return value / bound
 
 
-def _telling_cell(asked: Question, limits: Limits, bound: np.ndarray, outcome: Outcome, resolution: float) -> int:
+def _telling_cell(asked: Question, limits: Limits, bound: np.ndarray, outcome: Outcome) -> int:
     """The cell that the verdict reports: of those that decide the outcome, the worst."""
     deciding = np.ones(bound.shape, dtype=bool)
     if outcome == Outcome.VIOLATED:
-        deciding = asked.refuted(limits, resolution)
-    elif outcome == Outcome.INCONCLUSIVE and not np.all(asked.confirmed(limits)):
+        deciding = asked.refuted(limits)
+    elif outcome == Outcome.INCONCLUSIVE:
         deciding = ~asked.confirmed(limits)
     ratios = np.array([_ratio(v, b) for v, b in zip(limits.value, bound, strict=True)])
     badness = np.nan_to_num(asked.badness(ratios), nan=0.0, posinf=np.inf)
     return int(np.argmax(np.where(deciding, badness, -np.inf)))
 
 
-def _outlook(reach: float, gap: float, replicates: int, resolution: float) -> str:
-    """What a larger budget could do: limits shrink with the root of the number of replicates."""
-    if gap <= max(reach / 100, resolution):
+def _remark(asked: Question, limits: Limits, outcome: Outcome, replicates: int, cell: int) -> str:
+    """What else there is to say of an outcome: a bound attained, rounding in the way, what a larger budget could do."""
+    if outcome == Outcome.HOLDS:
+        return "; attained to rounding" if asked.tied(limits)[cell] else ""
+    if outcome != Outcome.INCONCLUSIVE:
+        return ""
+    value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
+    gap = abs(value - float(np.broadcast_to(asked.bound, limits.value.shape)[cell]))
+    reach = max(upper - value, value - lower)
+    if not limits.sampled:
+        return f"; rounding of up to {reach:.2g} hides on which side of the bound it is"
+    if not math.isfinite(reach) and replicates < LEAST:
+        return f"; too few replicates for a normal approximation, which needs {LEAST}"
+    if not math.isfinite(reach):
+        return "; all replicates agree, so that an event too rare to be drawn would not show"
+    if gap <= max(reach / 100, asked.resolution):
         return "; the value is too close to the bound to tell them apart"
     needed = replicates * (reach / gap) ** 2
     return f"; about {max(needed, 2 * replicates):.1g} replicates would decide if the value is as measured"
@@ -309,7 +364,17 @@ def _precise(limits: Limits, precision: float) -> bool:
 
 
 def left_side(claim: Claim, setting: Setting, effort: Effort) -> tuple[Limits, Evidence, int]:
-    """What a claim measures, whatever its bound: limits, what they rest on, and the replicates that were drawn."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is noticed by its value
+    """What a claim measures, whatever its bound: limits, what they rest on, and the replicates that were drawn.
+
+    Raises
+    ------
+    TimeoutError
+        If time was up before there was anything to say.
+    """
+    found = None
+    with np.errstate(over="ignore", invalid="ignore"), suppress(TimeUp), within(PATIENCE * effort.seconds):
         found = _measured(claim, setting, [], effort)
-    return found.limits, EVIDENCE[found.method], found.replicates
+    if found is None or found.limits is None:
+        raise TimeoutError(f"seconds = {effort.seconds:g}: too short to measure {claim.name} at all")
+    kinds = found.limits.lower_kind, found.limits.upper_kind
+    return found.limits, weakest(kinds), found.replicates

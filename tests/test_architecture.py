@@ -19,7 +19,7 @@ FLOORS = (
     ("exact", "algorithms"),
     ("claims",),
     ("verdict",),
-    ("power", "extremal", "measuring"),
+    ("power", "extremal", "measuring", "counterexample"),
     ("study",),
     ("cli",),
 )

@@ -77,6 +77,8 @@ class Smoothing:
         ``(l_nu(w) - l(w)) / nu^2``, without cancellation.
     gradient_moment : callable
         Symmetric (d, d) ``W -> E ||D(u)||^2 u'Wu`` with ``D(u) = (grad l(w + nu u) - grad l(w)) / nu``.
+    hess_shift, excess_shift : (d, d) array, float, or None
+        ``hess l_nu(w) - hess l(w)`` and ``excess - tr(hess l(w))/2``, where known without cancellation.
     curvature_moment : callable
         Polynomial ``p -> E delta(u)^2 p(u)`` with ``delta(u) = (l(w + nu u) + l(w - nu u) - 2 l(w)) / (2 nu^2)``.
     """
@@ -88,6 +90,8 @@ class Smoothing:
     excess: float
     gradient_moment: Callable[[np.ndarray], float]
     curvature_moment: Callable[[Polynomial], float]
+    hess_shift: np.ndarray | None = None
+    excess_shift: float | None = None
 
     @property
     def dim(self) -> int:

@@ -253,6 +253,8 @@ def smoothing(A, b, w, nu) -> Smoothing:
         curvature_moment=lambda polynomial: sum(
             form_moment(Monomial(p.coefficient / 4, (*p.forms, A, A), p.power), dim) for p in polynomial
         ),
+        hess_shift=np.zeros_like(A),
+        excess_shift=0.0,
     )
 
 

@@ -78,6 +78,8 @@ def smoothing(x, w, nu) -> Smoothing:
         excess=float(excess),
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,
+        hess_shift=square * (dim + 2) * np.eye(dim),
+        excess_shift=float(square * dim * (dim + 2) / 4),
     )
 
 

@@ -23,6 +23,8 @@ paper, so no digit is lost for small :math:`\nu`. For large ones (both norms abo
 stands.
 """
 
+import math
+
 import numpy as np
 
 from analytic.arguments import shaped, symmetric, vector
@@ -84,7 +86,16 @@ def smoothing(A, b, amplitude, frequency, phase, w, nu) -> Smoothing:
         excess=excess,
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,
+        hess_shift=-(frequency.T * (loss_of_damping * cosine)) @ frequency,
+        excess_shift=float(np.sum(cosine * _second_order(half_square)) / nu**2),
     )
+
+
+def _second_order(x):
+    """``exp(-x) - 1 + x`` for x >= 0, to full relative precision."""
+    small = np.minimum(x, 0.1)
+    series = sum((-small) ** k / math.factorial(k) for k in range(2, 14))
+    return np.where(x <= 0.1, series, np.expm1(-x) + x)
 
 
 def _row_form(left, form, right):

@@ -3,15 +3,26 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import numpy as np
 
 from analytic import arguments, statement
 from analytic.bound import Bound, HypothesisError
 from maml_bench.claims.constants import constants
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import Limits
+from maml_bench.montecarlo.estimands import ESTIMANDS
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
+
+EPS = float(np.finfo(float).eps)
+
+
+def relative_rounding(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """Rounding of a value that is built up without cancellation: some units in the last place for each operation that
+    it passed through, of which there are about N d.
+    """
+    return 32 * EPS * (setting.inner.steps * setting.tasks.dim + 32) * np.abs(value)
 
 
 @dataclass(frozen=True)
@@ -21,16 +32,37 @@ class Sampling:
     Parameters
     ----------
     draw : callable
-        ``draw(setting)`` gives a `Draw`: ``draw(rng, replicates) -> (replicates, cells, ...)``.
-    estimand : callable
-        ``estimand(batches, level) -> Limits``, one of ``maml_bench.montecarlo.limits``.
+        ``draw(setting)`` gives a `Draw`: ``draw(rng, replicates) -> (replicates, cells, ...)``; a `Capped` one, where
+        a ceiling of the replicates is proved, makes limits certified.
+    estimand : {"mean", "root of mean", "norm of mean", "spectral norm of mean"}
+        What is estimated: a mean of numbers >= 0, its root, or the norm of a mean vector or matrix.
     footprint : callable
         ``footprint(setting)``: floats that one replicate occupies, for the size of a block.
+
+    Raises
+    ------
+    ValueError
+        For an unknown estimand.
     """
 
     draw: Callable[[Setting], Draw]
-    estimand: Callable[[np.ndarray, float], Limits]
+    estimand: str
     footprint: Callable[[Setting], int]
+
+    def __post_init__(self):
+        if self.estimand not in ESTIMANDS:
+            raise ValueError(f"estimand = {self.estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")
+
+
+def either(capped: Callable[[Setting], Capped | None], plain: Callable[[Setting], Draw]) -> Callable[[Setting], Draw]:
+    """Replicates with a ceiling where one is proved, else plain ones of the same mean."""
+
+    @wraps(plain)
+    def draw(setting):
+        found = capped(setting)
+        return plain(setting) if found is None else found
+
+    return draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +80,8 @@ class Measurement:
         ``requires(setting)``: why the quantity does not exist for the setting, or an empty string if it does.
     exact : callable
         ``exact(setting)`` gives the exact value for each cell, or None where none is known.
+    error : callable
+        ``error(setting, value)``: what rounding, and quadrature, can have added to the exact value of each cell.
     sampled : Sampling, optional
         For expectations.
     search : callable, optional
@@ -56,15 +90,20 @@ class Measurement:
         ``resolution(setting)``: what rounding can add to a sampled value; a bound counts as exceeded only by more.
     constants : callable
         ``constants(setting, names)``: what the bound is evaluated at, with one entry per cell where cells differ.
+    target : callable, optional
+        For equalities of matrices: ``target(setting)`` is what the mean of the draw is asserted to equal,
+        (cells, ...). Measured is the norm of their difference.
     """
 
     words: str
     requires: Callable[[Setting], str]
     exact: Callable[[Setting], np.ndarray | None] = lambda setting: None
+    error: Callable[[Setting, np.ndarray], np.ndarray] = relative_rounding
     sampled: Sampling | None = None
     search: Callable[[Setting], np.ndarray] | None = None
     resolution: Callable[[Setting], float] = lambda setting: 0.0
     constants: Callable[[Setting, Iterable[str]], dict] = constants
+    target: Callable[[Setting], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

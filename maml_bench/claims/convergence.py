@@ -15,7 +15,7 @@ import numpy as np
 from maml_bench.algorithms.methods import MAML
 from maml_bench.algorithms.optimizers import SGD
 from maml_bench.algorithms.outer_loop import gradient_norms, step_sizes
-from maml_bench.claims.claim import Measurement, Sampling, claims_of
+from maml_bench.claims.claim import EPS, Measurement, Sampling, claims_of
 from maml_bench.claims.constants import constants
 from maml_bench.claims.lowest import lowest_objective
 from maml_bench.claims.requirements import (
@@ -30,7 +30,6 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.meta_gradient import meta_objective
-from maml_bench.montecarlo.limits import mean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.setting import Setting, losses
 
@@ -56,6 +55,11 @@ def task_gradient_norm(setting: Setting) -> np.ndarray:
     return np.linalg.norm(_target_gradients(setting), axis=-1).mean(keepdims=True)
 
 
+def mean_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to the norm of a mean of gradients, which may cancel."""
+    return np.full(value.shape, 32 * EPS * (setting.tasks.dim + 32) * task_gradient_norm(setting)[0])
+
+
 def constants_at_w(setting: Setting, names) -> dict[str, object]:
     """As `constants`, with the heterogeneity at w."""
     found = constants(setting, [name for name in names if name != "sigma"])
@@ -70,6 +74,7 @@ def _lemma(words, losses_needed, value) -> Measurement:
         words=words,
         requires=first_reason(losses_needed, exact_path_in_ball),
         exact=value,
+        error=mean_error,
         constants=constants_at_w,
     )
 
@@ -124,7 +129,7 @@ def _step_size(power: int) -> Measurement:
         words="E beta" if power == 1 else f"E beta^{power}",
         requires=first_reason(single_loss, estimated_step_size, exact_path_in_ball),
         exact=_fixed_size(power),
-        sampled=Sampling(sizes(power), mean, lambda setting: setting.outer.B_beta * setting.tasks.dim),
+        sampled=Sampling(sizes(power), "mean", lambda setting: setting.outer.B_beta * setting.tasks.dim),
         constants=outer_constants,
     )
 
@@ -197,7 +202,7 @@ def convergence(*requirements) -> Measurement:
     return Measurement(
         words="E ||grad calL(w_zeta)||, zeta averaged out",
         requires=first_reason(*requirements),
-        sampled=Sampling(means_of_runs, mean, run_floats),
+        sampled=Sampling(means_of_runs, "mean", run_floats),
         resolution=rounding,
         constants=outer_constants,
     )

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from maml_bench.arrays import matvec
-from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of
+from maml_bench.claims import hessian_envelopes
+from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -20,10 +21,10 @@ from maml_bench.claims.hessian_draws import (
     frobenius_variance,
     gradient_scale,
     half_squares,
-    hessians,
     matrix,
     matrix_floats,
     mean_hessians,
+    mean_shifts,
     residual,
     spectral_deviation,
     squared_distance,
@@ -42,8 +43,8 @@ from maml_bench.claims.requirements import (
     two_losses,
 )
 from maml_bench.hessians import DirectionMean
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import mean, root_mean, spectral_norm_of_mean
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
 
 PILOT = 4096
@@ -72,8 +73,19 @@ def deviations(setting: Setting) -> Draw:
 
 def bias(setting: Setting) -> np.ndarray | None:
     """||E H^ - Hess l(w)||, spectral, for each task."""
-    means = mean_hessians(setting)
-    return None if means is None else np.linalg.norm(means - hessians(setting), ord=2, axis=(-2, -1))
+    found = mean_shifts(setting)
+    return None if found is None else np.linalg.norm(found[0], ord=2, axis=(-2, -1))
+
+
+def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to `bias`."""
+    return mean_shifts(setting)[1]
+
+
+def variance_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to a variance, a second moment less the square of a mean (of one direction)."""
+    square = np.linalg.norm(mean_hessians(setting), axis=(-2, -1)) ** 2 / setting.hessian.directions
+    return 64 * EPS * (setting.tasks.dim + 8) ** 2 * (np.abs(value) + square)
 
 
 def bias_rounding(setting: Setting) -> float:
@@ -138,6 +150,11 @@ def support_squares(setting: Setting) -> Draw:
     return vector_squares(support(setting))
 
 
+def capped_support_squares(setting: Setting) -> Capped | None:
+    """`support_squares` with a ceiling, where one is known."""
+    return hessian_envelopes.vector_squares(support(setting))
+
+
 _WORDS = "E ||(H^ - E H^) v||^2 with v along the task's gradient"
 
 
@@ -149,35 +166,43 @@ MEASUREMENTS = {
         words="||E H^ - Hess l(w)||",
         requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
         exact=bias,
-        sampled=Sampling(deviations, spectral_norm_of_mean, matrix_floats),
+        error=bias_error,
+        sampled=Sampling(either(hessian_envelopes.deviations, deviations), "spectral norm of mean", matrix_floats),
         resolution=bias_rounding,
     ),
     "prop7-vector": Measurement(
         words=_WORDS,
         requires=_VARIANCE,
         exact=vector_variance,
-        sampled=Sampling(vector_squares, mean, direction_floats),
+        error=variance_error,
+        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", direction_floats),
         constants=seen_constants,
     ),
     "prop7-frobenius": Measurement(
         words="E ||H^ - E H^||_F^2",
         requires=_VARIANCE,
         exact=frobenius_variance,
-        sampled=Sampling(frobenius_squares, mean, floats),
+        error=variance_error,
+        sampled=Sampling(either(hessian_envelopes.frobenius_squares, frobenius_squares), "mean", floats),
         constants=seen_constants,
     ),
     "prop7-spectral": Measurement(
         words="(E ||H^ - E H^||^2)^(1/2)",
         requires=first_reason(_VARIANCE, known_smoothing),
         exact=spectral_deviation,
-        sampled=Sampling(spectral_squares, root_mean, spectral_floats),
+        sampled=Sampling(either(hessian_envelopes.spectral_squares, spectral_squares), "root of mean", spectral_floats),
         constants=seen_constants,
     ),
     "finite-prop7-vector": Measurement(
         words=f"{_WORDS}, support losses",
         requires=first_reason(two_losses, gaussian_smoothing, everywhere, support_noise),
         exact=lambda setting: vector_variance(support(setting)),
-        sampled=Sampling(support_squares, mean, direction_floats),
+        error=lambda setting, value: variance_error(support(setting), value),
+        sampled=Sampling(
+            either(capped_support_squares, support_squares),
+            "mean",
+            direction_floats,
+        ),
     ),
 }
 

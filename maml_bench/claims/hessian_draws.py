@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from maml_bench.arrays import listed
-from maml_bench.claims.claim import by_cell
+from maml_bench.claims.claim import EPS, by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
 from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
@@ -169,6 +169,25 @@ def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
         return (1 - 1 / hessian.directions) * np.array([smooth.hess for smooth in found])
     plain = isinstance(hessian, ZerothOrder) and not hessian.stein
     return np.array([smooth.zo_mean if plain else smooth.hess for smooth in found])
+
+
+def mean_shifts(setting: Setting) -> tuple[np.ndarray, np.ndarray] | None:
+    """``hess l_nu(w) - hess l(w)`` of each task, (cells, d, d), and what rounding can have added to its norm."""
+    found = smoothings(setting.tasks, setting.w, setting.hessian.nu)
+    if found is None:
+        return None
+    here, spare = hessians(setting), 32 * EPS * (setting.tasks.dim + 8)
+    shifts = np.array(
+        [
+            smooth.hess - H if smooth.hess_shift is None else smooth.hess_shift
+            for smooth, H in zip(found, here, strict=True)
+        ]
+    )
+    scale = [
+        np.linalg.norm(shift) if smooth.hess_shift is not None else np.linalg.norm(smooth.hess) + np.linalg.norm(H)
+        for smooth, shift, H in zip(found, shifts, here, strict=True)
+    ]
+    return shifts, spare * np.array(scale)
 
 
 def hessians(setting: Setting) -> np.ndarray:

@@ -1,18 +1,19 @@
 """Proposition 2: distance of the stochastic from the exact inner path, for each task."""
 
 import copy
+import math
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import path_envelopes
-from maml_bench.claims.claim import Measurement, Sampling, by_cell, claims_of, footprint
+from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either, footprint, relative_rounding
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import moments
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import mean, norm_of_mean
+from maml_bench.exact import AGREEMENT, moments, population
+from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored
+from maml_bench.problems.quadratic import Quadratic
 from maml_bench.setting import Setting
 
 
@@ -92,8 +93,10 @@ def capped_antithetic_errors(setting: Setting) -> Capped | None:
 
 
 def exact_drift(setting: Setting) -> np.ndarray | None:
-    """||E w_N - w~_N|| for each task."""
+    """||E w_N - w~_N|| for each task; 0 after one step, as noise has mean zero."""
     drift = moments(setting).path_bias
+    if drift is not None and setting.inner.steps == 1:
+        return np.zeros(len(drift))
     return None if drift is None else np.linalg.norm(drift, axis=-1)
 
 
@@ -103,6 +106,31 @@ def rounding(setting: Setting) -> float:
     return 16 * np.finfo(float).eps * len(path) * float(np.linalg.norm(path, axis=-1).max())
 
 
+def moment_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding and quadrature can have added to an exact moment of the path."""
+    return relative_rounding(setting, value) + (AGREEMENT + weight_error(setting)) * value
+
+
+def drift_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to the exact drift: that of the path, and of the weights of what is averaged."""
+    if no_bias(setting) or setting.inner.steps == 1:
+        return np.zeros(value.shape)
+    inner, regularity = setting.inner, setting.tasks.regularity
+    spread = inner.alpha * regularity.sigma_g * inner.steps * (1 + inner.alpha * regularity.L) ** inner.steps
+    return 4 * rounding(setting) + AGREEMENT * value + weight_error(setting) * spread
+
+
+def no_bias(setting: Setting) -> bool:
+    """Whether the paths and the meta gradient are linear in the noise, so that biases are 0 by proof."""
+    return setting.tasks.regularity.sigma_g == 0 or isinstance(population(setting.tasks), Quadratic)
+
+
+def weight_error(setting: Setting) -> float:
+    """Relative rounding of a mean over what batches can hold: weights are exponentials of log factorials."""
+    S = setting.inner.S
+    return 16 * EPS * setting.inner.steps * (S * math.log(S + 2) + 64)
+
+
 _REQUIRES = first_reason(single_loss, noisy_path_in_ball)
 
 MEASUREMENTS = {
@@ -110,20 +138,23 @@ MEASUREMENTS = {
         words="E ||w_N - w~_N||",
         requires=_REQUIRES,
         exact=lambda setting: moments(setting).path_first,
-        sampled=Sampling(distances, mean, footprint),
+        error=moment_error,
+        sampled=Sampling(either(capped_distances, distances), "mean", footprint),
         resolution=rounding,
     ),
     "prop2-second": Measurement(
         words="E ||w_N - w~_N||^2",
         requires=_REQUIRES,
         exact=lambda setting: moments(setting).path_second,
-        sampled=Sampling(squared_distances, mean, footprint),
+        error=moment_error,
+        sampled=Sampling(either(capped_squared_distances, squared_distances), "mean", footprint),
     ),
     "prop2-mean": Measurement(
         words="||E w_N - w~_N||",
         requires=_REQUIRES,
         exact=exact_drift,
-        sampled=Sampling(antithetic_errors, norm_of_mean, footprint),
+        error=drift_error,
+        sampled=Sampling(either(capped_antithetic_errors, antithetic_errors), "norm of mean", footprint),
         resolution=rounding,
     ),
 }

@@ -33,18 +33,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims import path_envelopes
+from maml_bench.claims import inner_path, path_envelopes
 from maml_bench.claims.by_estimator import claims_by_estimator, known_kind
-from maml_bench.claims.claim import Measurement, Sampling, footprint
+from maml_bench.claims.claim import EPS, Measurement, Sampling, either, footprint
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import meta_gradients, moments
+from maml_bench.exact import AGREEMENT, meta_gradients, moments
 from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import stochastic_meta_gradient
-from maml_bench.montecarlo.batches import BATCHES_PER_BLOCK, Draw
-from maml_bench.montecarlo.limits import mean, norm_of_mean
-from maml_bench.montecarlo.looks import BLOCK_FLOATS
+from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, Noise, NoisyTasks
 from maml_bench.problems.protocol import Tasks
@@ -157,7 +155,7 @@ def _one(setting: Setting):
 
 def _factor(setting: Setting, pairs) -> np.ndarray:
     """The factor of the control variate of each task, (tasks, 1), fitted to a pilot sample of its own."""
-    size = min(PILOT, max(BATCHES_PER_BLOCK, 4 * BLOCK_FLOATS // _footprint(setting)))
+    size = min(PILOT, max(16, 2 * BLOCK_FLOATS // _footprint(setting)))
     pilot = pairs(np.random.default_rng(PILOT), size)
     error, control = pilot - pilot.mean(1, keepdims=True)
     square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
@@ -256,6 +254,14 @@ def exact_family_bias(setting: Setting) -> np.ndarray | None:
     return None if found is None or found.bias is None else np.linalg.norm(found.bias.mean(0, keepdims=True), axis=-1)
 
 
+def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to an exact bias: that of what is subtracted, and of the weights of the mean."""
+    if inner_path.no_bias(setting):
+        return np.zeros(value.shape)
+    scale = rounding(setting) / EPS
+    return 4 * rounding(setting) + AGREEMENT * value + inner_path.weight_error(setting) * scale / 16
+
+
 def rounding(setting: Setting) -> float:
     """What rounding can add to a norm of the bias: a few units in the last place of what is
     multiplied up and subtracted.
@@ -290,7 +296,8 @@ FAMILY = Measurement(
     words="||E_i E G^_i - grad calL(w)||",
     requires=_REQUIRES,
     exact=exact_family_bias,
-    sampled=Sampling(family_bias, norm_of_mean, _footprint),
+    error=bias_error,
+    sampled=Sampling(either(capped_family_bias, family_bias), "norm of mean", _footprint),
     resolution=rounding,
 )
 
@@ -299,7 +306,8 @@ EACH_TASK = Measurement(
     words="||E G^_i - grad calL_i(w)||",
     requires=_REQUIRES,
     exact=exact_bias,
-    sampled=Sampling(biases, norm_of_mean, _footprint),
+    error=bias_error,
+    sampled=Sampling(either(capped_biases, biases), "norm of mean", _footprint),
     resolution=rounding,
     constants=constants_of_each_task,
 )
@@ -327,8 +335,8 @@ def squares(setting: Setting) -> Draw:
     return draw
 
 
-def capped_squares(setting: Setting) -> Capped | None:
-    """`squares` with a ceiling, where one is known."""
+def capped_squares(setting: Setting, family: bool = True) -> Capped | None:
+    """`squares` with a ceiling, where one is known, for the family or for each task."""
     if not isinstance(setting.hessian, ExactHessian):
         return None
     leading = (1,) * len(setting.tasks.batch_shape)
@@ -338,7 +346,7 @@ def capped_squares(setting: Setting) -> Capped | None:
         gradient = stochastic_meta_gradient(source, start, setting.inner, setting.hessian, rng)
         return np.vecdot(gradient, gradient)
 
-    return path_envelopes.capped(setting, path_envelopes.square(setting), measured, mirrored=True, family=True)
+    return path_envelopes.capped(setting, path_envelopes.square(setting), measured, mirrored=True, family=family)
 
 
 def exact_square(setting: Setting) -> np.ndarray | None:
@@ -351,7 +359,8 @@ SQUARE = Measurement(
     words="E_i E ||G^_i||^2",
     requires=_REQUIRES,
     exact=exact_square,
-    sampled=Sampling(squares, mean, gradient_floats),
+    error=inner_path.moment_error,
+    sampled=Sampling(either(capped_squares, squares), "mean", gradient_floats),
 )
 
 

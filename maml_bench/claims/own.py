@@ -32,11 +32,10 @@ from analytic.vocabulary import CONSTANTS
 from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_cell
 from maml_bench.claims.constants import constants, constants_of_each_task
 from maml_bench.claims.requirements import first_reason
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
+from maml_bench.montecarlo.sequence import Draw
 from maml_bench.setting import Setting
 
-ESTIMANDS = {"mean": (mean, 0), "norm of mean": (norm_of_mean, 1), "spectral norm of mean": (spectral_norm_of_mean, 2)}
+ESTIMANDS = {"mean": 0, "norm of mean": 1, "spectral norm of mean": 2}
 """What is estimated, with the number of last axes that one replicate of one task has."""
 
 SHAPES = {0: "(replicates,) or (replicates, tasks)", 1: "(replicates, d) or (replicates, tasks, d)"}
@@ -105,13 +104,12 @@ def claim(
         return Claim(name, "own", right, measurement, sense, tolerance=tolerance)
     if not callable(draw):
         raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates), or a name")
-    limits, core = ESTIMANDS[estimand]
-    drawn = Drawn(name, draw, core)
+    drawn = Drawn(name, draw, ESTIMANDS[estimand])
     measurement = Measurement(
         words=f"{estimand} of {name}",
         requires=requires or (lambda setting: ""),
         exact=_listed(exact) if exact else lambda setting: None,
-        sampled=Sampling(drawn, limits, drawn.floats),
+        sampled=Sampling(drawn, estimand, drawn.floats),
         constants=constants_of_each_task if each_task else constants,
     )
     return Claim(name, "own", right, measurement, sense, tolerance=tolerance)

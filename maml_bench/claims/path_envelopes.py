@@ -44,7 +44,7 @@ from typing import Any
 import numpy as np
 
 from maml_bench.adaptation import exact_path
-from maml_bench.claims.requirements import largest_noise
+from maml_bench.claims.requirements import largest_noise, noisy_path_in_ball
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
 from maml_bench.problems.noise import AdditiveGaussian, Given, LinearTerm, Mirrored, NoisyTasks
 from maml_bench.setting import Setting
@@ -192,7 +192,7 @@ def capped(
     inner, tasks = setting.inner, setting.tasks
     tilted = isinstance(envelope, Envelope)
     ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
-    if ceiling is None or not np.all(np.isfinite(ceiling)):
+    if ceiling is None or not np.all(np.isfinite(ceiling)) or noisy_path_in_ball(setting):
         return None
     sizes = [inner.S] * inner.steps + [inner.T]
     top = np.broadcast_to(ceiling, tasks.batch_shape).reshape(-1).astype(float)

@@ -9,16 +9,16 @@ import math
 import numpy as np
 
 from maml_bench.algorithms.outer_loop import gradient_norms
-from maml_bench.claims import inner_path, meta_gradient
-from maml_bench.claims.claim import Measurement, Sampling, by_cell, footprint
+from maml_bench.claims import hessian_envelopes, inner_path, meta_gradient
+from maml_bench.claims.claim import Measurement, Sampling, by_cell, either, footprint
 from maml_bench.claims.convergence import rounding as convergence_rounding
 from maml_bench.claims.convergence import run_floats
 from maml_bench.claims.hessian_draws import directions_at, hessians, mean_hessians, points
 from maml_bench.claims.requirements import first_reason, single_loss
 from maml_bench.exact import meta_gradients, moments
 from maml_bench.meta_gradient import stochastic_meta_gradient
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
 
 
@@ -91,6 +91,11 @@ def gradient_squares(setting: Setting) -> Draw:
     return lambda rng, replicates: np.sum(_gradients(setting, replicates, rng) ** 2, axis=-1)
 
 
+def capped_gradient_squares(setting: Setting) -> Capped | None:
+    """`gradient_squares` with a ceiling, where one is known."""
+    return meta_gradient.capped_squares(setting, family=False)
+
+
 def matrix_floats(setting: Setting) -> int:
     """Floats of one replicate of a matrix, with the directions that it is made of."""
     tasks, directions = setting.tasks, getattr(setting.hessian, "directions", 1)
@@ -112,38 +117,44 @@ QUANTITIES: dict[str, Measurement] = {
         words="E ||w_N - w~_N||^2",
         requires=single_loss,
         exact=lambda setting: moments(setting).path_second,
-        sampled=Sampling(inner_path.squared_distances, mean, footprint),
+        sampled=Sampling(either(inner_path.capped_squared_distances, inner_path.squared_distances), "mean", footprint),
     ),
     "path-drift": Measurement(
         words="||E w_N - w~_N||",
         requires=single_loss,
         exact=inner_path.exact_drift,
-        sampled=Sampling(inner_path.antithetic_errors, norm_of_mean, footprint),
+        sampled=Sampling(
+            either(inner_path.capped_antithetic_errors, inner_path.antithetic_errors), "norm of mean", footprint
+        ),
         resolution=inner_path.rounding,
     ),
     "hessian-bias": Measurement(
         words="||E H^ - Hess l(w)||, spectral",
         requires=single_loss,
         exact=exact_bias,
-        sampled=Sampling(biases, spectral_norm_of_mean, matrix_floats),
+        sampled=Sampling(either(hessian_envelopes.deviations, biases), "spectral norm of mean", matrix_floats),
     ),
     "hessian-variance": Measurement(
         words="E ||(H^ - E H^) v||^2 with v along the task's gradient",
         requires=single_loss,
-        sampled=Sampling(variances, mean, matrix_floats),
+        sampled=Sampling(either(hessian_envelopes.vector_squares, variances), "mean", matrix_floats),
     ),
     "meta-gradient-bias": Measurement(
         words="||E G^_i - grad calL_i(w)||",
         requires=single_loss,
         exact=meta_gradient.exact_bias,
-        sampled=Sampling(meta_gradient.biases, norm_of_mean, meta_gradient.EACH_TASK.sampled.footprint),
+        sampled=Sampling(
+            either(meta_gradient.capped_biases, meta_gradient.biases),
+            "norm of mean",
+            meta_gradient.EACH_TASK.sampled.footprint,
+        ),
         resolution=meta_gradient.rounding,
     ),
     "meta-gradient-second-moment": Measurement(
         words="E ||G^_i||^2",
         requires=single_loss,
         exact=meta_gradient.of_batches(lambda setting: moments(setting).second_moment),
-        sampled=Sampling(gradient_squares, mean, meta_gradient.gradient_floats),
+        sampled=Sampling(either(capped_gradient_squares, gradient_squares), "mean", meta_gradient.gradient_floats),
     ),
     "meta-gradient-norm": Measurement(
         words="||grad calL(w)||, the mean over tasks",
@@ -153,7 +164,7 @@ QUANTITIES: dict[str, Measurement] = {
     "convergence": Measurement(
         words="E ||grad calL(w_zeta)||, zeta averaged out",
         requires=first_reason(outer_loop),
-        sampled=Sampling(runs, mean, run_floats),
+        sampled=Sampling(runs, "mean", run_floats),
         resolution=convergence_rounding,
     ),
 }

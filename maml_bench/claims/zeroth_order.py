@@ -2,25 +2,23 @@
 
 The bounds of Proposition 5 speak of Delta, by which the multiple of the identity in the mean differs from half the
 trace of the Hessian. The forms ``identity`` and ``stein`` are equalities: the mean of the plain estimator is
-``Hess l_nu + ((l_nu - l)/nu^2) I``, that of the Stein-corrected one ``Hess l_nu``. They are tested along the asserted
-mean M, as ``<E H^, M>_F / ||M||_F = ||M||_F``, on draws of the estimator as the setting has it: nothing is subtracted.
+``Hess l_nu + ((l_nu - l)/nu^2) I``, that of the Stein-corrected one ``Hess l_nu``. They are tested in the Frobenius
+norm of the deviation from the asserted mean, so that an error in any direction shows.
 
 The unit vector of the variances is the direction of the task's gradient at w, `hessian_draws.directions_at`.
 """
 
-import math
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path
-from maml_bench.arrays import matvec
-from maml_bench.claims.claim import Claim, Known, Measurement, Sampling, by_cell, claims_of
-from maml_bench.claims.gaussian_smoothing import vector_squares
+from maml_bench.claims import hessian_envelopes
+from maml_bench.claims.claim import EPS, Claim, Known, Measurement, Sampling, by_cell, claims_of, either
+from maml_bench.claims.gaussian_smoothing import variance_error, vector_squares
 from maml_bench.claims.hessian_draws import (
     cells,
     direction_floats,
-    draw_operator,
     hessians,
     known_mean,
     loss_scale,
@@ -40,8 +38,8 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.exact import smoothings
-from maml_bench.montecarlo.batches import Draw
-from maml_bench.montecarlo.limits import mean, norm_of_mean, spectral_norm_of_mean
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
 
 
@@ -61,26 +59,6 @@ def rounding(setting: Setting) -> float:
     return 4 * np.finfo(float).eps * loss_scale(setting) / (2 * setting.hessian.nu**2)
 
 
-def components(setting: Setting) -> Draw:
-    """Replicates of the component of H^ along the asserted mean, <H^, M>_F / ||M||_F."""
-    tasks = setting.tasks
-    means = mean_hessians(setting).reshape(*tasks.batch_shape, tasks.dim, tasks.dim)
-    size = np.linalg.norm(means, axis=(-2, -1), keepdims=True)
-    unit = means / np.where(size > 0, size, 1.0)
-    trace = np.trace(unit, axis1=-2, axis2=-1)
-
-    def draw(rng, replicates):
-        operator = draw_operator(setting, replicates, rng)
-        along = np.vecdot(operator.left, matvec(unit, operator.right)).mean(0)
-        return by_cell(along - np.asarray(operator.shift)[..., 0] * trace if setting.hessian.stein else along, 0)
-
-    return draw
-
-
-def component_rounding(setting: Setting) -> float:
-    return 2 * rounding(setting) * (math.sqrt(setting.tasks.dim) + math.sqrt(2))
-
-
 def mean_size(setting: Setting) -> np.ndarray:
     """||M||_F of the asserted mean, for each task."""
     return np.linalg.norm(mean_hessians(setting), axis=(-2, -1))
@@ -88,10 +66,24 @@ def mean_size(setting: Setting) -> np.ndarray:
 
 def excess_error(setting: Setting) -> np.ndarray | None:
     """|(l_nu(w) - l(w))/nu^2 - tr(Hess l(w))/2| for each task."""
+    found = _excesses(setting)
+    return None if found is None else np.abs(found[0])
+
+
+def rounding_of_excess(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to `excess_error`."""
+    return _excesses(setting)[1]
+
+
+def _excesses(setting):
     found = smoothings(setting.tasks, setting.w, setting.hessian.nu)
     if found is None:
         return None
-    return np.abs([smooth.excess for smooth in found] - np.trace(hessians(setting), axis1=-2, axis2=-1) / 2)
+    half, spare = np.trace(hessians(setting), axis1=-2, axis2=-1) / 2, 32 * EPS * (setting.tasks.dim + 8)
+    known = [smooth.excess_shift is not None for smooth in found]
+    shift = [s.excess_shift if k else s.excess - h for s, k, h in zip(found, known, half, strict=True)]
+    scale = [abs(x) if k else abs(s.excess) + abs(h) for s, k, h, x in zip(found, known, half, shift, strict=True)]
+    return np.array(shift), spare * np.array(scale)
 
 
 def mean_norm(setting: Setting) -> np.ndarray | None:
@@ -115,6 +107,19 @@ def mean_product_norm(setting: Setting) -> np.ndarray | None:
     return np.linalg.norm(product, ord=2, axis=(-2, -1))
 
 
+def mean_norm_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to `mean_norm`: the mean is a sum of a smoothed Hessian and a multiple of I."""
+    dim = setting.tasks.dim
+    return 32 * EPS * (dim + 8) * (value + setting.tasks.regularity.L * (1 + dim / 2))
+
+
+def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding can have added to `mean_product_norm`: norms of factors multiply, their relative errors add up."""
+    alpha, steps, dim = setting.inner.alpha, setting.inner.steps, setting.tasks.dim
+    largest = 1 + alpha * setting.tasks.regularity.L * (1 + dim / 2)
+    return np.full(value.shape, 32 * EPS * (dim + 8) * steps * largest**steps)
+
+
 def products(setting: Setting) -> Draw:
     """Replicates with the mean E prod_j (I - alpha H^(w_j)), (d, d); the directions of the factors are independent."""
     alpha = setting.inner.alpha
@@ -136,6 +141,16 @@ def estimates(setting: Setting) -> Draw:
     return lambda rng, replicates: by_cell(known + matrix(residual(setting, setting.w, replicates, rng)), 2)
 
 
+def capped_estimates(setting: Setting, spectral: bool = True) -> Capped | None:
+    """`estimates` with a ceiling of their spectral or Frobenius norm, where one is known."""
+    return hessian_envelopes.deviations(setting, known_mean(setting, setting.w), spectral)
+
+
+def asserted(setting: Setting) -> np.ndarray:
+    """E H^, exactly: (cells, d, d)."""
+    return mean_hessians(setting)
+
+
 def rounding_of_mean(setting: Setting) -> float:
     """What rounding can add to ||E H^||: that of a second difference, times the size of u u' (about d)."""
     return 4 * rounding(setting) * (setting.tasks.dim + 2)
@@ -154,22 +169,32 @@ def rounding_of_variance(setting: Setting) -> float:
     return 4 * rounding(setting) ** 2 * (setting.tasks.dim + 2) / setting.hessian.directions
 
 
-def _equality(stein: bool) -> Claim:
-    measurement = Measurement(
-        words="component of E H^ along its exact value",
-        requires=first_reason(single_loss, zeroth_order(stein), known_smoothing),
-        sampled=Sampling(components, mean, direction_floats),
-        resolution=component_rounding,
+@cache
+def _deviation(stein: bool) -> Measurement:
+    return Measurement(
+        words="||E H^ - M||_F, M the asserted mean",
+        requires=first_reason(single_loss, zeroth_order(stein), known_smoothing, small_or_exact),
+        sampled=Sampling(either(partial(capped_estimates, spectral=False), estimates), "norm of mean", matrix_floats),
+        resolution=rounding_of_mean,
+        target=asserted,
     )
+
+
+def _equality(stein: bool) -> Claim:
     words = "||Hess l_nu||_F" if stein else "||Hess l_nu + ((l_nu - l)/nu^2) I||_F"
-    return Claim("prop5", "stein" if stein else "identity", Known(words, mean_size), measurement, "=")
+    return Claim("prop5", "stein" if stein else "identity", Known(words, mean_size), _deviation(stein), "=")
 
 
 EXCESS = Measurement(
     words="|(l_nu(w) - l(w))/nu^2 - tr(Hess l(w))/2|",
     requires=first_reason(single_loss, zeroth_order(stein=False), everywhere),
     exact=excess_error,
-    sampled=Sampling(excesses, norm_of_mean, lambda setting: 4 * cells(setting) * setting.tasks.dim),
+    error=rounding_of_excess,
+    sampled=Sampling(
+        either(hessian_envelopes.excesses, excesses),
+        "norm of mean",
+        lambda setting: 4 * cells(setting) * setting.tasks.dim,
+    ),
     resolution=rounding,
 )
 
@@ -180,7 +205,12 @@ def _product(stein: bool) -> Measurement:
         words="||E prod_j (I - alpha H^(w_j))|| along the exact path",
         requires=_mean_exists(stein),
         exact=mean_product_norm,
-        sampled=Sampling(products, spectral_norm_of_mean, lambda setting: 3 * matrix_floats(setting)),
+        error=product_error,
+        sampled=Sampling(
+            either(hessian_envelopes.products, products),
+            "spectral norm of mean",
+            lambda setting: 3 * matrix_floats(setting),
+        ),
         resolution=rounding_of_product,
     )
 
@@ -191,7 +221,8 @@ def _mean(stein: bool) -> Measurement:
         words="||E H^||",
         requires=_mean_exists(stein),
         exact=mean_norm,
-        sampled=Sampling(estimates, spectral_norm_of_mean, matrix_floats),
+        error=mean_norm_error,
+        sampled=Sampling(either(capped_estimates, estimates), "spectral norm of mean", matrix_floats),
         resolution=rounding_of_mean,
     )
 
@@ -206,7 +237,8 @@ def _variance(stein: bool) -> Measurement:
         words="E ||(H^ - E H^) v||^2 with v along the task's gradient",
         requires=first_reason(single_loss, zeroth_order(stein), everywhere, no_noise),
         exact=vector_variance,
-        sampled=Sampling(vector_squares, mean, direction_floats),
+        error=variance_error,
+        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", direction_floats),
         resolution=rounding_of_variance,
     )
 

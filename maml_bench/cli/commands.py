@@ -5,6 +5,7 @@ A command imports what it needs when it runs: ``--help`` waits for none of NumPy
 
 import json
 import math
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,9 @@ from maml_bench.cli.options import effort_options, problem_options, setting_opti
 from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct, redo
 
 EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
+CLOSED_PIPE = 141
+"""As a shell has it for a program that nobody listens to: not one of the outcomes."""
+COUNTEREXAMPLES = Path("build/counterexamples")
 OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
 OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
 
@@ -34,6 +38,10 @@ def run_study_script(path: str) -> None:
 def _guarded(command: click.Command) -> None:
     try:
         code = command.main(standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # no command exits by itself: click and rich do, when a pipe is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = CLOSED_PIPE
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -154,12 +162,14 @@ def check_command(
     """
     from maml_bench.cli import terminal
     from maml_bench.cli.setting import claim_from, setting_from
+    from maml_bench.counterexample import write
     from maml_bench.montecarlo.workers import Workers
     from maml_bench.verdict import check
 
+    chosen, setting = claim_from(claim, form).scaled(factor), setting_from(**problem)
     verdict = check(
-        claim_from(claim, form).scaled(factor),
-        setting_from(**problem),
+        chosen,
+        setting,
         seed=seed,
         confidence=confidence,
         budget=budget,
@@ -172,6 +182,12 @@ def check_command(
         click.echo(json.dumps(verdict.as_dict(), indent=1))
     else:
         terminal.print_verdict(verdict)
+    if verdict.outcome == "violated":
+        try:
+            written = write(verdict, chosen, setting, COUNTEREXAMPLES, budget)
+            click.echo(f"counterexample, to be replayed: python {written}", err=True)
+        except ValueError as error:
+            click.echo(f"no counterexample is written: {error}", err=True)
     return EXIT_CODES[verdict.outcome]
 
 

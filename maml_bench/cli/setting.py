@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from analytic.arguments import natural
 from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
+from maml_bench.arrays import fits
 from maml_bench.claims import Claim
 from maml_bench.cli.files import is_file, load
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
@@ -20,6 +22,9 @@ HESSIANS = {
     "zo-mean": lambda nu, directions, data: ZerothOrder(nu, directions, False, data, baseline="mean"),
     "central-difference": lambda nu, directions, data: CentralDifference(nu, data),
 }
+
+DENSE = ("quadratic", "trigonometric")
+"""Families whose tasks hold a matrix."""
 
 ALGORITHMS = {"maml": MAML, "reptile": Reptile, "imaml": ImplicitMAML}
 OPTIMIZERS = {"sgd": SGD, "adam": Adam}
@@ -70,6 +75,8 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
         return load(problem, "problem", usable, "tasks, with the attributes of maml_bench.problems.Tasks")
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
+    entries = natural("dim", dim) ** (2 if family in DENSE else 1)
+    fits(natural("tasks", tasks) * entries, f"dim = {dim}, tasks = {tasks}, family {family}")
     problem = FAMILIES[family].random(dim, tasks, problem_seed)
     if noise == "none" or not hasattr(problem, "with_noise"):
         return problem

@@ -40,14 +40,15 @@ def print_verdict(verdict: Verdict) -> None:
     console = Console(highlight=False)
     scaled = "" if verdict.factor == 1 else f", bound times {verdict.factor:g}"
     console.print(f"{verdict.claim} ({verdict.form}{scaled}): [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
-    if verdict.outcome == "not applicable":
+    if verdict.evidence is None:
         console.print(f"  {verdict.reason}", markup=False)
         return
-    limits = "" if verdict.method == "exact" else f" in [{verdict.lower:.4g}, {verdict.upper:.4g}]"
+    lower, upper = f"{verdict.lower:.4g}", f"{verdict.upper:.4g}"
+    limits = "" if lower == upper else f" in [{lower}, {upper}]"
     console.print(f"  measured  {verdict.value:.6g}{limits}", markup=False)
     console.print(f"  bound     {verdict.bound:.6g}   measured/bound {number(verdict.ratio, 4)}")
     drawn = "" if verdict.method == "exact" else f", {verdict.replicates:,} replicates, seed {verdict.seed}"
-    console.print(f"  {verdict.method}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")
+    console.print(f"  {verdict.evidence}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")
 
 
 FACTORS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.05, 1.1, 1.25, 2.0)

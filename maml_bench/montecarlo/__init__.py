@@ -1,1 +1,1 @@
-"""Monte Carlo that can be trusted: streams, batch means, limits, and looks at doubling sample sizes."""
+"""Monte Carlo that can be trusted: streams, draws with a ceiling, and limits that hold at every sample size at once."""

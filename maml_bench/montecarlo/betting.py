@@ -49,27 +49,27 @@ LARGEST_FACTOR = 2.0**60
 FLOATS = 2**16
 """Size of a temporary array."""
 
-LEAST = 1024
+LEAST = 64
 """Fewest replicates of which the normal approximation is used."""
+
+TUNED = 512
+"""The number of replicates at which asymptotic limits are closest; below it they are wide on purpose."""
 
 SLOPES = 0.75 * 2.0 ** -np.arange(STAKES)
 
 ROUNDS = 60
 
 
-def stakes(scale: np.ndarray, ceiling: np.ndarray | None = None) -> np.ndarray:
-    """A grid of stakes for each cell, (cells, STAKES).
+def stakes(scale: np.ndarray, reach: float = 2.0**10) -> np.ndarray:
+    """A grid of stakes for each cell, (cells, STAKES), from ``1/(reach scale)`` to ``reach/scale``.
 
     Parameters
     ----------
     scale : array (cells,), > 0
-        The size of the means that are to be told apart.
-    ceiling : array (cells,), optional
-        The largest possible number. Without it the grid reaches down to events of probability near 1e-5.
+        The size of the numbers: their ceiling, or of what has none the mean.
     """
     scale = np.asarray(scale, dtype=float)
-    least = 2.0**-16 / scale if ceiling is None else 2.0**-10 / np.maximum(ceiling, scale)
-    return np.geomspace(least, 16 / scale, STAKES, axis=-1)
+    return np.geomspace(1 / (reach * scale), reach / scale, STAKES, axis=-1)
 
 
 def logs(numbers: np.ndarray, stakes: np.ndarray) -> np.ndarray:
@@ -135,11 +135,11 @@ def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
     """How far the mean of numbers can be from that of the sample, on one side and at any sample size from LEAST on.
 
     In the normal approximation: with V the sum of squared deviations, ``sqrt(r/(r+V)) exp(x^2/(2(r+V)))`` is at most
-    the average of ``exp(s x - s^2 V/2)`` over a half-normal slope s. It is 1/level at this distance, for r = LEAST
+    the average of ``exp(s x - s^2 V/2)`` over a half-normal slope s. It is 1/level at this distance, for r = TUNED
     times the variance.
     """
-    grown = 1 + count / LEAST
-    return np.sqrt(2 * squares * (1 + LEAST / count) * np.log(np.sqrt(grown) / np.asarray(level, dtype=float))) / count
+    grown = 1 + count / TUNED
+    return np.sqrt(2 * squares * (1 + TUNED / count) * np.log(np.sqrt(grown) / np.asarray(level, dtype=float))) / count
 
 
 def _log_sum(terms, slopes, target):

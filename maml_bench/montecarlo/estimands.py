@@ -17,7 +17,10 @@ import numpy as np
 from maml_bench.montecarlo import betting
 from maml_bench.montecarlo.tilted import ROUNDING, EnvelopeExceeded
 
-CERTIFIED, ASYMPTOTIC = "certified", "asymptotic"
+CERTIFIED, ASYMPTOTIC, EXACT, SEARCH = "certified", "asymptotic", "exact", "search"
+
+FITTED = 2.0**14
+"""Reach of stakes that are fitted to a mean: numbers without a ceiling may be much larger, and rare."""
 
 LARGEST_GRAM = 1024
 """Largest number of entries of a mean whose Gram matrix is kept."""
@@ -34,7 +37,9 @@ class Limits:
     lower_alone, upper_alone : array (cells,)
         Each holds for its cell alone, at the full level: they serve where every cell has to pass its test.
     lower_kind, upper_kind : str
-        ``certified`` or ``asymptotic``.
+        ``certified`` or ``asymptotic``; of a value that was not sampled ``exact`` or ``search``.
+    ceiling : array (cells,), optional
+        What the value cannot exceed by proof, without rounding.
     """
 
     value: np.ndarray
@@ -44,6 +49,17 @@ class Limits:
     upper_alone: np.ndarray
     lower_kind: str
     upper_kind: str
+    ceiling: np.ndarray | None = None
+
+    @property
+    def sampled(self) -> bool:
+        return self.lower_kind in (CERTIFIED, ASYMPTOTIC)
+
+    @classmethod
+    def around(cls, value: np.ndarray, error: np.ndarray, kind: str) -> "Limits":
+        """Of a value that was computed, or found by a search, with a bound on its error."""
+        lower, upper = value - error, value + error
+        return cls(value, lower, upper, lower, upper, kind, kind)
 
     def within(self, earlier: "Limits") -> "Limits":
         """These limits and earlier ones of the same run: all are valid together, so the tightest are."""
@@ -57,7 +73,7 @@ class Limits:
         """The limits of an increasing function of the value."""
         names = ("value", "lower", "upper", "lower_alone", "upper_alone")
         changed: dict[str, Any] = {name: function(getattr(self, name)) for name in names}
-        return replace(self, **changed)
+        return replace(self, ceiling=None if self.ceiling is None else function(self.ceiling), **changed)
 
 
 @dataclass(frozen=True)
@@ -87,50 +103,44 @@ class Moments:
 
 
 class Mean:
-    """The mean of numbers >= 0, or its root.
+    """The mean of numbers >= 0, or its root; of signed numbers, too, with asymptotic limits.
 
     Parameters
     ----------
     level : float
         Probability that any lower limit is wrong, ever, and that any upper limit is.
     cells : int
-    scale : array (cells,), optional
-        The size of the means that are to be told apart, > 0. Without it the first block is looked at for it, and only
-        later blocks are bet on.
     ceiling : array (cells,), optional
-        No number exceeds it, by a proof: each number is checked. Without it upper limits are asymptotic.
+        No number exceeds it, by a proof: each number is checked. Without it upper limits are asymptotic, and so are
+        lower limits once a number is negative; the stakes are fitted to the first block, and only later ones bet on.
     root : bool
         Estimate the root of the mean.
     """
 
-    def __init__(self, level, cells, scale=None, ceiling=None, root=False):
+    def __init__(self, level, cells, ceiling=None, root=False):
         self.levels, self.ceiling, self.root = (level / cells, level), ceiling, root
-        self.moments, self.bet = None, 0
+        self.moments, self.bet, self.signed = None, 0, False
         self.rising = self.falling = None
         self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
         self.low = [np.zeros(cells) for _ in self.levels]
         self.lowered = [np.zeros(cells) for _ in self.levels]
         if ceiling is not None:
-            positive = np.where(ceiling > 0, ceiling, 1.0)
-            self.falling = betting.stakes(positive, positive)
-        if scale is not None:
-            self._stake(scale)
-
-    def _stake(self, scale):
-        self.rising = betting.stakes(scale, self.ceiling)
+            self.rising = self.falling = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
 
     def plan(self, block: int) -> "MeanPlan":
         """How block number ``block`` is to be looked at."""
-        return MeanPlan(self.rising, self.falling if self.rising is not None else None, self.ceiling)
+        return MeanPlan(self.rising, self.falling, self.ceiling, self.root)
 
     def merge(self, part: "tuple") -> None:
         """Take in what a plan made of the next block."""
-        moments, up, down = part
+        moments, up, down, signed = part
         self.moments = moments if self.moments is None else self.moments + moments
+        self.signed |= signed
+        if signed:
+            return
         if up is None:
             mean = self.moments.mean
-            other = np.max(mean, initial=0.0) or 1.0
-            self._stake(np.where(mean > 0, mean, other if self.ceiling is None else np.maximum(self.ceiling, 1e-300)))
+            self.rising = betting.stakes(np.where(mean > 0, mean, np.max(mean) or 1.0), FITTED)
             return
         self.bet += moments.count
         self.up += up
@@ -140,6 +150,8 @@ class Mean:
     def limits(self) -> Limits:
         """Limits after the blocks so far."""
         moments = self.moments
+        if self.signed:
+            return self._signed()
         if self.bet:
             self.low = [
                 betting.lower_limit(self.bet, self.up, self.rising, level, start)
@@ -156,8 +168,15 @@ class Mean:
                     for level, start in zip(self.levels, self.lowered, strict=True)
                 ]
             upper = [self.ceiling - lowered for lowered in self.lowered]
-        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind)
+        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, self.ceiling)
         return found.map(np.sqrt) if self.root else found
+
+    def _signed(self):
+        """A negative number has been seen: bets on numbers >= 0 are off."""
+        mean, count, squares = self.moments.mean, self.moments.count, self.moments.squares
+        upper = [_upper(mean, count, squares, level) for level in self.levels]
+        lower = [-_upper(-mean, count, squares, level) for level in self.levels]
+        return Limits(mean, lower[0], upper[0], lower[1], upper[1], ASYMPTOTIC, ASYMPTOTIC)
 
 
 @dataclass(frozen=True)
@@ -167,23 +186,27 @@ class MeanPlan:
     rising: np.ndarray | None
     falling: np.ndarray | None
     ceiling: np.ndarray | None
+    root: bool
 
     def __call__(self, values: np.ndarray) -> tuple:
         if values.ndim != 2:
             raise ValueError(f"replicates of a mean have the shape {values.shape}: must be (replicates, cells)")
         if np.min(values) < 0:
-            at = np.unravel_index(np.argmin(values), values.shape)
-            raise ValueError(f"a replicate is {values[at]:.6g}: the limits of a mean are for numbers >= 0")
+            if self.root or self.ceiling is not None:
+                raise ValueError(f"a replicate is {values.min():.6g}: what is estimated is a mean of numbers >= 0")
+            return Moments.of(values), None, None, True
         if self.ceiling is not None:
             _check(values, self.ceiling)
             values = np.minimum(values, self.ceiling)
         up = None if self.rising is None else betting.logs(values, self.rising)
         down = None if self.falling is None else betting.logs(self.ceiling - values, self.falling)
-        return Moments.of(values), up, down
+        return Moments.of(values), up, down, False
 
 
 def _upper(mean, count, squares, level):
-    return mean + (betting.normal_reach(count, squares, level) if count >= betting.LEAST else np.inf)
+    """Where all numbers agree there is none: an event too rare to be drawn would not show."""
+    reach = betting.normal_reach(count, squares, level) if count >= betting.LEAST else np.inf
+    return mean + np.where(squares > 0, reach, np.inf)
 
 
 def _check(sizes, ceiling):
@@ -223,7 +246,7 @@ class Norm:
 
     @property
     def stakes(self):
-        return None if self.ceiling is None else betting.stakes(self.positive, 2 * self.positive)
+        return None if self.ceiling is None else betting.stakes(2 * self.positive)
 
     def plan(self, block: int) -> "NormPlan":
         """How block number ``block`` is to be looked at."""
@@ -269,7 +292,8 @@ class Norm:
                     for level, low in zip(self.levels, self.low, strict=True)
                 ]
             lower = self.low
-        return Limits(self._value(norm, upper[0], lower[0]), lower[0], upper[0], lower[1], upper[1], kind, kind)
+        value = self._value(norm, upper[0], lower[0])
+        return Limits(value, lower[0], upper[0], lower[1], upper[1], kind, kind, self.ceiling)
 
     def _value(self, norm, upper, lower):
         """The root of an unbiased estimate of the square; for the spectral norm the mean along earlier directions."""
@@ -343,3 +367,20 @@ def _direction(mean, spectral):
         return u[..., :, :1] * vt[..., :1, :]
     size = _norm(mean, spectral).reshape(-1, *(1,) * (mean.ndim - 1))
     return np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)
+
+
+def _root_of_mean(level, cells, ceiling):
+    return Mean(level, cells, ceiling, root=True)
+
+
+def _spectral_norm_of_mean(level, cells, ceiling):
+    return Norm(level, cells, ceiling, spectral=True)
+
+
+ESTIMANDS = {
+    "mean": Mean,
+    "root of mean": _root_of_mean,
+    "norm of mean": Norm,
+    "spectral norm of mean": _spectral_norm_of_mean,
+}
+"""By name: a function of the level, the number of cells and the ceiling (or None)."""

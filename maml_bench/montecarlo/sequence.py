@@ -19,9 +19,9 @@ from maml_bench.montecarlo.workers import Workers
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 """``draw(rng, replicates) -> (replicates, cells, ...)``: independent replicates of a quantity."""
 
-FIRST_BLOCK, LAST_BLOCK = 256, 8192
+FIRST_BLOCK, LAST_BLOCK = 64, 8192
 BLOCK_FLOATS = 2**20
-LARGEST_BLOCK = 2**27
+LARGEST_BLOCK = 2**24
 
 
 @dataclass(frozen=True)
@@ -114,5 +114,6 @@ def looks(
             estimand.merge(part)
             done, number = done + job[-1], number + 1
             limits = estimand.limits()
-            earlier = limits if earlier is None else limits.within(earlier)
+            alike = earlier is not None and earlier.lower_kind == limits.lower_kind
+            earlier = limits.within(earlier) if alike else limits
             yield Look(done, earlier, done >= budget)

@@ -170,6 +170,9 @@ class Capped:
     draw: Callable[[np.random.Generator, int], np.ndarray]
     ceiling: np.ndarray
 
+    def __call__(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
+        return self.draw(rng, replicates)
+
 
 def bounded(
     X: np.ndarray,

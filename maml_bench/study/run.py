@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ import pandas as pd
 
 from analytic import arguments
 from analytic.bound import Bound
+from maml_bench import counterexample
 from maml_bench.claims import CLAIMS, Claim
 from maml_bench.claims.claim import by_measurement
 from maml_bench.digest import code_digest, content_digest
+from maml_bench.evidence import Outcome
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 from maml_bench.study import findings
 from maml_bench.study.cases import Case, Sweep
 from maml_bench.study.facts import Fact
 from maml_bench.study.figures import Figure
-from maml_bench.verdict import check_all
+from maml_bench.verdict import check, check_all
 
 ERROR = 1e-5
 """Probability that a row's verdict is wrong; a report states the union bound over its rows."""
@@ -143,19 +146,24 @@ def run(
         findings.replace(path, (row for job in todo for row in stored.get(job.key, ())))
         for job in todo:
             if job.key not in stored:
-                stored[job.key] = rows(study, job, workers)
+                stored[job.key] = rows(study, job, workers, folder)
                 findings.append(path, stored[job.key])
             yield stored[job.key]
 
 
-def rows(study: Study, job: Job, workers: Workers | int = 1) -> list[dict]:
-    """What a job finds, each row in all its columns."""
+def rows(study: Study, job: Job, workers: Workers | int = 1, folder: Path | None = None) -> list[dict]:
+    """What a job finds, each row in all its columns; violations are written into the folder as counterexamples."""
     case = job.case
     known = findings.about_setting(case.point) if isinstance(case.point, Setting) else {}
     common = {"study": study.name, "problem": known.get("family", ""), **known, **case.parameters}
     effort = {"budget": case.budget, "seed": job.seed}
     origin = {"versions": findings.versions(), "commit": findings.commit(), "key": job.key}
     found = job.found(workers)
+    for claim, row in zip(job.claims, found, strict=False):
+        if folder is not None and row.get("outcome") == Outcome.VIOLATED:
+            verdict = check(claim, case.point, confidence=1 - ERROR, **effort)
+            with suppress(ValueError):  # what cannot be written down is in the row all the same
+                counterexample.write(verdict, claim, case.point, folder / "counterexamples", case.budget)
     return [
         findings.strict(
             common | effort | row | origin | {"part": part, "parts": len(found), "swept": list(case.parameters)}

@@ -95,7 +95,7 @@ def test_the_cell_that_a_lower_bound_reports_is_the_smallest():
 
 def test_evidence_says_how_a_value_was_found():
     assert check(SHARP, SETTING).evidence == "exact"
-    assert check(SHARP, SETTING, method="monte-carlo", budget=1000).evidence == "asymptotic"
+    assert check(SHARP, SETTING, method="monte-carlo", budget=1000).evidence == "certified"
     assert check("prop1", SETTING, method="search").evidence == "search"
     far = Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000))
     assert check("prop2-second", far).evidence is None
@@ -128,7 +128,7 @@ def test_anybody_s_object_with_the_protocol_can_be_checked():
 
             return Regularity(L=1.0, rho=0.0, sigma_g=1.0)
 
-    assert check("prop2-first", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=1000).outcome == "holds"
+    assert check("prop2-first", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=5000).outcome == "holds"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,6 @@ def test_anybody_s_object_with_the_protocol_can_be_checked():
         ({"confidence": 1}, "confidence = 1: must be"),
         ({"confidence": 0}, "confidence"),
         ({"budget": 0}, "budget = 0: must be"),
-        ({"budget": 63}, "budget = 63: must be at least 64"),
         ({"seed": -1}, "seed = -1: must be"),
         ({"seed": 0.5}, "seed"),
         ({"method": "guess"}, "method = 'guess': must be one of"),
@@ -205,22 +204,20 @@ def heavy_tailed(index: float):
     return sampled(lambda rng, replicates: rng.pareto(index, (replicates, 1)))
 
 
-def test_an_infinite_second_moment_is_not_decided_but_said():
-    # Tail index 1.1: mean 10, no variance; the bound is 15. Seldom does no look show a dominant batch.
+def test_without_a_ceiling_a_lower_limit_is_certified_and_an_upper_one_is_named_asymptotic():
+    # Tail index 1.1: mean 10, no variance. Half the mean is refuted all the same, by certified limits.
     bound = float(claims.get("prop2-first").right_side(SETTING))
-    verdicts = [check(heavy_tailed(1.1).scaled(15 / bound), SETTING, seed=seed, budget=40_000) for seed in range(10)]
-    undecided = [verdict for verdict in verdicts if "variance" in verdict.reason]
-    assert len(undecided) >= 7
-    assert all(verdict.outcome == "inconclusive" for verdict in undecided)
-    assert check(heavy_tailed(4.0).scaled(1000), SETTING, budget=40_000).outcome == "holds"
+    low = check(heavy_tailed(1.1).scaled(2 / bound), SETTING, budget=40_000)
+    assert (low.outcome, low.evidence) == ("violated", "certified")
+    high = check(heavy_tailed(4.0).scaled(1000), SETTING, budget=40_000)
+    assert (high.outcome, high.evidence) == ("holds", "asymptotic")
 
 
 def test_too_small_a_budget_says_what_would_be_needed():
-    small = check(SHARP.scaled(1.01), SETTING, method="monte-carlo", budget=16_384)
+    small = check(SHARP.scaled(1.02), SETTING, method="monte-carlo", budget=2000)
     assert small.outcome == "inconclusive"
-    needed = float(small.reason.split("about ")[1].split()[0])
-    assert needed > 16_384
-    assert check(SHARP.scaled(1.01), SETTING, method="monte-carlo", budget=int(10 * needed)).outcome == "holds"
+    assert float(small.reason.split("about ")[1].split()[0]) > 2000
+    assert check(SHARP.scaled(1.02), SETTING, method="monte-carlo", budget=100_000).outcome == "holds"
 
 
 def test_the_verdict_says_which_budget_ended_it():
@@ -241,6 +238,7 @@ def test_replicates_that_all_agree_are_not_trusted():
     found = check(sampled(lambda rng, n: np.zeros((n, 1))), SETTING, budget=10_000)
     assert found.outcome == "inconclusive"
     assert "too rare" in found.reason
+    assert check("prop2-mean", Setting(TASKS, np.ones(3), InnerLoop(0.1, 3)), method="monte-carlo").outcome == "holds"
 
 
 def test_the_cell_reported_is_one_that_decides():

@@ -15,8 +15,8 @@ below 1e-6 (binomial), in more than 12 of 4000 at a rate of 0.1 %."""
 def run(draw, ceiling, scale, level, blocks, rng, runs=RUNS):
     """Lower and upper limits after each of the blocks, running: both (blocks, runs)."""
     ones = np.ones(runs)
-    rising = betting.stakes(scale * ones, None if ceiling is None else ceiling * ones)
-    falling = None if ceiling is None else betting.stakes(ceiling * ones, ceiling * ones)
+    rising = betting.stakes(scale * ones, 2.0**14) if ceiling is None else betting.stakes(ceiling * ones)
+    falling = None if ceiling is None else betting.stakes(ceiling * ones)
     count, up, down, lower, lowered, found = 0, 0.0, 0.0, np.zeros(runs), np.zeros(runs), []
     for size in blocks:
         numbers, count = draw(rng, (size, runs)), count + size
