@@ -22,6 +22,7 @@ _SECTIONS = (
     "meta_gradient",
     "zeroth_order",
     "gaussian_smoothing",
+    "stall",
     "convergence",
     "without_jensen",
     "finite_sum",

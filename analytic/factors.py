@@ -55,7 +55,7 @@ SAMPLED = Factor((Definition(A, q**2 + alpha**2 * sigma_H**2 / D),))
 FIRST_ORDER = Factor((Definition(A, sp.S.One),), q**N - 1)
 
 _HESSIAN = Least(2 * L, rho * nu * NormMoment(1, d))
-_RADIUS = {
+RADIUS = {
     "paper": rho * nu * sp.sqrt(d),
     "sharp": rho * nu * NormMoment(1, d),
     "smooth": Least(rho * nu * NormMoment(1, d), tau * nu**2 * d / 2),
@@ -68,7 +68,7 @@ _ON_PAR = N * alpha * h_nu * q ** (N - 1)
 
 
 def _factor(variance, radius, mean=q, excess=_ON_PAR, where=()) -> Factor:
-    known = (Definition(V, variance), Definition(h_nu, _RADIUS[radius]), *where)
+    known = (Definition(V, variance), Definition(h_nu, RADIUS[radius]), *where)
     return Factor((*known, Definition(A, mean**2 + alpha**2 * V)), excess)
 
 

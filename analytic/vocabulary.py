@@ -59,6 +59,8 @@ CONSTANTS: dict[str, Constant] = {
     "task_grad_norm": _real("g_1", "mean over tasks of the norm of the task gradient at w"),
     "task_grad_rms": _real("g_2", "root mean square over tasks of the norm of the task gradient at w"),
     "epsilon": _real("epsilon", "target for the norm of the meta gradient", positive=True),
+    "trace_spread": _real("sigma_t", "standard deviation over tasks of (l_nu - l)/nu^2 at w, nearly half the trace"),
+    "trace_covariance": _real("c_t", "norm of the covariance over tasks of (l_nu - l)/nu^2 and the gradient at w"),
     "cap": _real("M", "level at which the norm of the meta gradient is cut", positive=True),
     "failure": _real("p_f", "probability with which a bound may fail", positive=True),
     "gap": _real("Delta", "meta objective at the start less its infimum"),

@@ -19,6 +19,7 @@ POINT = {
     "S": 20, "D": 3, "T": 4, "B": 5, "C_beta": 100, "K": 1000, "directions": 20, "nu": 0.01, "delta": 0.1, "dim": 8,
     "grad_norm": 0.7, "task_grad_norm": 0.8, "task_grad_rms": 0.9, "gap": 1.0, "epsilon": 20.0, "b": 0.1,
     "b_tilde": 0.02, "B_beta": 50, "D_beta": 50, "cap": 2.0, "failure": 0.1,
+    "trace_spread": 0.3, "trace_covariance": 0.2,
 }
 # fmt: on
 FORMS = [(name, form) for name, s in analytic.STATEMENTS.items() for form in s.forms]
