@@ -10,6 +10,7 @@ from maml_bench.study import Fact, Figure, Study, between, curves, pick
 METHODS = ("maml", "fo-maml", "hf-maml", "ggs-maml", "zo-maml", "es-maml", "reptile")
 AXES = {"rule": ("theorem", "tuned"), "iterations": (100,)}
 QUICK = {"iterations": (4,), "budget": 2}
+SAME = 0.007
 
 
 def trial(rule, iterations):
@@ -26,7 +27,7 @@ def apart(t, rule, method, words, expected):
     """Whether a method's loss after adaptation differs from MAML's on the same splits."""
     row = pick(t, quantity="loss after adaptation, minus that of maml", rule=rule, method=method).iloc[0]
     low, high = row["lower"], row["upper"]
-    answer = "higher" if low > 0.01 else "lower" if high < -0.01 else "equal" if -0.01 < low <= high < 0.01 else None
+    answer = "higher" if low > SAME else "lower" if high < -SAME else "equal" if -SAME < low <= high < SAME else None
     found = f"{answer or 'undecided'}: {row['value']:.2g} [{low:.2g}, {high:.2g}]"
     return Fact(words, expected, found, None if answer is None else answer == expected)
 
@@ -53,7 +54,7 @@ def facts(t):
         ),
     ]
     for method in METHODS[1:]:
-        words = f"tuned, {method} beside maml: loss after adaptation (equal: within 0.01)"
+        words = f"tuned, {method} beside maml: loss after adaptation (equal: within 0.007)"
         found.append(apart(t, "tuned", method, words, "higher" if method == "zo-maml" else "equal"))
     for name, low in (("L", 0.95), ("b_i", 0.2), ("sigma", 0.3)):
         values = [value(t, f"{name}, measured over certified", "theorem", method) for method in METHODS]

@@ -45,7 +45,7 @@ class DigitsTrial:
     rule: str
     methods: tuple[str, ...]
     alphas: tuple[float, ...] = (0.3, 1.0, 3.0)
-    betas: tuple[float, ...] = (0.03, 0.3)
+    betas: tuple[float, ...] = (0.03, 0.1, 0.3)
     training: int = 25
     dim: int = 16
     points: int = 5
