@@ -82,7 +82,7 @@ def sizes(t):
 STUDY = Study(
     "navigation",
     "Does the zeroth-order Hessian destabilize reinforcement learning?",
-    curves(trial, measure, AXES, QUICK, budget=8),
+    curves(trial, measure, AXES, QUICK, budget=6),
     figures={
         "navigation": figure("after", "ν", problem=NAVIGATION),
         "control": figure("gradient", "problem", problem=(NOISY, EXACT), ν=SMALL),

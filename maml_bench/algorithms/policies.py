@@ -20,8 +20,8 @@ from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.navigation import LINEAR, RELU, Navigation
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
 
-TUNING, JUDGES = 2**31, 50
-"""The stream of the seeds on which step sizes are chosen; episodes from which a return is estimated."""
+TUNING, JUDGES, LOOKS = 2**31, 20, 12
+"""The stream of the seeds on which step sizes are chosen; episodes to estimate a return from; records of a run."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def run(trial: PolicyTrial, betas: tuple[float, ...], seed: int, block: int, see
     inner = InnerLoop(trial.alpha, 1, trial.episodes, trial.episodes, trial.episodes)
     first = trial.start(data, seeds)
     w = np.broadcast_to(first, (len(betas), *first.shape))
-    alive, at = np.ones(w.shape[:-1], dtype=bool), set(checkpoints(trial.iterations, 20).tolist())
+    alive, at = np.ones(w.shape[:-1], dtype=bool), set(checkpoints(trial.iterations, LOOKS).tolist())
     records: dict[str, list] = {name: [] for name in ("before", "after", "gradient", "hessian")}
     for k in range(1, trial.iterations + 1):
         tasks = trial.draw(data, (seeds,))
@@ -134,7 +134,7 @@ def measure(trial: PolicyTrial, *, seed: int, budget: int, workers: Workers | in
     if len(trial.betas) > 1:
         beta = trial.betas[best(run(trial, trial.betas, seed, TUNING, trial.tuning)["after"].mean(0))[0]]
     done = workers.map([(run, trial, (beta,), seed, *part) for part in blocks(budget, block)])
-    at, labels, rows = checkpoints(trial.iterations, 20), {"beta": beta}, []
+    at, labels, rows = checkpoints(trial.iterations, LOOKS), {"beta": beta}, []
     for name in done[0]:
         values = np.concatenate([part[name][:, 0] for part in done], axis=-1)
         rows += [row(name, value, iteration=int(k), **labels) for k, value in zip(at, values, strict=True)]
