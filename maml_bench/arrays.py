@@ -26,7 +26,17 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
         return np.matvec(matrix, w)
     shape = np.broadcast_shapes(w.shape[:-1], batch)
     points = np.moveaxis(np.broadcast_to(w, (*shape, dim)).reshape(-1, *batch, dim), 0, -2)
-    return np.moveaxis(points @ matrix.swapaxes(-1, -2), -2, 0).reshape(*shape, rows)
+    out = np.empty((*shape, rows))  # in the order of the points, so that what follows runs through memory in one order
+    np.matmul(points, matrix.swapaxes(-1, -2), out=np.moveaxis(out.reshape(-1, *batch, rows), 0, -2))
+    return out
+
+
+def into(ufunc: np.ufunc, fresh: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """``ufunc(fresh, other)``, written over ``fresh`` unless the result is larger: a large new array costs more to
+    allocate than to fill.
+    """
+    fits = np.broadcast_shapes(fresh.shape, other.shape) == fresh.shape
+    return ufunc(fresh, other, out=fresh if fits else None)
 
 
 def transposed_matvec(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -37,6 +37,9 @@ BASELINES = ("point", "mean")
 # this changes the numbers drawn, not their law.
 FLOATS_PER_BLOCK = 2**22
 
+# Without draws inside the blocks their size changes no number: temporaries stay in the second-level cache.
+FLOATS_IN_CACHE = 2**15
+
 Operator = Callable[[np.ndarray], np.ndarray]
 
 
@@ -122,10 +125,11 @@ class GaussianSmoothing:
         batch = _batches(self.data, tasks, w, D, rng)
         here = tasks.grad(w, batch(w))
         slopes = np.empty_like(u)
-        for block in _blocks(u, D if self.data == "resampled" else 1):
-            there = w + self.nu * u[block]
+        for block in _blocks(u, D, self.data == "resampled"):
+            there = self.nu * u[block]
+            there += w
             np.subtract(tasks.grad(there, batch(there)), here, out=slopes[block])
-        slopes /= self.nu
+            slopes[block] /= self.nu
         return DirectionMean(slopes, u)
 
 
@@ -196,7 +200,7 @@ class ZerothOrder:
         batch = _batches(self.data, tasks, w, D, rng)
         resampled = self.data == "resampled"
         curvature, middle = np.empty(u.shape[:-1]), None
-        for block in _blocks(u, D if resampled else 1):
+        for block in _blocks(u, D, resampled):
             step = self.nu * u[block]
             ahead, behind = w + step, w - step
             if self.baseline == "point":
@@ -305,7 +309,8 @@ def _batches(data: str, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Gene
     return lambda point: batch
 
 
-def _blocks(u: np.ndarray, batch_size: int) -> Iterator[slice]:
+def _blocks(u: np.ndarray, batch_size: int, resampled: bool) -> Iterator[slice]:
     """Slices of the directions; a batch of a direction may hold ``batch_size`` numbers for each of its own."""
-    length = max(1, FLOATS_PER_BLOCK // (prod(u.shape[1:]) * batch_size))
+    floats = prod(u.shape[1:])
+    length = max(1, FLOATS_PER_BLOCK // (floats * batch_size) if resampled else FLOATS_IN_CACHE // floats)
     return (slice(start, start + length) for start in range(0, len(u), length))

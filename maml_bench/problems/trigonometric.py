@@ -9,7 +9,7 @@ from analytic.arguments import common_shape, last_axis, matrices, natural, settl
 from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import listed, matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.arrays import into, listed, matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
 
@@ -148,19 +148,23 @@ class Trigonometric:
         """Without a sampling model every batch is exact."""
 
     def _angle(self, w):
-        return matvec(self.frequency, w) + self.phase
+        return into(np.add, matvec(self.frequency, w), self.phase)
 
     def loss(self, w, sample=None):
         smooth = np.vecdot(w, w @ self.A) / 2 - np.vecdot(self.b, w)
-        return smooth + np.vecdot(self.amplitude, np.cos(self._angle(w)))
+        angle = self._angle(w)
+        return smooth + np.vecdot(self.amplitude, np.cos(angle, out=angle))
 
     def grad(self, w, sample=None):
-        waves = transposed_matvec(self.frequency, self.amplitude * np.sin(self._angle(w)))
-        return w @ self.A - self.b - waves
+        angle = self._angle(w)
+        waves = transposed_matvec(self.frequency, into(np.multiply, np.sin(angle, out=angle), self.amplitude))
+        return into(np.subtract, into(np.subtract, w @ self.A, self.b), waves)
 
     def hvp(self, w, v, sample=None):
-        curvature = self.amplitude * np.cos(self._angle(w))
-        return v @ self.A - transposed_matvec(self.frequency, curvature * matvec(self.frequency, v))
+        angle = self._angle(w)
+        curvature = into(np.multiply, np.cos(angle, out=angle), self.amplitude)
+        bent = into(np.multiply, matvec(self.frequency, v), curvature)
+        return into(np.subtract, v @ self.A, transposed_matvec(self.frequency, bent))
 
     def hess(self, w, sample=None):
         curvature = self.amplitude * np.cos(self._angle(w))
