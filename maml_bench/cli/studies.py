@@ -24,6 +24,7 @@ STUDIES = (
     "step-size",
     "finite-sum",
     "convergence",
+    "race",
     "rank-one",
     "sine",
     "navigation",
