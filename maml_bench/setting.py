@@ -1,5 +1,6 @@
 """Everything a claim is checked for: tasks, a point, an inner loop, a Hessian estimator, and an outer loop."""
 
+import math
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ from analytic import arguments
 from maml_bench.adaptation import InnerLoop
 from maml_bench.hessians import ExactHessian
 from maml_bench.problems.finite_sum import TaskPairs
-from maml_bench.problems.protocol import Tasks
+from maml_bench.problems.protocol import Tasks, lacking
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,32 @@ class Setting:
 
     def __post_init__(self):
         if not isinstance(self.tasks, Tasks | TaskPairs):
+            lacks = ", ".join(lacking(self.tasks))
             raise ValueError(
-                f"tasks = {self.tasks!r}: must have the attributes of maml_bench.problems.Tasks or TaskPairs"
+                f"tasks = {repr(self.tasks)[:60]}: must have the attributes of "
+                f"maml_bench.problems.Tasks or TaskPairs; lacks {lacks}"
             )
+        if not callable(getattr(self.hessian, "operator", None)):
+            raise ValueError(f"hessian = {self.hessian!r}: must have operator(tasks, w, D, rng)")
         if not isinstance(self.inner, InnerLoop):
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
         if not isinstance(self.outer, OuterLoop | None):
             raise ValueError(f"outer = {self.outer!r}: must be an OuterLoop or None")
         arguments.settle(self, w=arguments.vector)
         arguments.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
+
+    def __repr__(self) -> str:
+        outer = "" if self.outer is None else f", {self.outer}"
+        size = f"d = {self.tasks.dim}, {math.prod(self.tasks.batch_shape)} tasks, |w| = {np.linalg.norm(self.w):.4g}"
+        return f"Setting({_named(self.tasks)}: {size}; {self.inner}, {self.hessian}{outer})"
+
+
+def _named(tasks) -> str:
+    """The family of tasks, without their arrays, and what the samples add."""
+    if isinstance(tasks, TaskPairs):
+        return f"{type(tasks).__name__} of {_named(tasks.support)} and {_named(tasks.target)}"
+    noise = getattr(tasks, "noise", None)
+    return type(tasks).__name__ if noise is None else f"{_named(tasks.population)} with {noise}"
 
 
 def losses(setting: Setting) -> tuple:

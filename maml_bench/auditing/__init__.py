@@ -7,17 +7,15 @@ import numpy as np
 
 from analytic.applicability import Applicability
 from analytic.arguments import natural, probability
-from maml_bench.auditing import derivatives, lipschitz, sampling
+from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
 from maml_bench.problems.finite_sum import TaskPairs
-from maml_bench.problems.protocol import Tasks
-
-MEMBERS = ("dim", "batch_shape", "regularity", "loss", "grad", "hvp", "hess", "sample", "__getitem__")
+from maml_bench.problems.protocol import Tasks, lacking
 
 __all__ = ["Applicability", "Audit", "Row", "audit"]
 
 
-def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: int = 4096) -> Audit:
+def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: int = 4096, hessian=None) -> Audit:
     """Check what a problem says of itself.
 
     Derivatives are compared with each other and with differences of the loss, samples with the population. Every finite
@@ -37,6 +35,8 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
         Random points per attack (fewer where tasks are many or large).
     draws : int
         Replicates per test of a sampler.
+    hessian : Hessian estimator, optional
+        What it states is attacked, too: its shapes, linearity, independent draws and mean.
 
     Returns
     -------
@@ -62,8 +62,13 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
         elif isinstance(tasks, Tasks):
             rows = _rows(tasks, rng, error, points, draws)
         else:
-            lacking = ", ".join(name for name in sorted(MEMBERS) if not hasattr(tasks, name))
-            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacking}")
+            lacks = ", ".join(lacking(tasks))
+            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacks}")
+        if hessian is not None:
+            if not callable(getattr(hessian, "operator", None)):
+                raise ValueError(f"hessian = {hessian!r}: must have operator(tasks, w, D, rng)")
+            adapted = tasks.support if isinstance(tasks, TaskPairs) else tasks
+            rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, error)]
     return Audit(
         problem=type(tasks).__name__,
         rows=tuple(rows),

@@ -311,17 +311,19 @@ def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_
 @problem_options
 @click.option("--seed", default=0, show_default=True, help="Seed of the attacks.")
 @click.option("--error", default=1e-3, show_default=True, help="Probability that a correct sampler is blamed.")
+@click.option("--hessian", help="An estimator to attack, too: a known name or FILE.py:object.")
 @json_option
-def audit_command(seed, error, as_json, **problem):
-    """Attack the certificate of a problem: derivatives, samples and constants.
+def audit_command(seed, error, hessian, as_json, **problem):
+    """Attack the certificate of a problem: derivatives, samples and constants; and what an estimator states.
 
-    For a problem of your own call `maml_bench.audit(tasks)`. Exit code: 0 nothing found, 1 a violation, 2 bad input.
+    Exit code: 0 nothing found, 1 a violation, 2 bad input.
     """
     from maml_bench.auditing import audit
     from maml_bench.cli import terminal
-    from maml_bench.cli.setting import tasks_from
+    from maml_bench.cli.setting import estimator_from, tasks_from
 
-    found = audit(tasks_from(**problem), seed=seed, error=error)
+    attacked = hessian and estimator_from(hessian, nu=0.01, directions=10, data="resampled")
+    found = audit(tasks_from(**problem), seed=seed, error=error, hessian=attacked)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=1))
     else:

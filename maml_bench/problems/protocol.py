@@ -40,6 +40,14 @@ class Tasks(Protocol):
     def __getitem__(self, index) -> Any: ...
 
 
+MEMBERS = ("dim", "batch_shape", "regularity", "loss", "grad", "hvp", "hess", "sample", "__getitem__")
+
+
+def lacking(tasks) -> list[str]:
+    """The attributes of the protocol that an object does not have."""
+    return [name for name in sorted(MEMBERS) if not hasattr(tasks, name)]
+
+
 def outside(tasks, w: np.ndarray) -> np.ndarray:
     """Which points lie outside the ball on which ``tasks.regularity`` is certified.
 
