@@ -231,6 +231,10 @@ class Bound:
                 free |= definition.value.free_symbols | _functions(definition.value)
         return tuple(reversed(kept))
 
+    def _repr_latex_(self) -> str:
+        """For notebooks."""
+        return f"${self.latex()}$"
+
     def latex(self) -> str:
         """The formula in LaTeX, followed by its abbreviations."""
         printer = FormulaPrinter()
@@ -306,6 +310,15 @@ class Statement:
     forms: Mapping[str, Bound]
     remarks: str = ""
     sense: str = "<="
+
+    def _repr_html_(self) -> str:
+        """The forms as a table, for notebooks."""
+        sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[self.sense]
+        rows = (
+            f"<tr><td>{form}</td><td>${self.quantity_latex} {sense} {bound.latex()}$</td></tr>"
+            for form, bound in self.forms.items()
+        )
+        return f"<table><caption>{self.name}: {self.title}</caption>{''.join(rows)}</table>"
 
 
 def statement(name, title, quantity, quantity_latex, source, remarks="", sense="<=", **forms) -> Statement:

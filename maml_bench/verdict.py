@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from html import escape
 
 import numpy as np
 
@@ -90,6 +91,18 @@ class Verdict:
 
     def __bool__(self):
         raise TypeError('a verdict is not true or false: ask for its outcome, verdict.outcome == "holds"')
+
+    def _repr_html_(self) -> str:
+        """The verdict as a table, for notebooks."""
+        rows = {"claim": f"{self.claim} ({self.form})", "outcome": self.outcome, "reason": self.reason}
+        if self.evidence is not None:
+            limits = f" in [{self.lower:.4g}, {self.upper:.4g}]"
+            factor = "" if self.factor == 1 else f", times {self.factor:g}"
+            rows["measured"] = f"{self.value:.6g}{limits if self.lower < self.upper else ''}"
+            rows["bound"] = f"{self.bound:.6g}{factor}; measured / bound = {self.ratio:.4g}"
+            rows["evidence"] = f"{self.evidence}, {self.replicates:,} replicates" if self.replicates else self.evidence
+        cells = (f"<tr><th>{name}</th><td>{escape(str(text))}</td></tr>" for name, text in rows.items())
+        return f"<table>{''.join(cells)}</table>"
 
     def as_dict(self) -> dict:
         """The fields, with None for numbers that do not exist."""

@@ -33,6 +33,7 @@ from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_
 from maml_bench.claims.constants import constants, constants_of_each_task
 from maml_bench.claims.requirements import first_reason
 from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
 
 ESTIMANDS = {"mean": 0, "norm of mean": 1, "spectral norm of mean": 2}
@@ -61,6 +62,7 @@ def claim(
     sense: str = "<=",
     exact: Callable[[Setting], object] | None = None,
     requires: Callable[[Setting], str] | None = None,
+    envelope: Callable[[Setting], object] | None = None,
     each_task: bool = False,
     tolerance: float = TOLERANCE,
 ) -> Claim:
@@ -84,6 +86,9 @@ def claim(
         ``exact(setting)``: the exact value, one number or one for each task; None where it is not known.
     requires : callable, optional
         ``requires(setting)``: why the claim says nothing about the setting, or an empty string.
+    envelope : callable, optional
+        ``envelope(setting)``: what no replicate can exceed in size, by a proof of yours; one number, or one for each
+        task. It makes limits certified. Every replicate is checked, and one that exceeds it is an error that shows it.
     each_task : bool
         Evaluate ``task_grad_norm`` and ``task_grad_rms`` for each task, not as means over tasks.
     tolerance : float
@@ -104,7 +109,7 @@ def claim(
         return Claim(name, "own", right, measurement, sense, tolerance=tolerance)
     if not callable(draw):
         raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates), or a name")
-    drawn = Drawn(name, draw, ESTIMANDS[estimand])
+    drawn = Drawn(name, draw, ESTIMANDS[estimand], envelope)
     measurement = Measurement(
         words=f"{estimand} of {name}",
         requires=requires or (lambda setting: ""),
@@ -145,15 +150,30 @@ class Drawn:
         ``draw(setting, rng, replicates)``.
     core : int
         Last axes of one replicate of one task.
+    envelope : callable, optional
+        ``envelope(setting)``: what no replicate exceeds in size.
     """
 
     name: str
     draw: Callable[[Setting, np.random.Generator, int], np.ndarray]
     core: int
+    envelope: Callable[[Setting], object] | None = None
 
     def __call__(self, setting: Setting) -> Draw:
-        """Replicates (replicates, cells, ...)."""
-        return lambda rng, replicates: self._checked(self.draw(setting, rng, replicates), setting, replicates)
+        """Replicates (replicates, cells, ...), with a ceiling where an envelope is stated."""
+
+        def draw(rng, replicates):
+            return self._checked(self.draw(setting, rng, replicates), setting, replicates)
+
+        if self.envelope is None:
+            return draw
+        cells = draw(np.random.default_rng(0), 1).shape[1]
+        ceiling = np.asarray(self.envelope(setting), dtype=float)
+        if ceiling.shape not in ((), (cells,)) or not np.all(np.isfinite(ceiling) & (ceiling >= 0)):
+            raise ValueError(
+                f"claim {self.name!r}: envelope gave {ceiling}; it must be a number >= 0, or {cells} of them"
+            )
+        return Capped(draw, np.broadcast_to(ceiling, cells))
 
     def _checked(self, values, setting, replicates):
         values = np.asarray(values, dtype=float)

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from analytic import statement
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims.claim import by_measurement
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
@@ -291,3 +292,14 @@ def test_memory_is_refused_by_name():
     tasks = TASKS.population.with_noise(RandomPhase(1.0, 1.0))
     with pytest.raises(ValueError, match="GB"):
         check("prop2-first", Setting(tasks, np.ones(3), InnerLoop(0.1, 1, S=10**7)))
+
+
+def test_results_read_well_in_a_notebook():
+    page = check(SHARP.scaled(0.5), SETTING)._repr_html_()
+    assert "<td>violated</td>" in page and "times 0.5; measured / bound = 2" in page and "<td>exact</td>" in page
+    far = check("prop2-second", Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000)))._repr_html_()
+    assert "not applicable" in far and "measured" not in far
+    assert claims.get("prop2-second")._repr_latex_().count(r"\le") == 1
+    assert repr(claims.get("prop1")).startswith("Claim('prop1', 'sharp': sup over u of ")
+    assert statement("prop2-second")._repr_html_().count("<tr>") == 2
+    assert statement("prop2-second").forms["sharp"]._repr_latex_().startswith("$")

@@ -7,6 +7,7 @@ import sympy as sp
 from analytic import bound
 from maml_bench import InnerLoop, Setting, check, claim
 from maml_bench.claims.own import stated
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Quadratic
 
 TASKS = Quadratic(np.eye(2), np.array([[0.0, 0.0], [1.0, 0.0]])).with_noise(AdditiveGaussian(2.0))
@@ -94,6 +95,20 @@ def test_the_constants_are_those_of_the_setting_or_of_each_task():
 def test_a_draw_of_the_wrong_shape_says_what_would_be_right(draw, estimand):
     with pytest.raises(ValueError, match=r"claim 'mine': draw gave an array of shape .*; it must be \(replicates"):
         check(claim("mine", "9", draw, estimand=estimand), SETTING)
+
+
+def test_an_envelope_makes_the_limits_certified_and_is_checked():
+    # Uniform on [0, 2], of mean 1: wrong with probability at most 1 %.
+    draw = lambda setting, rng, n: rng.uniform(0, 2, n)
+    mine = claim("u", "1", draw, envelope=lambda setting: 2.0)
+    for factor, outcome in ((1.1, "holds"), (0.9, "violated")):
+        found = check(mine.scaled(factor), SETTING)
+        assert (found.outcome, found.evidence) == (outcome, "certified")
+    assert check(claim("u", "1.1", draw), SETTING).evidence == "asymptotic"
+    with pytest.raises(EnvelopeExceeded, match="exceeds its ceiling 1.5"):
+        check(claim("u", "1", draw, envelope=lambda setting: 1.5), SETTING)
+    with pytest.raises(ValueError, match="envelope gave nan; it must be a number >= 0"):
+        check(claim("u", "1", draw, envelope=lambda setting: np.nan), SETTING)
 
 
 def test_memory_is_measured():
