@@ -1,8 +1,8 @@
 """The documentation: Sphinx with MyST (`make docs`).
 
 Of the two tools that suit a project of this kind, Material for MkDocs announces the end of its maintenance for May
-2027; Sphinx is kept, reads NumPy's docstrings by itself, and takes Markdown with MyST. Formulas become MathML when a page is
-built, so that no script from a network is needed. What pages take from the program is filled in here.
+2027; Sphinx is kept, reads NumPy's docstrings by itself, and takes Markdown with MyST. Formulas become MathML when a
+page is built, so that no script from a network is needed. What pages take from the program is filled in here.
 """
 
 import importlib
@@ -73,7 +73,7 @@ def gallery(_: str) -> str:
     return "\n".join(parts)
 
 
-FILLED = {"gallery": gallery, "statements": statements, "proofs": proofs, "symbols": symbols}
+FILLED = {"statements": statements, "proofs": proofs, "symbols": symbols, "gallery": gallery}
 
 
 def filled(app, name: str, source: list[str]) -> None:

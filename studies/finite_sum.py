@@ -17,7 +17,7 @@ from maml_bench.problems import FiniteSum, Logistic, Quadratic, Trigonometric, d
 from maml_bench.problems.sawtooth import Sawtooth
 from maml_bench.study import Figure, Study, attained, between, equal, exponent, pick, sweep
 
-QUADRATIC, SAWTOOTH, TRIGONOMETRIC = "concave pair", "sawtooth pair", "trigonometric pairs"
+QUADRATIC, SAWTOOTH, WAVES = "concave pair", "sawtooth pair", "trigonometric pairs"
 LOGISTIC, DIGITS = "logistic", "digits"
 SMOOTHNESS, SECOND_MOMENT, VARIANCE = "finite-prop1", "finite-prop4", "finite-prop7-vector"
 SHRINKING = "1/(8N)"
@@ -25,10 +25,9 @@ ALPHA_L = {SHRINKING: None, "0.1": 0.1}
 
 
 def concave_pair(b):
-    """Support ``-w.w/2`` and target ``-w.w/2 - s.w`` with ``||s|| = b``, and the point where the target's gradient has
-    norm 1.
+    """Support ``-w.w/2``, target ``-w.w/2 - s.w``, s along -w, ``||s|| = b``, where the target's gradient has norm 1.
 
-    s points along -w, so that the gradients are -w and -(1 - b/||w||) w: the second moment is attained.
+    The gradients are -w and -(1 - b/||w||) w: the second moment is attained.
     """
     A, along = -np.eye(5), np.full(5, 5**-0.5)
     pair = FiniteSum.pair(Quadratic(A, np.zeros((1, 5))), Quadratic(A, -b * along[None]))
@@ -49,7 +48,7 @@ def trigonometric_pairs(b):
 
 def problems():
     """Problems with their points: pairs with b = 1, logistic regression and, with scikit-learn, pairs of digits."""
-    found = {QUADRATIC: concave_pair(1.0), TRIGONOMETRIC: trigonometric_pairs(1.0)}
+    found = {QUADRATIC: concave_pair(1.0), WAVES: trigonometric_pairs(1.0)}
     found[LOGISTIC] = Logistic.random(dim=5, tasks=8, rng=5), np.ones(5)
     try:
         found[DIGITS] = digits(dim=5, tasks=8, rng=6), np.ones(5)
@@ -71,69 +70,42 @@ def facts(t):
     stretch = (1 + square["alphaL"]) ** square["N"]
     by_hand = (stretch * ((1 + square["b"]) * stretch - square["b"])) ** 2
     variance = pick(t, claim=VARIANCE, problem=QUADRATIC)
+    saw = pick(t, claim=SMOOTHNESS, form="sharp", problem=SAWTOOTH)
     found = [
         attained("the concave pair attains the local second moment for every N, αL and b", square),
         between("its value over the one worked out by hand", square["value"] / by_hand, 1 - 1e-6, 1 + 1e-6, "1"),
-        between(
-            "the sawtooth pair over the sharp smoothness, every b",
-            pick(t, claim=SMOOTHNESS, form="sharp", problem=SAWTOOTH)["ratio"],
-            0.999,
-            1,
-        ),
+        between("the sawtooth pair over the sharp smoothness, every b", saw["ratio"], 0.999, 1),
         attained("variance of Gaussian smoothing, concave pair: refined", pick(variance, form="refined")),
         equal("the same over the sharp bound: (d+1)/(d+2)", pick(variance, form="sharp")["ratio"].mean(), 6 / 7),
         exponent("the same: exponent in Q", pick(variance, form="refined"), "Q", -1, within=0.01),
     ]
-    for claim, name, expected in (
-        (SMOOTHNESS, SAWTOOTH, 1),
-        (SMOOTHNESS, TRIGONOMETRIC, 1),
-        (SECOND_MOMENT, QUADRATIC, 2),
-        (SECOND_MOMENT, SAWTOOTH, 2),
-    ):
-        far = pick(t, claim=claim, form="sharp", problem=name, sweep="b", b=lambda b: b >= 1e4)
-        found.append(exponent(f"{claim}, {name}: exponent in b ≥ 10⁴", far, "b", expected))
+    for claim, names, expected in ((SMOOTHNESS, (SAWTOOTH, WAVES), 1), (SECOND_MOMENT, (QUADRATIC, SAWTOOTH), 2)):
+        for name in names:
+            far = pick(t, claim=claim, form="sharp", problem=name, sweep="b", b=lambda b: b >= 1e4)
+            found.append(exponent(f"{claim}, {name}: exponent in b ≥ 10⁴", far, "b", expected))
     for name in [name for name in (LOGISTIC, DIGITS) if name in set(t["problem"])]:
         real = pick(t, claim=SECOND_MOMENT, form="sharp", problem=name, αL=SHRINKING)
         found.append(between(f"sharp second moment over the exact one, {name}, αL = {SHRINKING}", 1 / real["ratio"], 2))
     return found
 
 
-PROBLEMS = problems()
-TILTED = {QUADRATIC: concave_pair, SAWTOOTH: sawtooth_pair, TRIGONOMETRIC: trigonometric_pairs}
+BOTH, STEPS, TILTS = (SMOOTHNESS, SECOND_MOMENT), (1, 2, 3, 5, 10, 20), tuple(np.geomspace(0.01, 1e6, 9).tolist())
+TILTED = {"problem": {QUADRATIC: concave_pair, SAWTOOTH: sawtooth_pair, WAVES: trigonometric_pairs}, "N": (5,)}
+FIXED = {"problem": problems()}
+BY_N, BY_B = {"sweep": "N", "αL": SHRINKING}, {"sweep": "b"}
 STUDY = Study(
     "finite-sum",
     "Support and target losses in place of samples: what changes?",
     [
-        sweep(
-            setting,
-            (SMOOTHNESS, SECOND_MOMENT),
-            {"problem": PROBLEMS, "αL": ALPHA_L, "N": (1, 2, 3, 5, 10, 20), "sweep": ("N",)},
-            {"N": (1, 3, 10)},
-        ),
-        sweep(
-            setting,
-            (SMOOTHNESS, SECOND_MOMENT),
-            {
-                "problem": TILTED,
-                "αL": {SHRINKING: None},
-                "N": (5,),
-                "b": tuple(np.geomspace(0.01, 1e6, 9).tolist()),
-                "sweep": ("b",),
-            },
-            {"b": (0.01, 1.0, 1e4, 1e6)},
-        ),
-        sweep(
-            setting,
-            (VARIANCE,),
-            {"problem": PROBLEMS, "αL": {"0.1": 0.1}, "Q": (1, 4, 16, 64), "sweep": ("Q",)},
-            {"Q": (1, 64), "budget": 2_000, "precision": 0.2},
-        ),
+        sweep(setting, BOTH, FIXED | {"αL": ALPHA_L, "N": STEPS, "sweep": ("N",)}, {"N": (1, 3, 10)}),
+        sweep(setting, BOTH, TILTED | {"b": TILTS, "sweep": ("b",)}, {"b": (0.01, 1.0, 1e4, 1e6)}),
+        sweep(setting, (VARIANCE,), FIXED | {"Q": (1, 4, 16, 64), "sweep": ("Q",)}, {"Q": (1, 64), "budget": 2_000}),
     ],
     figures={
-        "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),
-        "second-moment": Figure(SECOND_MOMENT, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),
-        "smoothness-b": Figure(SMOOTHNESS, x="b", across="problem", where={"sweep": "b"}),
-        "second-moment-b": Figure(SECOND_MOMENT, x="b", across="problem", where={"sweep": "b"}),
+        "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where=BY_N),
+        "second-moment": Figure(SECOND_MOMENT, x="N", across="problem", where=BY_N),
+        "smoothness-b": Figure(SMOOTHNESS, x="b", across="problem", where=BY_B),
+        "second-moment-b": Figure(SECOND_MOMENT, x="b", across="problem", where=BY_B),
         "directions": Figure(VARIANCE, x="Q", across="problem"),
     },
     facts=facts,

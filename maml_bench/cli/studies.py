@@ -21,6 +21,7 @@ STUDIES = (
     "meta-gradient-bias",
     "second-moment",
     "hessian-estimators",
+    "smoothing-radius",
     "step-size",
     "finite-sum",
     "convergence",

@@ -5,6 +5,7 @@ Chromium is missing the suite says so and does not collect these tests.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,10 @@ def browser(chromium):
 
 
 @pytest.fixture(scope="module")
-def address():
+def address(tmp_path_factory):
     """The committed findings, on a page made by the code as it is."""
-    return write_index(REPORTS, STUDIES).as_uri()
+    copy = shutil.copytree(REPORTS, tmp_path_factory.mktemp("page") / "reports")
+    return write_index(copy, STUDIES).as_uri()
 
 
 @pytest.fixture(params=[(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")], ids=lambda p: f"{p[0]}-{p[1]}")

@@ -20,6 +20,7 @@ from studies import (
     meta_gradient_bias,
     meta_smoothness,
     second_moment,
+    smoothing_radius,
     step_size,
 )
 
@@ -128,8 +129,8 @@ def test_second_moment_forms_are_ordered_and_end_where_q_to_the_2n_reaches_2():
         assert tasks.regularity.sigma_H == pytest.approx(1.5 * tasks.regularity.sigma_g)
 
 
-def point(problem, hessian="GGS", d=4, ν=1 / 16, Q=64, D=1, σ=0.0):
-    return hessian_estimators.setting(problem, hessian, d, ν, Q, D, σ, "")
+def point(problem, hessian="GGS", d=4, ν=1 / 16, Q=64):
+    return hessian_estimators.setting(problem, hessian, d, ν, Q, "")
 
 
 def test_the_kink_attains_the_sharp_bias():
@@ -163,11 +164,12 @@ def test_the_error_of_the_zeroth_order_mean_tends_to_half_the_trace():
 @pytest.mark.parametrize(("problem", "d", "form"), [("kink", 1, "sharp"), ("trigonometric", 4, "smooth")])
 def test_the_bounds_are_least_at_the_radius_of_the_closed_form(problem, d, form, D):
     """bias^2 + 2 sigma_g^2/(Q D nu^2) with bias rho nu sqrt(2/pi) or tau nu^2 d/2: set the derivative to 0."""
-    Q, tau = 10_000, point(problem).tasks.regularity.tau
-    best = (2 / (Q * D * (2 / np.pi))) ** (1 / 4) if form == "sharp" else (4 / (Q * D * tau**2 * 16)) ** (1 / 6)
+    tasks, Q = smoothing_radius.PROBLEMS[problem], smoothing_radius.Q
+    balanced = (2 / (Q * D * (2 / np.pi))) ** (1 / 4) if form == "sharp" else None
+    best = balanced or (4 / (Q * D * tasks.regularity.tau**2 * d**2)) ** (1 / 6)
 
     def total(ν):
-        case = point(problem, d=d, ν=ν, Q=Q, D=D, σ=1.0)
+        case = smoothing_radius.setting(tasks, ν, D)
         bias = np.max(claims.get("prop6", form).right_side(case))
         return bias**2 + np.max(claims.get("prop7-vector").right_side(case))
 
@@ -251,7 +253,7 @@ def test_without_scikit_learn_the_digits_are_left_out(monkeypatch):
         raise ImportError
 
     monkeypatch.setattr(finite_sum, "digits", missing)
-    assert set(finite_sum.problems()) == set(finite_sum.PROBLEMS) - {finite_sum.DIGITS}
+    assert set(finite_sum.problems()) == set(finite_sum.FIXED["problem"]) - {finite_sum.DIGITS}
 
 
 NOISY = Trigonometric.random(dim=5, tasks=1, rng=3).with_noise(RandomPhase(amplitude=1.0, kappa=1.0))
