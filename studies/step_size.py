@@ -25,7 +25,8 @@ RULES = {
     "1/(8N(1+d/2))": lambda N, d: 1 / (8 * N * (1 + d / 2)),
 }
 CONVERSE = {str(a): lambda N, d, a=a: a for a in (0.2, 0.3, 0.4, 0.6)}
-FINE = {a: lambda N, d, a=a: a for a in (2.0 ** np.arange(-10, 2.1, 0.5)).tolist()}
+FINE = {a: lambda N, d, a=a: a for a in (2.0 ** np.arange(-10, -0.9, 0.5)).tolist()}
+WIDE = {a: lambda N, d, a=a: a for a in (2.0 ** np.arange(-8, 2.1, 0.5)).tolist()}
 LIMITS = {BOWL: 1.0, DOME: 2**0.5}
 """Products that are still good: those that do not grow; and those whose square is at most 2, as Theorem 1 asks."""
 
@@ -102,7 +103,8 @@ STUDY = Study(
         *along("growth", (DOME,), RULES, (1, 2, 4, 8, 16, 32), (10,), {"N": (1, 4, 16)}),
         *along("growth", (TRIGONOMETRIC, BANDIT), RULES, (1, 2, 4, 8, 16, 32), (4,), {"N": (1, 4, 16)}),
         *along("converse", (BOWL,), CONVERSE, (1, 2, 4, 6, 8, 12, 16), (10,), {"N": (1, 4, 16)}),
-        *along("grid in d", (BOWL, DOME), FINE, (4,), (2, 8, 32, 128), {"d": (2, 8, 64)}),
+        *along("grid in d", (BOWL,), WIDE, (4,), (2, 8, 32, 128), {"d": (2, 8, 64)}),
+        *along("grid in d", (DOME,), FINE, (4,), (2, 8, 32, 128), {"d": (2, 8, 64)}),
         *along("grid in N", (DOME,), FINE, (1, 4, 16), (8,)),
     ],
     figures={
