@@ -5,12 +5,13 @@ its cells, and with ``holds`` if f is at least the largest upper limit over boun
 gives the outcome for every f at once, and repeated runs give the probability of each outcome as a function of f.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 
+from analytic import arguments
+from maml_bench import claims
 from maml_bench.claims.claim import Claim
 from maml_bench.claims.question import ROUNDING, question
 from maml_bench.effort import Effort
@@ -70,34 +71,35 @@ def rate(successes: int, runs: int, confidence: float = 0.95) -> Rate:
 
 
 def power(
-    claim: Claim,
+    claim: str | Claim,
     setting: Setting,
     *,
-    seeds: Sequence[int],
+    form: str | None = None,
+    runs: int = 20,
+    seed: int = 0,
     confidence: float = 0.99,
     budget: int = 100_000,
     workers: Workers | int = 1,
 ) -> Power:
-    """Run the check of a claim by sampling to the end of its budget, once for each seed.
+    """Run the check of a claim by sampling to the end of its budget, ``runs`` times: the first with ``seed``, each
+    other with the next one. ``maml-bench power`` has the same arguments.
 
     Raises
     ------
     ValueError
-        If an argument is outside its range, the claim is not ``measured <= bound``, or the bound is 0.
+        If the claim is unknown or not ``measured <= bound``, an argument is outside its range, or the bound is 0.
     HypothesisError
         If the claim does not apply to the setting.
     """
-    if len(seeds) == 0:
-        raise ValueError("seeds: must not be empty")
+    claim, first = claims.chosen(claim, form), Effort(seed, confidence, budget, workers=workers)
     if claim.sense != "<=" or claim.measurement.sampled is None:
         raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities <= only")
     asked = question(claim, setting)
     if not np.all(asked.bound > 0):
         raise ValueError(f"{claim.name} ({claim.form}): the bound is 0 here, so no factor changes it")
     noticed, confirmed = [], []
-    for seed in seeds:
-        effort = Effort(seed, confidence, budget, workers=workers)
-        for look in sampling(claim, setting, effort):
+    for number in range(arguments.natural("runs", runs)):
+        for look in sampling(claim, setting, replace(first, seed=first.seed + number)):
             limits = look.limits  # they only tighten, so the last ones decide whatever earlier ones did
         noticed.append(np.max((limits.lower - asked.resolution) / asked.bound) / (1 + ROUNDING))
         confirmed.append(np.max((limits.upper_alone + asked.resolution) / asked.bound))

@@ -141,11 +141,7 @@ def check(
     ValueError
         For an unknown name, an argument outside its range, or a form that is not the claim's.
     """
-    if isinstance(claim, Claim):
-        if form not in (None, claim.form):
-            raise ValueError(f"form = {form!r}: the claim given is {claim.name} in the form {claim.form!r}")
-    else:
-        claim = claims.get(claim, form or "sharp")
+    claim = claims.chosen(claim, form)
     effort = Effort(seed, confidence, budget, seconds, precision, method, workers)
     (verdict,) = judge([claim], setting, effort)
     return verdict

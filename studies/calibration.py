@@ -39,8 +39,7 @@ def frequencies(point, *, seed, budget, workers):
     name, setting, replicates = point
     claim = claims.get(name)
     exact = claim.measurement.exact(setting).max() / claim.right_side(setting).max()
-    seeds = range(seed, seed + budget)
-    found = power(claim, setting, seeds=seeds, confidence=CONFIDENCE, budget=replicates, workers=workers)
+    found = power(claim, setting, runs=budget, seed=seed, confidence=CONFIDENCE, budget=replicates, workers=workers)
     noticed, confirmed = found.noticed / exact, found.confirmed / exact
     for factor in FACTORS:
         just_below = factor - 1e-9  # at the truth itself `holds` is right

@@ -18,7 +18,7 @@ CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for topi
 MODULES: dict[str, str] = {claim.name: topic.__name__ for topic in _TOPICS for claim in topic.CLAIMS}
 """The module that makes a claim: part of what its verdicts depend on."""
 
-__all__ = ["CLAIMS", "MODULES", "Claim", "Measurement", "forms", "get", "names"]
+__all__ = ["CLAIMS", "MODULES", "Claim", "Measurement", "chosen", "forms", "get", "names"]
 
 
 def names() -> list[str]:
@@ -52,3 +52,18 @@ def get(name: str, form: str = "sharp") -> Claim:
     if form not in known:
         raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(known)}")
     return CLAIMS[name, form]
+
+
+def chosen(claim: str | Claim, form: str | None = None) -> Claim:
+    """The claim of a name, in the form ``sharp`` unless one is given; a claim stays what it is.
+
+    Raises
+    ------
+    ValueError
+        As `get`, or if the form is not that of the claim given.
+    """
+    if isinstance(claim, str):
+        return get(claim, form or "sharp")
+    if form not in (None, claim.form):
+        raise ValueError(f"form = {form!r}: the claim given is {claim.name} in the form {claim.form!r}")
+    return claim

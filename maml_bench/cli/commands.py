@@ -250,18 +250,17 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
     Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`,
     with 95 % intervals.
     """
-    from analytic import arguments
     from maml_bench.cli import terminal
     from maml_bench.cli.setting import claim_from, setting_from
     from maml_bench.montecarlo.workers import Workers
     from maml_bench.power import power
 
     chosen = claim_from(claim, form)
-    seeds = range(arguments.seed(seed), arguments.seed(seed) + arguments.natural("runs", runs))
     found = power(
         chosen,
         setting_from(**problem),
-        seeds=seeds,
+        runs=runs,
+        seed=seed,
         confidence=confidence,
         budget=budget,
         workers=Workers(workers, processes, cluster),

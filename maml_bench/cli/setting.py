@@ -39,11 +39,9 @@ def claim_from(name: str, form: str | None) -> Claim:
         If it is unknown, or the form is not that of the object.
     """
     if not is_file(name):
-        return claims.get(name, form or "sharp")
+        return claims.chosen(name, form)
     found = load(name, "claim", lambda thing: isinstance(thing, Claim), "a claim, as maml_bench.claim makes")
-    if form not in (None, found.form):
-        raise ValueError(f"form = {form!r}: the claim in {name} has the form {found.form!r}")
-    return found
+    return claims.chosen(found, form)
 
 
 def estimator_from(hessian: str, nu: float, directions: int, data: str):

@@ -12,7 +12,7 @@ BUDGET = 50_000
 
 @pytest.fixture(scope="module")
 def measured():
-    return power(SECOND, SETTING, seeds=range(20), budget=BUDGET)
+    return power(SECOND, SETTING, runs=20, budget=BUDGET)
 
 
 @pytest.mark.parametrize("factor", [0.9, 0.98, 1.0, 1.02, 1.1])
@@ -38,7 +38,7 @@ def test_the_truth_lies_between_noticed_and_confirmed(measured):
 
 
 def test_more_replicates_notice_less_false_bounds(measured):
-    longer = power(SECOND, SETTING, seeds=range(3), budget=16 * BUDGET)
+    longer = power(SECOND, SETTING, runs=3, budget=16 * BUDGET)
     assert np.all(longer.noticed > np.median(measured.noticed))
 
 
@@ -56,11 +56,13 @@ def test_rates_by_hand():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="seeds"):
-        power(SECOND, SETTING, seeds=[])
+    with pytest.raises(ValueError, match="runs = 0: must be"):
+        power(SECOND, SETTING, runs=0)
+    with pytest.raises(ValueError, match="unknown claim 'prop22'"):
+        power("prop22", SETTING)
     with pytest.raises(ValueError, match="budget = 0"):
-        power(SECOND, SETTING, seeds=[0], budget=0)
+        power(SECOND, SETTING, runs=1, budget=0)
     with pytest.raises(ValueError, match="bound is 0"):
-        power(claims.get("prop2-mean"), SETTING, seeds=[0])
+        power(claims.get("prop2-mean"), SETTING, runs=1)
     with pytest.raises(ValueError, match="inequalities"):
-        power(claims.get("prop1"), SETTING, seeds=[0])
+        power(claims.get("prop1"), SETTING, runs=1)

@@ -96,7 +96,7 @@ def test_a_bad_file_is_one_line_that_says_what_and_where(bench, tmp_path, monkey
 def test_a_form_that_is_not_the_claim_s_is_refused(bench):
     done = bench("check", f"{GALLERY}/own_theorem.py:CLAIM", "--form", "paper")
     assert done.returncode == 2
-    assert "has the form 'own'" in done.stderr
+    assert "fourth-moment in the form 'own'" in done.stderr
 
 
 def test_an_estimator_without_an_operator_is_refused(bench, tmp_path, monkeypatch):
