@@ -7,11 +7,23 @@ from maml_bench.claims import (
     inner_path,
     meta_gradient,
     smoothness,
+    stall,
+    without_jensen,
     zeroth_order,
 )
 from maml_bench.claims.claim import Claim, Measurement
 
-_TOPICS = (smoothness, inner_path, meta_gradient, zeroth_order, gaussian_smoothing, convergence, finite_sum)
+_TOPICS = (
+    smoothness,
+    inner_path,
+    meta_gradient,
+    zeroth_order,
+    gaussian_smoothing,
+    stall,
+    convergence,
+    without_jensen,
+    finite_sum,
+)
 
 CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for topic in _TOPICS for claim in topic.CLAIMS}
 
