@@ -84,6 +84,7 @@ STUDY = Study(
     "Does the zeroth-order Hessian destabilize reinforcement learning?",
     curves(trial, measure, AXES, QUICK, budget=6),
     figures={
+        "before": figure("before", "ν", problem=NAVIGATION),
         "navigation": figure("after", "ν", problem=NAVIGATION),
         "control": figure("gradient", "problem", problem=(NOISY, EXACT), ν=SMALL),
         "sizes": Figure("hessian at the start", x="ν", across="problem", by="method"),
