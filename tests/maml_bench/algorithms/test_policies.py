@@ -75,3 +75,11 @@ def test_the_meta_step_size_is_the_best_on_other_seeds():
 def test_the_released_network_is_measured_where_it_starts():
     trial = PolicyTrial("navigation-relu", "ggs-maml", nu=0.3, **SMALL | {"iterations": 1, "horizon": 2})
     assert one(measure(trial, seed=0, budget=2), "hessian", iteration=1)["value"] > 0
+
+
+def test_a_policy_is_adapted_downhill():
+    # 30 seeds; the change of the loss is about ten standard errors from 0, whatever the seed.
+    trial = PolicyTrial("navigation", "fo-maml", iterations=1, tasks=4, episodes=20, horizon=30, alpha=1.0)
+    records = run(trial, (0.1,), seed=0, block=0, seeds=30)
+    change = records["after"][0, 0] - records["before"][0, 0]
+    assert change.mean() < -5 * change.std() / np.sqrt(30)
