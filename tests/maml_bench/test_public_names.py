@@ -116,4 +116,6 @@ def test_estimators_and_noise_can_be_made_by_position():
 
 
 def test_the_package_names_what_the_readme_uses():
-    assert set(maml_bench.__all__) >= {"InnerLoop", "Setting", "Verdict", "audit", "check", "claims"}
+    assert set(maml_bench.__all__) >= {
+        *("InnerLoop", "OuterLoop", "Setting", "Verdict", "audit", "check", "claim", "claims", "measure", "train")
+    }

@@ -3,37 +3,13 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, OuterLoop, Setting, train
 from maml_bench.algorithms import Adam, Reptile
-from maml_bench.cli.commands import main
 from maml_bench.problems import AdditiveGaussian, Trigonometric
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def bench(capsys, monkeypatch):
-    """Run the command line in this process, 80 columns wide."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["maml-bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return Done(ended.value.code, printed.out, printed.err)
-
-    return run
 
 
 def test_it_runs_as_a_process():

@@ -1,37 +1,11 @@
 """Objects of a user's own on the command line: FILE.py:object, measure, and files to start from."""
 
 import json
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from maml_bench.cli.commands import main
-
 GALLERY = Path(__file__).parents[3] / "studies" / "gallery"
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def bench(capsys, monkeypatch):
-    """Run the command line in this process."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["maml-bench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return Done(ended.value.code, printed.out, printed.err)
-
-    return run
 
 
 def test_a_claim_a_problem_and_an_estimator_come_from_files(bench):
