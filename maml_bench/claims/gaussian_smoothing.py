@@ -60,8 +60,7 @@ def deviations(setting: Setting) -> Draw:
     mean of ``r(u) u'``, since ``E u u' = I``. Here B is an estimate, from `PILOT` directions of their own, of the
     regression of r on u.
     """
-    pilot = residual(setting, setting.w, 1, np.random.default_rng(PILOT_SEED), PILOT)
-    slope = matrix(pilot)[0]
+    slope = _slope(setting)
 
     def draw(rng, replicates):
         found = residual(setting, setting.w, replicates, rng)
@@ -69,6 +68,17 @@ def deviations(setting: Setting) -> Draw:
         return by_cell(slope + matrix(rest), 2)
 
     return draw
+
+
+def _slope(setting):
+    return matrix(residual(setting, setting.w, 1, np.random.default_rng(PILOT_SEED), PILOT))[0]
+
+
+def capped_deviations(setting: Setting) -> Capped | None:
+    """`deviations` with a ceiling, where one is known."""
+    plain = hessian_envelopes.deviations(setting)
+    without_bias = plain is None or not plain.ceiling.any()
+    return plain if without_bias else hessian_envelopes.deviations(setting, slope=_slope(setting))
 
 
 def bias(setting: Setting) -> np.ndarray | None:
@@ -167,7 +177,7 @@ MEASUREMENTS = {
         requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
         exact=bias,
         error=bias_error,
-        sampled=Sampling(either(hessian_envelopes.deviations, deviations), "spectral norm of mean", matrix_floats),
+        sampled=Sampling(either(capped_deviations, deviations), "spectral norm of mean", matrix_floats),
         resolution=bias_rounding,
     ),
     "prop7-vector": Measurement(

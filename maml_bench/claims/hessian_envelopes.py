@@ -40,6 +40,7 @@ from dataclasses import replace
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.arrays import matvec
 from maml_bench.claims.claim import by_cell
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -222,7 +223,12 @@ def residual_size(found: DirectionMean, spectral: bool) -> np.ndarray:
     return np.sqrt((signed - shift) ** 2 + (dim - 1) * shift**2)
 
 
-def deviations(setting: Setting, known: np.ndarray | float = 0.0, spectral: bool = True) -> Capped | None:
+def deviations(
+    setting: Setting,
+    known: np.ndarray | float = 0.0,
+    spectral: bool = True,
+    slope: np.ndarray | None = None,
+) -> Capped | None:
     """Replicates (d, d) with the mean ``E H^ - known_mean + known``.
 
     Parameters
@@ -230,25 +236,33 @@ def deviations(setting: Setting, known: np.ndarray | float = 0.0, spectral: bool
     known : array (*batch_shape, d, d)
     spectral : bool
         The norm that the ceiling is for.
+    slope : array (*batch_shape, d, d), optional
+        Of gradient differences, a fixed B: ``B + (r - B u) u'`` has the mean of ``r u'`` for a residual r. The envelope
+        grows by ``||B|| ||u||^2``.
     """
     if not provable(setting):
         return None
     terms = residual_terms(setting, spectral)
+    if slope is not None:
+        terms = (*terms, Term(float(np.linalg.norm(slope, 2, axis=(-2, -1)).max()), 2))
+        known = known + slope
     envelope = Envelope(setting.tasks.dim, terms)
     shift = np.broadcast_to(known, (*setting.tasks.batch_shape, setting.tasks.dim, setting.tasks.dim))
 
     def draw(rng, replicates):
         at = points(setting, setting.w, replicates)
         u, G = envelope.draw(rng, at.shape[:-1])
-        return by_cell(shift + _scaled(setting, setting.w, u, G, envelope.mean, spectral), 2)
+        return by_cell(shift + _scaled(setting, setting.w, u, G, envelope.mean, spectral, slope), 2)
 
     own = np.linalg.norm(shift, 2 if spectral else "fro", axis=(-2, -1)).reshape(-1)
     return Capped(draw, own * (1 + 1e-12) + envelope.mean)
 
 
-def _scaled(setting, w, u, G, ceiling, spectral=True):
-    """The residual's matrices for one direction, (..., d, d), times ceiling / G."""
+def _scaled(setting, w, u, G, ceiling, spectral=True, slope=None):
+    """The residual's matrices for one direction, (..., d, d), less ``slope u u'``, times ceiling / G."""
     found = residual_along(setting, np.broadcast_to(w, u.shape[1:]), u)
+    if slope is not None:
+        found = DirectionMean(found.left - matvec(slope, found.right), found.right)
 
     def rounding():
         identity = 1.0 if spectral else math.sqrt(setting.tasks.dim)

@@ -84,8 +84,8 @@ def test_limits_cover_the_exact_value(family):
 @pytest.mark.parametrize("form", FORMS)
 def test_no_bias_on_quadratics(form, method):
     found = check("prop6", setting(FAMILIES["quadratic"], nu=1e-3), form=form, method=method, budget=4096)
-    # Sampled, rounding is left, which neither violates nor confirms a bound of 0.
-    assert (found.outcome, found.bound) == ("holds" if method == "auto" else "inconclusive", 0)
+    # Sampled, the ceiling of the replicates is 0 by proof, whatever rounding leaves of them.
+    assert (found.outcome, found.bound) == ("holds", 0)
     assert found.value < 1e-13
 
 
@@ -104,12 +104,12 @@ def test_sampling_tells_the_sharp_constant_from_a_smaller_one():
 
 
 def test_small_radius_in_twenty_dimensions():
-    """A bias of 1e-6 to 5 %; one plain replicate has a deviation of order 10."""
+    """A bias of 1e-6 to 10 %; one plain replicate has a deviation of order 10."""
     case = setting(Trigonometric.random(20, 1, 0).with_noise(RandomPhase(0.5, 1.0)), nu=1e-3, w=np.full(20, 0.3))
-    found = check("prop6", case, form="smooth", method="monte-carlo", precision=0.05)
+    found = check("prop6", case, form="smooth", method="monte-carlo", precision=0.1)
     assert (found.outcome, found.reason) == ("holds", "decided")
     assert found.replicates <= 65_536
-    assert found.value == pytest.approx(gaussian_smoothing.bias(case)[0], rel=0.05)
+    assert found.value == pytest.approx(gaussian_smoothing.bias(case)[0], rel=0.1)
 
 
 def test_factors_gained():

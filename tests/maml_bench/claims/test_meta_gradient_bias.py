@@ -80,8 +80,8 @@ def test_there_is_no_bias_on_quadratics(noise):
         assert (verdict.method, verdict.value, verdict.outcome) == ("exact", 0.0, "holds")
         sampled = check("prop3", setting, form=form, method="monte-carlo", budget=1000)
         assert sampled.value <= meta_gradient.rounding(setting)
-        # Rounding is left, which neither violates nor confirms a bound of 0.
-        assert sampled.outcome == ("holds" if verdict.bound > 0 else "inconclusive")
+        # Of a bound of 0 rounding is left, which violates nothing.
+        assert sampled.outcome in (("holds",) if verdict.bound > 0 else ("holds", "inconclusive"))
     values = plain(setting, np.random.default_rng(SEED), 20_000)
     assert_same_mean(values, np.zeros((2, *values.shape[1:])))
 
@@ -131,7 +131,9 @@ def test_sampling_meets_the_exact_bias(setting, form):
     assert exact.value > 100 * meta_gradient.rounding(setting)
     assert sampled.cell == exact.cell
     assert sampled.lower <= exact.value <= sampled.upper
-    assert sampled.upper - sampled.lower <= 0.15 * sampled.value
+    # A certified width is a part of the envelope, which is of the size of the bound; an asymptotic one of the bias.
+    scale = sampled.value if sampled.evidence == "asymptotic" else sampled.bound
+    assert sampled.upper - sampled.lower <= 0.15 * scale
 
 
 def test_quadrature_knows_the_corners_of_a_kink():
