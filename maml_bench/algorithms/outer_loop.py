@@ -33,6 +33,7 @@ LARGEST_BLOCK = 32
 
 BLOCK_FLOATS = 2**22
 SLAB_FLOATS = 2**15
+RECORDS = ("gradient_norm", "objective", "task_gradient_norm")
 STAGE_SECONDS, SAVE_SECONDS = 0.5, 5.0
 
 
@@ -48,6 +49,8 @@ class Run:
         Norm of the exact meta gradient over all tasks, at w_0, ..., w_{K-1}; NaN once a replicate has diverged.
     objective : array (iterations, replicates)
         The exact meta objective at the same points.
+    task_gradient_norm : array (iterations, replicates)
+        The mean over tasks of the norm of the (target) gradient there, on which the smoothness L_w depends.
     diverged : array of bool (replicates,)
     samples : Samples
         What one replicate spends in all its iterations. What the records take is not counted.
@@ -56,6 +59,7 @@ class Run:
     w: np.ndarray
     gradient_norm: np.ndarray
     objective: np.ndarray
+    task_gradient_norm: np.ndarray
     diverged: np.ndarray
     samples: Samples
 
@@ -70,6 +74,7 @@ class Block:
     diverged: np.ndarray
     gradient_norm: np.ndarray
     objective: np.ndarray
+    task_gradient_norm: np.ndarray
 
     @property
     def done(self) -> int:
@@ -138,8 +143,7 @@ def train(
             save(checkpoint, run, blocks)
     return Run(
         w=np.concatenate([np.where(block.diverged[:, None], np.nan, block.w) for block in blocks]),
-        gradient_norm=np.concatenate([block.gradient_norm for block in blocks], axis=1),
-        objective=np.concatenate([block.objective for block in blocks], axis=1),
+        **{name: np.concatenate([getattr(block, name) for block in blocks], axis=1) for name in RECORDS},
         diverged=np.concatenate([block.diverged for block in blocks]),
         samples=outer.iterations * iteration_samples(setting),
     )
@@ -154,7 +158,12 @@ def iteration_samples(setting: Setting) -> Samples:
 
 def gradient_norms(setting: Setting, rng: np.random.Generator, replicates: int) -> np.ndarray:
     """``||grad calL(w_k)||`` along independent runs, (iterations, replicates); NaN where one has diverged."""
-    return _advance(setting, _fresh(setting, replicates, rng), setting.outer.iterations).gradient_norm
+    return along(setting, rng, replicates).gradient_norm
+
+
+def along(setting: Setting, rng: np.random.Generator, replicates: int) -> Block:
+    """Independent runs to the end, with their records (iterations, replicates); NaN where one has diverged."""
+    return _advance(setting, _fresh(setting, replicates, rng), setting.outer.iterations)
 
 
 def step_sizes(setting: Setting, rng: np.random.Generator, replicates: int) -> np.ndarray:
@@ -186,7 +195,7 @@ def _start(setting: Setting, replicates: int, seed: int) -> list[Block]:
 def _fresh(setting: Setting, replicates: int, rng: np.random.Generator) -> Block:
     w = np.tile(setting.w, (replicates, 1))
     nothing = np.empty((0, replicates))
-    return Block(rng, w, _optimizer(setting).memory(w), np.zeros(replicates, dtype=bool), nothing, nothing)
+    return Block(rng, w, _optimizer(setting).memory(w), np.zeros(replicates, dtype=bool), nothing, nothing, nothing)
 
 
 def _slab(setting: Setting) -> int:
@@ -201,7 +210,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
     slab, rng, w, memory, diverged = _slab(setting), copy.deepcopy(block.rng), block.w, block.memory, block.diverged
     source, optimizer, method = _Source.of(setting), _optimizer(setting), _method(setting)
     step_size = _step_size(setting)
-    records: list[tuple[np.ndarray, ...]] = [(block.gradient_norm, block.objective)]
+    records: list[tuple[np.ndarray, ...]] = [tuple(getattr(block, name) for name in RECORDS)]
     with np.errstate(all="ignore"):  # what overflows is noticed by its value
         for first in range(block.done, until, slab):
             points = np.empty((min(slab, until - first), *w.shape))
@@ -219,8 +228,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
                 if diverged.any():
                     w[diverged] = setting.w
             records.append(_records(setting, points, lost))
-    norms, objectives = (np.concatenate(parts) for parts in zip(*records, strict=True))
-    return Block(rng, w, memory, diverged, norms, objectives)
+    return Block(rng, w, memory, diverged, *(np.concatenate(parts) for parts in zip(*records, strict=True)))
 
 
 def _step_size(setting: Setting) -> Callable:
@@ -228,7 +236,7 @@ def _step_size(setting: Setting) -> Callable:
     outer = setting.outer
     if outer.C_beta is None:
         return lambda source, w, rng: outer.beta
-    constant, slope = _smoothness(setting)
+    constant, slope = smoothness(setting)
 
     def estimated(source, w, rng):
         _, target, points = source.draw(w, outer.B_beta, rng)
@@ -238,7 +246,7 @@ def _step_size(setting: Setting) -> Callable:
     return estimated
 
 
-def _smoothness(setting: Setting) -> tuple[float, float]:
+def smoothness(setting: Setting) -> tuple[float, float]:
     """``L_w = constant + slope * E_i ||grad l_i(w)||`` (Proposition 1, and its finite-sum form)."""
     regularity, alpha, N = setting.tasks.regularity, setting.inner.alpha, setting.inner.steps
     q = 1 + alpha * regularity.L
@@ -292,11 +300,14 @@ class _FullBatch:
 
 
 def _records(setting: Setting, points: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Norm of the exact meta gradient and the meta objective at points (iterations, replicates, d)."""
+    """What `RECORDS` names, at points (iterations, replicates, d)."""
     support, target = losses(setting)
     w = points.reshape(-1, *(1,) * len(setting.tasks.batch_shape), setting.tasks.dim)
     path = exact_path(support, w, setting.inner.alpha, setting.inner.steps)
     gradients = exact_meta_gradient_along(support, path, setting.inner.alpha, target)
     norms = np.linalg.norm(gradients.reshape(len(w), -1, setting.tasks.dim).mean(1), axis=-1)
     objectives = target.loss(path[-1]).reshape(len(w), -1).mean(-1)
-    return tuple(np.where(lost, np.nan, values.reshape(lost.shape)) for values in (norms, objectives))
+    # On the tasks' own path the first step is alpha times the gradient.
+    slopes = (path[0] - path[1]) / setting.inner.alpha if support is target else target.grad(w)
+    sizes = np.linalg.norm(slopes, axis=-1).reshape(len(w), -1).mean(-1)
+    return tuple(np.where(lost, np.nan, values.reshape(lost.shape)) for values in (norms, objectives, sizes))

@@ -42,7 +42,7 @@ from maml_bench.claims.requirements import (
     small_or_exact,
     two_losses,
 )
-from maml_bench.hessians import DirectionMean
+from maml_bench.hessians import CentralDifference, DirectionMean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
@@ -171,6 +171,31 @@ _WORDS = "E ||(H^ - E H^) v||^2 with v along the task's gradient"
 _VARIANCE = first_reason(single_loss, gaussian_smoothing, everywhere, certified_noise)
 
 
+def central_difference(setting: Setting) -> str:
+    """Requirement of statements about the central difference of gradients, both of whose points must be admitted."""
+    found, radius = setting.hessian, setting.tasks.regularity.radius
+    if not isinstance(found, CentralDifference):
+        return f"hessian = CentralDifference(...), not {type(found).__name__}"
+    reach = float(np.linalg.norm(setting.w)) + found.delta
+    words = f"points inside the ball of radius {radius:g}; w - delta v and w + delta v reach {reach:.3g}"
+    return words if reach > radius else ""
+
+
+def product_error(setting: Setting) -> np.ndarray:
+    """||[grad l(w + delta v) - grad l(w - delta v)]/(2 delta) - Hess l(w) v|| for each task, v along its gradient."""
+    tasks, w, v = setting.tasks, setting.w, directions_at(setting)
+    exact = replace(setting.hessian, data="population").operator(tasks, w, 1, None)(v)
+    return np.linalg.norm(exact - tasks.hvp(w, v), axis=-1).reshape(-1)
+
+
+def product_rounding(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """Rounding of the difference of two gradients, over 2 delta."""
+    tasks, delta = setting.tasks, setting.hessian.delta
+    gradient = float(np.linalg.norm(tasks.grad(setting.w), axis=-1).max())
+    scale = gradient + tasks.regularity.L * (float(np.linalg.norm(setting.w)) + delta)
+    return np.full(value.shape, 32 * EPS * (tasks.dim + 32) * scale * (1 + 1 / delta))
+
+
 MEASUREMENTS = {
     "prop6": Measurement(
         words="||E H^ - Hess l(w)||",
@@ -202,6 +227,12 @@ MEASUREMENTS = {
         exact=spectral_deviation,
         sampled=Sampling(either(hessian_envelopes.spectral_squares, spectral_squares), "root of mean", spectral_floats),
         constants=seen_constants,
+    ),
+    "hvp-central": Measurement(
+        words="||[grad l(w + delta v) - grad l(w - delta v)]/(2 delta) - Hess l(w) v||, v along the task's gradient",
+        requires=first_reason(single_loss, central_difference),
+        exact=product_error,
+        error=product_rounding,
     ),
     "finite-prop7-vector": Measurement(
         words=f"{_WORDS}, support losses",

@@ -1,68 +1,118 @@
-"""Theorem 1 as a mean square: E min(||grad calL(w_zeta)||, M)^2, M twice the norm at the start.
+"""Theorem 1 without Jensen's inequality: mean squares and a tail of ||grad calL(w_zeta)||, a run a replicate.
 
-A replicate is a whole run, as in `maml_bench.claims.convergence`. It cannot exceed M^2, so its limits are certified.
-The other two statements of `analytic.without_jensen` have no claim: the weighted mean square needs L_w at every
-iterate, which a run does not keep, and a quantile is not an expectation (the share of iterates above the bound can be
-read off a run's norms).
+What a claim is about beside the setting: the level at which a gradient is cut is twice that of the start, and the tail
+has the probability `FAILURE`. Both are means of numbers below a ceiling, so that their limits are certified.
+
+The weighted mean square is a ratio of expectations, ``E[G^2/L_w] <= x^2 E[1/L_w]`` with x^2 the bound. Times the least
+value a of L_w this says ``E[(a/L_w) G^2 + (1 - a/L_w) x^2] <= x^2``, the mean of numbers >= 0, and that is measured.
 """
 
 import numpy as np
 
-from maml_bench.algorithms.outer_loop import gradient_norms
-from maml_bench.claims.claim import Measurement, Sampling, claims_of
-from maml_bench.claims.convergence import (
-    bounded_below,
-    estimated_step_size,
-    outer_constants,
-    plain_algorithm,
-    run_floats,
-    unconfined,
-)
-from maml_bench.claims.requirements import exact_hessian, first_reason, single_loss
+from analytic import statement
+from maml_bench.algorithms.outer_loop import along, gradient_norms, smoothness
+from maml_bench.claims import convergence
+from maml_bench.claims.claim import Claim, Known, Measurement, Sampling
+from maml_bench.claims.constants import constants as plain_constants
+from maml_bench.claims.requirements import first_reason
 from maml_bench.exact import meta_gradients
+from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
 
+FAILURE = 0.1
+"""Probability with which the tail's bound may be exceeded."""
+
 
 def level(setting: Setting) -> float:
-    """M: twice the norm of the meta gradient at the start."""
+    """The level at which gradients are cut: twice the norm of the meta gradient at w."""
     return 2 * float(np.linalg.norm(meta_gradients(setting).mean(0)))
 
 
-def off_a_stationary_point(setting: Setting) -> str:
-    """Requirement of the level: a meta gradient at the start."""
-    return "" if level(setting) > 0 else "a start at which the meta gradient is not 0, since it sets the level"
+def moving(setting: Setting) -> str:
+    """Requirement of the cut mean square: the start is not stationary."""
+    return "" if level(setting) > 0 else "a start that is not stationary: its gradient sets the level of the cut"
 
 
-def squares_of_runs(setting: Setting) -> Capped:
-    """Replicates of the mean over a run's first K iterates of min(||grad calL(w_k)||, M)^2."""
-    top = level(setting)
+def constants(setting: Setting, names) -> dict[str, object]:
+    """As `convergence.outer_constants`, with the level and the probability."""
+    own = {"cap": lambda: level(setting), "failure": lambda: FAILURE}
+    found = convergence.outer_constants(setting, [name for name in names if name not in own])
+    return found | {name: own[name]() for name in names if name in own}
+
+
+def _bound(name: str, setting: Setting) -> float:
+    bound = statement(name).forms["direct"]
+    return bound(**constants(setting, bound.arguments))
+
+
+def cut_squares(setting: Setting) -> Capped:
+    """Replicates of the mean over a run's first K iterates of min(||grad calL||, M)^2."""
+    cut = level(setting)
 
     def draw(rng, replicates):
-        return np.mean(np.minimum(gradient_norms(setting, rng, replicates), top) ** 2, axis=0)[:, None]
+        return (np.minimum(gradient_norms(setting, rng, replicates), cut) ** 2).mean(0)[:, None]
 
-    return Capped(draw, np.array([top**2 * (1 + 1e-12)]))
-
-
-def constants_with_level(setting: Setting, names) -> dict[str, object]:
-    """As `outer_constants`, with the level."""
-    found = outer_constants(setting, [name for name in names if name != "cap"])
-    return found | {"cap": level(setting)} if "cap" in names else found
+    return Capped(draw, np.array([cut**2]))
 
 
-CAPPED = Measurement(
-    words="E min(||grad calL(w_zeta)||, M)^2, M twice the norm at the start, zeta averaged out",
-    requires=first_reason(
-        single_loss,
-        estimated_step_size,
-        plain_algorithm,
-        exact_hessian,
-        unconfined,
-        bounded_below,
-        off_a_stationary_point,
+def exceedances(setting: Setting) -> Capped:
+    """Replicates of the share of a run's first K iterates at which ||grad calL|| exceeds the bound."""
+    bound = _bound("thm1-tail", setting)
+
+    def draw(rng, replicates):
+        norms = gradient_norms(setting, rng, replicates)
+        return np.where(np.isnan(norms), np.nan, norms > bound).mean(0)[:, None]
+
+    return Capped(draw, np.ones(1))
+
+
+def weighted_squares(setting: Setting) -> Draw:
+    """Replicates of the mean over a run of (a/L_w) G^2 + (1 - a/L_w) x^2."""
+    square = _bound("thm1-square", setting)
+    least, slope = smoothness(setting)
+
+    def draw(rng, replicates):
+        run = along(setting, rng, replicates)
+        weight = least / (least + slope * run.task_gradient_norm)
+        return (weight * run.gradient_norm**2 + (1 - weight) * square).mean(0)[:, None]
+
+    return draw
+
+
+def _measurement(words: str, draw, *requirements, constants=constants) -> Measurement:
+    return Measurement(
+        words=words,
+        requires=first_reason(convergence.MEASUREMENTS["thm1"].requires, *requirements),
+        sampled=Sampling(draw, "mean", convergence.run_floats),
+        resolution=convergence.rounding,
+        constants=constants,
+    )
+
+
+def _failure(setting: Setting) -> np.ndarray:
+    """The right side of the tail, once its bound is known to apply."""
+    _bound("thm1-tail", setting)
+    return np.array([FAILURE])
+
+
+CLAIMS = (
+    Claim(
+        "thm1-square",
+        "direct",
+        statement("thm1-square").forms["direct"],
+        _measurement("E[(a/L_w) ||grad calL||^2 + (1 - a/L_w) x^2] at w_zeta, x^2 the bound", weighted_squares),
     ),
-    sampled=Sampling(squares_of_runs, "mean", run_floats),
-    constants=constants_with_level,
+    Claim(
+        "thm1-capped",
+        "direct",
+        statement("thm1-capped").forms["direct"],
+        _measurement("E min(||grad calL(w_zeta)||, M)^2, M twice the start's gradient", cut_squares, moving),
+    ),
+    Claim(
+        "thm1-tail",
+        "direct",
+        Known(f"p_f = {FAILURE:g}", _failure),
+        _measurement("P(||grad calL(w_zeta)|| > the bound)", exceedances, constants=plain_constants),
+    ),
 )
-
-CLAIMS = claims_of("thm1-capped", CAPPED)

@@ -42,6 +42,8 @@ def test_one_task_without_noise_is_gradient_descent():
     np.testing.assert_allclose(run.w, [w, w], rtol=1e-12)
     np.testing.assert_allclose(run.gradient_norm, np.transpose([norms, norms]), rtol=1e-12)
     np.testing.assert_allclose(run.objective, np.transpose([objectives, objectives]), rtol=1e-12)
+    w = np.array([1.0, -2.0])
+    np.testing.assert_allclose(run.task_gradient_norm[0], np.linalg.norm(tasks.grad(w)[0]), rtol=1e-12)
     assert not run.diverged.any()
 
 
@@ -69,6 +71,9 @@ def test_the_finite_sum_algorithm_adapts_with_full_gradients_and_is_judged_on_th
         L_w = bound("finite-prop1", "sharp")(**constants, task_grad_norm=np.linalg.norm(target.grad(w)))
         w = w - exact_meta_gradient(support, w, 0.1, 3, target)[0] / (2 * L_w)
     np.testing.assert_allclose(run.w[0], w, rtol=1e-12)
+    np.testing.assert_allclose(
+        run.task_gradient_norm[0, 0], np.linalg.norm(target.grad(np.array([1.0, -2.0]))), rtol=1e-12
+    )
 
 
 def test_tasks_are_drawn_uniformly_with_replacement():
@@ -219,7 +224,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, optimizer):
     with pytest.raises(Interrupted):
         train(case, replicates=40, checkpoint=path, progress=interrupt)
     resumed, whole = train(case, replicates=40, checkpoint=path), train(case, replicates=40)
-    for name in ("w", "gradient_norm", "objective", "diverged"):
+    for name in ("w", "gradient_norm", "objective", "task_gradient_norm", "diverged"):
         assert np.array_equal(getattr(resumed, name), getattr(whole, name))
     again = train(case, replicates=40, checkpoint=path, progress=interrupt)  # finished: nothing is left to do
     assert np.array_equal(again.w, whole.w)

@@ -12,7 +12,7 @@ import pytest
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import gaussian_smoothing, hessian_draws
 from maml_bench.claims.hessian_draws import points
-from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import CentralDifference, ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Logistic, Quadratic, RandomPhase, RankOne, Trigonometric
 
 NU = 0.4
@@ -149,3 +149,22 @@ def test_requirements():
     assert "ball of radius" in reason(setting(FAMILIES["rank-one"]))
     assert "one loss" in reason(setting(Logistic.random(3, 2, 0)))
     assert "dim <= 64" in reason(setting(Logistic.random(65, 2, 0).support))
+
+
+def test_the_central_difference_by_hand():
+    # l = cos w: [-sin(w + d) + sin(w - d)]/(2 d) = -cos w sin(d)/d, beside -cos w
+    tasks = Trigonometric(np.zeros((1, 1)), np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1, 1)), np.zeros((1, 1)))
+    for delta, forms in ((0.3, ("sharp", "smooth")), (1e-7, ("smooth",))):
+        case = Setting(tasks, np.full(1, 0.4), InnerLoop(0.1, 1), CentralDifference(delta))
+        for form in forms:
+            verdict = check("hvp-central", case, form=form)
+            assert verdict.value == pytest.approx(np.cos(0.4) * (1 - np.sin(delta) / delta), abs=1e-8)
+            assert verdict.outcome == ("holds" if delta > 0.1 else "inconclusive")  # rounding hides the tiny error
+
+
+def test_the_central_difference_needs_its_points_inside_the_ball():
+    tasks = RankOne.random(2, 2, 0, radius=1.0)
+    case = Setting(tasks, np.full(2, 0.6), InnerLoop(0.01, 1), CentralDifference(0.3))
+    assert "reach 1.15" in check("hvp-central", case).reason
+    assert check("hvp-central", dataclasses.replace(case, hessian=CentralDifference(0.1))).outcome == "holds"
+    assert "CentralDifference" in check("hvp-central", dataclasses.replace(case, hessian=ExactHessian())).reason
