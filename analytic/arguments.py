@@ -27,10 +27,10 @@ def natural(name: str, value) -> int:
     return number
 
 
-def seed(value) -> int:
+def seed(value, name: str = "seed") -> int:
     """``value`` as an integer >= 0."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"seed = {value!r}: must be an integer >= 0")
+        raise ValueError(f"{name} = {value!r}: must be an integer >= 0")
     return int(value)
 
 

@@ -48,7 +48,10 @@ def _guarded(command: click.Command) -> None:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; nothing is kept", file=sys.stderr)
         code = INTERRUPTED
-    except (ValueError, OverflowError, OSError, MemoryError) as error:
+    except OverflowError as error:
+        print(f"Error: a number leaves the range of floating point here: {error.args[-1]}", file=sys.stderr)
+        code = 2
+    except (ValueError, OSError, MemoryError) as error:
         print(f"Error: {error}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analytic.arguments import natural
+from analytic.arguments import natural, seed
 from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
@@ -75,7 +75,7 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     entries = natural("dim", dim) ** (2 if family in DENSE else 1)
     fits(natural("tasks", tasks) * entries, f"dim = {dim}, tasks = {tasks}, family {family}")
-    problem = FAMILIES[family].random(dim, tasks, problem_seed)
+    problem = FAMILIES[family].random(dim, tasks, seed(problem_seed, "problem-seed"))
     if noise == "none" or not hasattr(problem, "with_noise"):
         return problem
     return problem.with_noise(AdditiveGaussian(sigma_g) if noise == "additive" else RandomPhase(amplitude, kappa))

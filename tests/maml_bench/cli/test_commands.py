@@ -75,6 +75,8 @@ def test_check_in_words(bench):
         (["check", "prop2-first", "--S", "0"], "S = 0: must be"),
         (["check", "prop2-first", "--dim", "0"], "dim = 0: must be"),
         (["check", "prop2-first", "--alpha", "x"], "--alpha"),
+        (["check", "prop6", "--problem-seed", "-1"], "problem-seed = -1: must be an integer >= 0"),
+        (["check", "prop6", "--family", "kink", "--hessian", "ggs", "--nu", "1e200"], "leaves the range of floating"),
         (["theory", "prop99"], "unknown statement 'prop99'"),
         (["study", "nothing"], "unknown study 'nothing'"),
         (["frobnicate"], "frobnicate"),

@@ -1,0 +1,77 @@
+"""A study of the user's own from the command line: on the page, row by row, and compared with another run."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from maml_bench.cli.commands import main
+
+SCRIPT = Path(__file__).parents[1] / "study" / "small_study.py"
+VIOLATED = """
+import numpy as np
+from maml_bench import InnerLoop, Setting, claims
+from maml_bench.problems import AdditiveGaussian, Quadratic
+from maml_bench.study import Study, sweep
+
+TASKS = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
+
+def setting(N):
+    return Setting(TASKS, np.ones(3), InnerLoop(0.1, N))
+
+STUDY = Study("mine", "Is half of it enough?", sweep(setting, [claims.get("prop2-second").scaled(0.5)], {"N": (1, 2)}))
+"""
+
+
+@pytest.fixture
+def bench(capsys, monkeypatch):
+    """Run the command line in this process: (exit code, what it printed, what it complained of)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["maml-bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return run
+
+
+def test_a_study_of_the_users_own_enters_the_page_and_a_row_is_redone(bench, tmp_path):
+    code, text, progress = bench("study", SCRIPT, "--quick", "--output", tmp_path)
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80 + len(str(tmp_path))
+    assert "study 1 of 1: small, 0 of 8 cases" in progress
+    page = (tmp_path / "index.html").read_text()
+    assert 'id="study-small"' in page
+    assert "What does a small study find?" in page
+    row = json.loads((tmp_path / "small" / "findings.jsonl").read_text().splitlines()[1])
+    code, text, _ = bench("study", SCRIPT, "--quick", "--row", row["key"])
+    assert code == 0
+    assert f"value {row['value']:.6g}" in text
+    code, _, complaint = bench("study", SCRIPT, "--row", row["key"])
+    assert code == 2
+    assert "has no case of this key" in complaint
+
+
+def test_a_violated_row_ends_with_code_1_and_two_runs_are_compared(bench, tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(VIOLATED)
+    code, _, _ = bench("study", script, "--output", tmp_path / "a")
+    assert code == 1
+    script.write_text(VIOLATED.replace("scaled(0.5)", "scaled(2.0)"))
+    assert bench("study", script, "--output", tmp_path / "b")[0] == 0
+    code, text, _ = bench("compare", tmp_path / "a", tmp_path / "b", "--page", tmp_path / "c.html")
+    assert code == 1
+    assert "outcomes that differ: 2" in text
+    assert "violated -> holds" in text
+    assert "Outcomes that differ: 2" in (tmp_path / "c.html").read_text()
+    assert bench("compare", tmp_path / "b", tmp_path / "b")[0] == 0
+
+
+def test_the_version_is_printed(bench):
+    code, text, _ = bench("--version")
+    assert code == 0
+    assert text.startswith("maml-bench ")
+    assert "numpy" in text
