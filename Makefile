@@ -33,6 +33,7 @@ $(LOWEST)/installed: pyproject.toml
 
 benchmark: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist
+	$(BIN)/python tests/benchmarks/performance.py reports/performance
 
 # The committed reference run: the same job as `make report`, written to reports/.
 reference: $(VENV)/installed

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -91,3 +93,21 @@ def test_an_unreachable_cluster_fails_fast_and_names_the_address():
 def test_bad_numbers_of_workers_are_named(count):
     with pytest.raises(ValueError, match=f"workers = {count}: must be"):
         Workers(count)
+
+
+def test_memory_of_freed_arrays_is_kept_for_the_next():
+    # Page faults of a hundred rounds that take and free two arrays of 4 MB (2000 pages): with the C library of Linux.
+    count = """
+import platform, resource, sys
+import numpy as np
+from maml_bench.montecarlo.workers import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    a, b = np.ones(2**19), np.ones(2**19)
+    del a, b
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start if platform.libc_ver()[0] == "glibc" else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", count, "keep"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 10_000
