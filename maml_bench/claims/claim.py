@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
 from analytic import arguments, statement
-from analytic.bound import Bound, HypothesisError
+from analytic.bound import HypothesisError
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.estimands import ESTIMANDS
 from maml_bench.montecarlo.sequence import Draw
@@ -139,7 +140,7 @@ class Claim:
     Parameters
     ----------
     name, form : str
-    bound : Bound or Known
+    bound : Bound, Known or ByEstimator
         The right side.
     measurement : Measurement
     sense : {"<=", ">=", "="}
@@ -156,7 +157,7 @@ class Claim:
 
     name: str
     form: str
-    bound: Bound | Known
+    bound: Any  # a Bound, or what is called by the names in its ``arguments``: Known, or a bound by estimator
     measurement: Measurement
     sense: str = "<="
     factor: float = 1.0
