@@ -245,6 +245,8 @@ class Bound:
     def text(self) -> str:
         """The formula in plain text, one abbreviation a line."""
         lines = [str(self.formula)] + [f"  with {d.head} = {d.value}" for d in self.abbreviations]
+        if self.others:
+            lines.append(f"  or the smaller of this and its variants that use {', '.join(self.optional)}, if given")
         return "\n".join(lines)
 
 

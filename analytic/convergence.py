@@ -67,6 +67,10 @@ constant that could not be reconstructed: ``paper`` here is the reconstruction j
 :math:`\alpha = 1/(8NL)` and no noise, :math:`(A/q^2)^N \le \exp((d+2)/(64NQ))`: of the order of d/N directions keep
 the second moment bounded.
 
+Form ``direct`` of all of these, and what holds with the zeroth-order estimator, is proved in `analytic.direct` with the
+factors of `analytic.factors`; `analytic.without_jensen` has mean squares and a tail in place of the mean, and
+`analytic.stall` what the zeroth-order estimator really does to stationary points.
+
 Corollary 1
 -----------
 :math:`\alpha = 1/(8NL)` and :math:`C_\beta = 100`: then :math:`q^{2N} \le e^{1/4} < 2` for every N, and every

@@ -20,7 +20,7 @@ from maml_bench.setting import Setting
 
 def excesses(setting: Setting) -> np.ndarray:
     """(l_nu(w) - l(w))/nu^2 for each task, (tasks,)."""
-    return np.array([smooth.excess for smooth in smoothings(setting.tasks, setting.w, setting.hessian.nu)])
+    return np.array([smooth.excess for smooth in smoothings(setting.tasks, setting.w, setting.hessian.nu) or ()])
 
 
 def mean_meta_gradients(setting: Setting) -> np.ndarray:
@@ -37,7 +37,7 @@ def shift(setting: Setting) -> np.ndarray:
     """||E G^ - (1 - alpha t)^N grad calL(w)||, t the mean of `excesses`: one cell."""
     factor = (1 - setting.inner.alpha * excesses(setting).mean()) ** setting.inner.steps
     found = mean_meta_gradients(setting).mean(0) - factor * meta_gradients(setting).mean(0)
-    return np.linalg.norm(found, keepdims=True)
+    return np.linalg.norm(found[None], axis=-1)
 
 
 def rounding_of_shift(setting: Setting, value: np.ndarray) -> np.ndarray:

@@ -196,6 +196,7 @@ def test_the_larger_steps_of_the_cone_are_admitted():
 def test_constants_that_need_not_be_given():
     b = bound("thm1", "direct")
     assert set(b.optional) == set(OPTIONAL)
+    assert "variants that use B_beta, D_beta, tau" in b.text()
     free = {k: v for k, v in POINT.items() if k not in OPTIONAL}
     assert b(**free) == b(**free, tau=np.inf)
     assert b(**free, tau=1e-3) < b(**free)
