@@ -90,7 +90,7 @@ def test_limits_cover_the_exact_value(family, name):
         found = check(name, case, method="monte-carlo", budget=16_384, precision=1e-3, confidence=1 - 1e-5, seed=seed)
         assert found.outcome == exact.outcome == "holds"
         assert found.lower - 1e-12 <= exact.value <= found.upper + 1e-12
-        assert found.value == pytest.approx(exact.value, rel=0.02)
+        assert found.value == pytest.approx(exact.value, rel=0.05)
 
 
 @pytest.mark.parametrize("method", ["exact", "monte-carlo"])
