@@ -43,3 +43,11 @@ def test_the_radius_of_a_cell_reaches_its_corners():
     assert radius == pytest.approx(np.sqrt(5))
     assert sorted(map(tuple, second)) == [(0.0, -1.0), (0.0, 1.0)]
     np.testing.assert_allclose(radii, np.sqrt(2))
+
+
+def test_the_bound_of_one_cell_by_hand():
+    # at 0 the value is 1 in each dimension and the gradient 0: 1 - (8/2) 2^2 each; at 1 the gradient enters, too
+    assert lowest(waves, np.zeros(3), np.full(3, 2.0), 100.0, 1e-6, 1) == pytest.approx(-45.0)
+    slope = abs(1 - 3 * np.sin(3))
+    expected = np.cos(3) + 0.5 - 0.5 * slope - 4 * 0.25
+    assert lowest(waves, np.ones(1), np.full(1, 0.5), 100.0, 1e-6, 1) == pytest.approx(expected)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, Setting
+from maml_bench.claims import lowest
 from maml_bench.claims.lowest import lowest_objective
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.problems import (
@@ -76,13 +77,26 @@ def test_in_few_dimensions_waves_are_searched(name, alpha_L):
     case = setting(BOUNDED[name], alpha_L)
     support, target = losses(case)
     start = meta_objective(support, case.w, case.inner.alpha, case.inner.steps, target).mean()
-    lowest = lowest_found(case)
-    assert lowest_objective(case) >= lowest - 0.02 * (start - lowest)
+    least = lowest_found(case)
+    assert lowest_objective(case) >= least - 0.02 * (start - least)
 
 
 def test_in_many_dimensions_the_mean_of_waves_is_known_better_than_its_parts():
     tasks = Trigonometric.random(7, 4, 1)
     assert lowest_objective(setting(tasks, 0.02)) > tasks.infimum.mean() + 0.1
+
+
+def test_one_wave_by_hand(monkeypatch):
+    # l = w^2/2 + a cos(v w), one step: x = (1 - alpha) w, off by alpha a v at most, and Ax - b = x: for t < 1 the bound
+    # is -a - (alpha a v)^2 / (2 t), and the largest t < 1 of the grid is 10^(-0.05)
+    monkeypatch.setattr(lowest, "MOST_DIMENSIONS", 0)
+    a, v, alpha = 0.7, 2.0, 0.3
+    wave = Trigonometric(np.eye(1), np.zeros((1, 1)), np.full((1, 1), a), np.full((1, 1, 1), v), np.zeros((1, 1)))
+    found = lowest_objective(Setting(wave, np.ones(1), InnerLoop(alpha, 1)))
+    assert wave.infimum == pytest.approx(-a)
+    assert found == pytest.approx(-a)  # the task's own infimum, here
+    plain = lowest._waves(wave, wave, 0.0, alpha, 1, (1.0,))
+    assert plain == pytest.approx(-a - (alpha * a * v) ** 2 / (2 * 10**-0.05), rel=1e-12)
 
 
 def test_a_family_that_is_unbounded_or_says_nothing():
