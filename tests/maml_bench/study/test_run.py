@@ -159,7 +159,8 @@ def test_another_seed_redoes_everything_and_gives_other_numbers(tmp_path, counte
     assert counted == QUICK
     sampled = [(a, b) for a, b in zip(before, after, strict=True) if a.get("method") == "monte-carlo"]
     assert sampled
-    assert all(a["value"] != b["value"] for a, b in sampled)
+    # After one step a tilted replicate is its mean, whatever the seed.
+    assert all((a["value"] != b["value"]) == (a["N"] > 1) for a, b in sampled)
 
 
 def test_changed_code_redoes_everything(tmp_path, counted, monkeypatch):
