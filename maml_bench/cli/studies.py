@@ -24,6 +24,7 @@ STUDIES = (
     "smoothing-radius",
     "step-size",
     "finite-sum",
+    "tightness",
     "convergence",
     "race",
     "rank-one",

@@ -195,10 +195,10 @@ def _smoothed(tasks, hessian, alpha=0.1, steps=1) -> Setting:
     return Setting(tasks, np.zeros(tasks.dim), InnerLoop(alpha, steps), hessian)
 
 
-def radial(dim: int = 3, nu: float = 0.1) -> Setting:
+def radial(hessian: Callable, dim: int = 3, nu: float = 0.1) -> Setting:
     """A radial cubic at its centre; its curvature grows as far as directions reach."""
     reach = nu * (math.sqrt(dim) + 15)
-    return _smoothed(RadialCubic(dim, radius=reach), ZerothOrder(nu, 1, data="population"))
+    return _smoothed(RadialCubic(dim, radius=reach), hessian(nu, 1, data="population"))
 
 
 def radial_quartic(dim: int = 3, nu: float = 0.1) -> Setting:
@@ -249,16 +249,17 @@ _ROWS = (
     ("prop3", "smooth", "one step, constant third derivative at its end", 1.0, 1.0, one_step_bias),
     ("prop4", "local refined_local", "concave quadratic at its stationary point", 1.0, 1.0, concave),
     ("lemma-a", "cone", "two mirrored quadratics in the plane", 0.896, None, mirrored),
-    ("prop5", "sharp", "radial cubic", 1.0, 1.0, radial),
+    ("prop5", "sharp", "radial cubic", 1.0, 1.0, lambda **given: radial(ZerothOrder, **given)),
     ("prop5", "smooth", "radial quartic", 1.0, 1.0, radial_quartic),
-    ("prop6", "sharp refined", "kink", 1.0, 1.0, cubic),
-    ("prop6", "smooth", "quartic saddle, d = 64", 0.97, None, quartic),
+    ("prop6", "sharp", "kink, or axisymmetric cubic", 1.0, 1.0, cubic),
+    ("prop6", "refined", "radial cubic", 1.0, 1.0, lambda **given: radial(GaussianSmoothing, **({"dim": 1} | given))),
+    ("prop6", "smooth", "axisymmetric quartic", 0.97, None, quartic),
     ("prop7-vector", "sharp", "sum of w|w|", 1.0, 1.0, folded),
     ("prop7-vector", "refined", "quadratic", 1.0, 1.0, lambda **given: ball(GaussianSmoothing, **given)),
     ("prop7-frobenius", "sharp", "sum of w|w|", 1.0, 1.0, folded),
     ("prop7-frobenius", "refined", "quadratic", 1.0, 1.0, lambda **given: ball(GaussianSmoothing, **given)),
-    ("zo-vector", "sharp", "quadratic, d = 1", 1 - 3 / 35, None, lambda **given: ball(ZerothOrder, **given)),
-    ("zo-stein-vector", "sharp", "quadratic, d = 1", 1 - 2 / 39, None, lambda **given: ball(_stein, **given)),
+    ("zo-vector", "sharp", "quadratic", 1 - 3 / 35, None, lambda **given: ball(ZerothOrder, **given)),
+    ("zo-stein-vector", "sharp", "quadratic", 1 - 2 / 39, None, lambda **given: ball(_stein, **given)),
     ("prop8", "sharp", "concave quadratic", 1.0, 1.0, dome),
     ("prop8", "stein", "concave quadratic", 1.0, 1.0, lambda **given: dome(stein=True, **given)),
     ("prop8-mean", "sharp", "concave quadratic", 1.0, 1.0, dome),

@@ -1,5 +1,6 @@
 """The largest ratio measured / bound that a search can find for one form of a claim, measured again and audited."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 
 NAMED = "named instance"
+SLOW = 20_000
+"""What `maximize` is told of the size of problems that are measured singly: ascent then takes few steps."""
 
 
 def source(value) -> str:
@@ -110,7 +113,7 @@ def tightness(
     claim : str or Claim
         A name, or a claim such as ``claims.get("prop2-second").scaled(0.9)``, whose form it then is.
     alpha_l, steps : number, optional
-        Hold alpha L and N fixed; by default they are searched, N from 1 to 3. Named instances have their own.
+        Hold alpha, in units where L is at most 1, and N fixed; by default they are searched, N from 1 to 3.
     seed, rounds, first_round
         A search is a function of them: rounds 0 to 3, then ``first_round=4``, look at what rounds 0 to 7 look at.
     seconds : float
@@ -134,8 +137,8 @@ def tightness(
     started = time.monotonic()
     candidates, evaluations = [], 0
     spaces = arenas(chosen.name, chosen.form, alpha_l, steps)
-    known = INSTANCES.get((chosen.name, chosen.form)) if named else None
-    if not spaces and known is None:
+    known = instances_of(chosen) if named else []
+    if not spaces and not known:
         raise ValueError(f"no problems are known to attack {chosen.name} ({chosen.form}) with")
     for number, arena in enumerate(spaces):
         share = (seconds - (time.monotonic() - started)) / (len(spaces) - number)
@@ -144,8 +147,8 @@ def tightness(
         if best.value > 0:
             candidates.append((best.value, arena.name, arena.setting(best.point)))
     searched = max((value for value, *_ in candidates), default=math.nan)
-    for setting in _of_instance(known, alpha_l, steps):
-        candidates.append((check(chosen, setting).ratio, NAMED, setting))
+    for setting in _settings(known, alpha_l, steps):
+        candidates.append((np.nan_to_num(check(chosen, setting).ratio, nan=-1.0), NAMED, setting))
     if not candidates:
         raise ValueError(f"{chosen.name} ({chosen.form}): it applies to no problem that was tried")
     # What rounding or a coarser rule gave too much is noticed here: the next candidate then has its turn.
@@ -174,15 +177,20 @@ def _supremum(claim: Claim) -> float | None:
     return row.supremum / claim.factor if row and row.supremum else None
 
 
-def _of_instance(row: Instance | None, alpha_l, steps) -> list[Setting]:
-    """The named instance, with the wanted alpha L and N where it has such arguments; else nothing."""
-    if row is None:
-        return []
+def instances_of(claim: Claim) -> list[Instance]:
+    """The known instance of the claim's form; without one, those of its other forms."""
+    own = INSTANCES.get((claim.name, claim.form))
+    return [own] if own else [row for row in INSTANCES.values() if row.claim == claim.name]
+
+
+def _settings(rows: list[Instance], alpha_l, steps) -> list[Setting]:
+    """The named instances with the wanted alpha L and N; not those without such arguments, or not for these values."""
     wanted = {name: value for name, value in (("alpha", alpha_l), ("steps", steps)) if value is not None}
-    try:
-        return [row.build(**wanted)]
-    except (TypeError, ValueError):
-        return []
+    found = []
+    for row in rows:
+        with contextlib.suppress(TypeError, ValueError):
+            found.append(row.build(**wanted))
+    return found
 
 
 def _search(arena: Arena, claim, seed, seconds, rounds, first_round, enough, progress) -> Best:
@@ -208,6 +216,7 @@ def _search(arena: Arena, claim, seed, seconds, rounds, first_round, enough, pro
             children=4 if arena.batch < 512 else 8,
             vary=vary,
             climbs=1,
+            dim=SLOW if arena.batch < 512 else None,
             enough=enough,
             progress=progress and (lambda best: progress(arena.name, best)),
         )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from maml_bench.study.facts import Fact, attained, between, confirmed, crossing, equal, exponent, minimum, pick
     from maml_bench.study.figures import Figure
     from maml_bench.study.findings import load
+    from maml_bench.study.heatmap import HeatMap
     from maml_bench.study.run import Study
 
 _HOMES = {
@@ -16,6 +17,7 @@ _HOMES = {
         ("Fact", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick"), "facts"
     ),
     "Figure": "figures",
+    "HeatMap": "heatmap",
     "load": "findings",
     "Study": "run",
 }
@@ -23,6 +25,7 @@ _HOMES = {
 __all__ = [
     "Fact",
     "Figure",
+    "HeatMap",
     "Study",
     "attained",
     "between",

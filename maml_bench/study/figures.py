@@ -168,7 +168,7 @@ def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     words = _words(figure, rows, forms, title, notes)
-    return Panel(title, words, _clean(file.getvalue(), name, words))
+    return Panel(title, words, clean(file.getvalue(), name, words))
 
 
 def _quantity(rows: pd.DataFrame) -> str:
@@ -287,7 +287,7 @@ def standalone(panel: Panel) -> str:
     return re.sub(r"(<svg[^>]*>)", rf"\1<style>{css(':root')}</style>", panel.svg, count=1)
 
 
-def _clean(svg: str, name: str, words: str) -> str:
+def clean(svg: str, name: str, words: str) -> str:
     """Without prologue and metadata; colours as variables; identifiers made unlike those of other figures."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)

@@ -23,6 +23,7 @@ from maml_bench.study import findings
 from maml_bench.study.cases import Case, Sweep
 from maml_bench.study.facts import Fact
 from maml_bench.study.figures import Figure
+from maml_bench.study.heatmap import HeatMap
 from maml_bench.verdict import check, check_all
 
 ERROR = 1e-5
@@ -40,7 +41,7 @@ class Study:
     name, question : str
     cases : Sweep or sequence of Sweep
         From `maml_bench.study.cases.sweep` and `maml_bench.study.cases.curves`.
-    figures : dict of Figure
+    figures : dict of Figure or HeatMap
         By the name under which the template shows them.
     facts : callable
         ``facts(table) -> sequence of Fact``: what the numbers are expected to say, and whether they do.
@@ -51,7 +52,7 @@ class Study:
     name: str
     question: str
     cases: Sweep | Sequence[Sweep]
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, Figure | HeatMap] = field(default_factory=dict)
     facts: Callable[[pd.DataFrame], Sequence[Fact]] = lambda table: ()
     derive: Callable[[pd.DataFrame], Sequence[Mapping]] | None = None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from maml_bench.study import tables
+from maml_bench.study import heatmap, tables
 from maml_bench.study.facts import Fact
 from maml_bench.study.figures import Panel, draw, standalone
 from maml_bench.study.findings import frame
@@ -36,7 +36,10 @@ def facts(study: Study, table: pd.DataFrame) -> list[Fact]:
 def figures(study: Study, table: pd.DataFrame) -> dict[str, list[Panel]]:
     """The panels of each figure."""
     table = extended(study, table)
-    return {name: draw(figure, table, f"{study.name}-{name}") for name, figure in study.figures.items()}
+    return {
+        name: (heatmap.draw if isinstance(figure, heatmap.HeatMap) else draw)(figure, table, f"{study.name}-{name}")
+        for name, figure in study.figures.items()
+    }
 
 
 def extended(study: Study, table: pd.DataFrame) -> pd.DataFrame:

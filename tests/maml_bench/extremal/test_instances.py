@@ -20,7 +20,7 @@ def test_the_stated_ratio_is_reached_and_not_exceeded(claim, form):
     row = INSTANCES[claim, form]
     found = check(claim, instance(claim, form), form=form)
     assert found.ratio == pytest.approx(row.ratio, abs=5e-5 if row.ratio == 1 else 5e-3)
-    assert found.outcome in ("holds", "not refuted"), str(found)
+    assert found.outcome != "violated", str(found)
 
 
 ATTAINED = [

@@ -39,6 +39,12 @@ def test_the_quartic_is_certified_exactly_and_attains_what_its_docstring_says(di
     assert ratio == pytest.approx((0.5 + 3 * b - 4.5 * b**2 + (dim - 1) * b) / dim, rel=1e-12)
 
 
+def test_differences_across_a_kink_are_no_fault():
+    """At these seeds the audit differences the gradient across the kink at the origin."""
+    for seed in (1322117304, 2147036171, 493631901):
+        assert audit(RadialCubic(1, radius=1.6), seed=seed, points=128, draws=512).passed
+
+
 def test_the_planted_derivative_is_found():
     class Wrong(Axisymmetric):
         def hvp(self, w, v, sample=None):
