@@ -22,7 +22,7 @@ independent of the gradient batch given :math:`w_j`, so backwards
 with :math:`W = E[G_{j+1}G_{j+1}^T|w_j]`: a finite sum over paths.
 """
 
-from itertools import combinations_with_replacement
+from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -196,14 +196,15 @@ def _gradient_covariance(rewards, w):
 
 def _counts(actions, size):
     """Every vector of action counts of a batch, (C, actions), with the logarithm of its number of orders."""
-    rows = np.array(list(combinations_with_replacement(range(actions), size)))
-    counts = np.sum(rows[..., None] == np.arange(actions), axis=1)
+    # Counts are the gaps between bars among size + actions - 1 places.
+    bars = np.array(list(combinations(range(size + actions - 1), actions - 1)))[::-1]
+    counts = np.diff(bars, prepend=-1, append=size + actions - 1, axis=1) - 1
     return counts, scipy.special.gammaln(size + 1) - np.sum(scipy.special.gammaln(counts + 1), axis=1)
 
 
 def _probabilities(counts, log_ways, w):
     """Multinomial probability of each row of counts at every point, (..., C)."""
-    return np.exp(log_ways) * np.prod(policy(w)[..., None, :] ** counts, axis=-1)
+    return np.exp(log_ways + scipy.special.log_softmax(w, axis=-1) @ counts.T)
 
 
 def _point(rewards, w):

@@ -148,3 +148,11 @@ def test_time_holds_on_exact_paths_and_memory_is_refused_at_once():
     assert time.perf_counter() - start < 5
     with pytest.raises(ValueError, match=r"steps = 100000000.* GB"):
         check("prop1", Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(1e-9, 10**8)), method="search")
+
+
+def test_large_batches_of_two_arms_are_enumerated_by_their_counts():
+    setting = Setting(SoftmaxBandit(np.array([[0.0, 1.0]])), np.array([1.0, 0.0]), InnerLoop(0.05, 1, S=100_000))
+    verdict = check("prop2-second", setting, seconds=30)
+    p = 1 / (1 + math.exp(-1))  # one step: alpha^2 times the variance R^2 y(1 - 4y)/2 of an action, y = p(1 - p)
+    y = p * (1 - p)
+    assert verdict.value == pytest.approx(0.05**2 * y * (1 - 4 * y) / 2 / 100_000, rel=1e-6)
