@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytic import bound
 from analytic.bound import HypothesisError
 from analytic.moments import two_point
 from maml_bench.adaptation import InnerLoop, exact_path
@@ -61,14 +62,14 @@ class Arena:
 def exact_ratio(claim: Claim, setting: Setting) -> float:
     """Measured / bound of the worst cell; NaN where the claim does not apply or no exact value is known."""
     try:
-        bound = claim.right_side(setting)
+        limit = claim.right_side(setting)
         value = claim.measurement.exact(setting)
     except (HypothesisError, OverflowError):
         return np.nan
     if value is None:
         return np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.max(np.where(bound > 0, value / bound, np.nan)))
+        return float(np.max(np.where(limit > 0, value / limit, np.nan)))
 
 
 def one_by_one(name: str, size: int, setting: Callable[[np.ndarray], Setting]) -> Arena:
@@ -132,8 +133,8 @@ def paths(form: str, alpha: float | None, steps: int, order: int) -> Arena:
             "prop3": (np.abs(found.bias[:, 0]), gradient + length),
             "prop4": (found.second_moment, 0 * length),
         }[claim.name]
-        bound = _bound(claim, loss, rate, steps, sigma_g, gradient)
-        return np.where(bound > DIGITS * scale, value / np.where(bound > 0, bound, np.inf), np.nan)
+        limit = _bound(claim, loss, rate, steps, sigma_g, gradient)
+        return np.where(limit > DIGITS * scale, value / np.where(limit > 0, limit, np.inf), np.nan)
 
     return Arena(f"paths, order {order}", size, setting, ratios)
 
@@ -170,21 +171,22 @@ def _sorted(knots, values, slope, reach, order, curvature) -> Piecewise:
 
 def _bound(claim, loss, rate, steps, sigma_g, meta_gradient):
     """The right side for every row, at the constants that its loss certifies."""
+    formula = bound(claim.name, claim.form)  # with exact Hessians, which these problems have
     L, rho, tau = loss.constants
     slope = np.abs(loss.grad(np.zeros(1))[:, 0])
     ones = {"S": 1, "D": 1, "T": 1, "sigma": 0.0, "sigma_H": 0.0, "dim": 1}
     given = {"alpha": rate, "steps": steps, "L": L, "rho": rho, "tau": tau, "sigma_g": sigma_g, **ones}
     given |= {"grad_norm": meta_gradient, "task_grad_norm": slope, "task_grad_rms": slope}
-    wanted = {name: np.broadcast_to(given[name], rate.shape) for name in claim.bound.arguments}
+    wanted = {name: np.broadcast_to(given[name], rate.shape) for name in formula.arguments}
     usable = np.all([np.isfinite(value) for value in wanted.values()], axis=0)
     out = np.full(rate.shape, np.nan)
     if usable.any():
         try:
-            out[usable] = claim.factor * claim.bound(**{name: value[usable] for name, value in wanted.items()})
+            out[usable] = claim.factor * formula(**{name: value[usable] for name, value in wanted.items()})
         except HypothesisError:  # of some row; the search stays within the step size, so this is rare
             for row in np.flatnonzero(usable):
                 try:
-                    out[row] = claim.factor * claim.bound(**{name: value[row] for name, value in wanted.items()})
+                    out[row] = claim.factor * formula(**{name: value[row] for name, value in wanted.items()})
                 except HypothesisError:
                     continue
     return out
