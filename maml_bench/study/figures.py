@@ -201,11 +201,11 @@ def _ticks(axes, x: pd.Series) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     values = np.unique(x[x > 0].astype(float))
-    shown = FuncFormatter(lambda value, _: number(value, 4))
+    shown = FuncFormatter(lambda value, _: number(value, 4 if value >= 1 else 2))
     if len(values) and values[-1] / values[0] < 2000:
         kept = [values[0]]
         for value in values[1:]:
-            if value / kept[-1] > (values[-1] / values[0]) ** 0.1:
+            if value / kept[-1] > (values[-1] / values[0]) ** 0.13:
                 kept.append(value)
         axes.xaxis.set_major_locator(FixedLocator(kept))
         axes.xaxis.set_minor_locator(NullLocator())

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -49,15 +50,14 @@ def extended(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     return frame([*table.to_dict("records"), *study.derive(table)])
 
 
-def tell(study: Study, table: pd.DataFrame, template: Path | None) -> tuple[str, dict[str, list[Panel]]]:
-    """The report in Markdown, with ``![words](name-1.svg)`` for each panel, and the panels.
+def report(study: Study, table: pd.DataFrame, template: Path | None, drawn: Mapping[str, list[Panel]]) -> str:
+    """The report in Markdown, with ``![words](name-1.svg)`` for each panel.
 
     Raises
     ------
     jinja2.UndefinedError
         If the template asks for what is not there.
     """
-    drawn = figures(study, table)
     source = template.read_text() if template is not None and template.exists() else PLAIN
 
     def figure(name: str) -> str:
@@ -77,7 +77,7 @@ def tell(study: Study, table: pd.DataFrame, template: Path | None) -> tuple[str,
         looseness=tables.looseness_table(table),
         refusals=tables.refusals(table),
         note=note(table),
-    ), drawn
+    )
 
 
 def note(table: pd.DataFrame) -> str:
@@ -93,7 +93,8 @@ def note(table: pd.DataFrame) -> str:
 
 def write(study: Study, table: pd.DataFrame, template: Path | None, folder: Path) -> Path:
     """Write ``report.md``, its figures and ``study.json`` into the folder; returns the report's path."""
-    text, drawn = tell(study, table, template)
+    drawn = figures(study, table)
+    text = report(study, table, template, drawn)
     for old in folder.glob("*.svg"):
         old.unlink()
     for name, panels in drawn.items():

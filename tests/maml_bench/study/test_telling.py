@@ -68,7 +68,7 @@ def test_a_template_may_not_ask_for_what_is_not_there(tmp_path):
     template = tmp_path / "t.md"
     template.write_text("# {{ question }}\n{{ answer }}")
     with pytest.raises(jinja2.UndefinedError, match="'answer' is undefined"):
-        telling.tell(study(), TABLE.iloc[:2], template)
+        telling.report(study(), TABLE.iloc[:2], template, {})
 
 
 def test_derived_rows_reach_facts_and_figures_but_not_the_verdicts():
@@ -79,6 +79,6 @@ def test_derived_rows_reach_facts_and_figures_but_not_the_verdicts():
 
     seen = []
     derived = study(derive=doubled, facts=lambda t: seen.append(set(t["claim"])) or [])
-    text, _ = telling.tell(derived, TABLE.iloc[:2], None)
+    text = telling.report(derived, TABLE.iloc[:2], None, {})
     assert seen == [{"prop2-first", "twice"}]
     assert text.count("twice") == 0
