@@ -68,7 +68,8 @@ def gallery(_: str) -> str:
     parts = []
     for path in sorted((ROOT / "studies/gallery").glob("[!_]*.py")):
         parts.append(
-            f"## {path.stem.replace('_', ' ').capitalize()}\n\n`{path.relative_to(ROOT)}`\n\n```python\n{path.read_text()}```\n"
+            f"## {path.stem.replace('_', ' ').capitalize()}\n\n"
+            f"`{path.relative_to(ROOT)}`\n\n```python\n{path.read_text()}```\n"
         )
     return "\n".join(parts)
 

@@ -54,7 +54,7 @@ def write(verdict: Verdict, claim: Claim, setting: Setting, folder: Path, budget
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{claim.name}-{claim.form}-{content_digest((setting, claim.factor))[:8]}.py"
-    np.savez(path.with_suffix(".npz"), setting=np.array(json.dumps(about)), **arrays)
+    np.savez(path.with_suffix(".npz"), allow_pickle=False, setting=np.array(json.dumps(about)), **arrays)
     path.write_text(SCRIPT.format(words=verdict, again=again), encoding="utf-8")
     return path
 

@@ -6,6 +6,7 @@ The unit vector of the ``vector`` claims is the direction of the task's gradient
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,8 @@ def bias(setting: Setting) -> np.ndarray | None:
 
 def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     """What rounding can have added to `bias`."""
-    return mean_shifts(setting)[1]
+    found: Any = mean_shifts(setting)
+    return found[1]
 
 
 def variance_error(setting: Setting, value: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def constants(setting: Setting, names) -> dict[str, object]:
 
 def _bound(name: str, setting: Setting) -> float:
     bound = statement(name).forms["direct"]
-    return bound(**constants(setting, bound.arguments))
+    return float(bound(**constants(setting, bound.arguments)))
 
 
 def cut_squares(setting: Setting) -> Capped:

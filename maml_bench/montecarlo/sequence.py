@@ -98,7 +98,8 @@ def looks(
         If a replicate does not fit into memory, or one of a mean is negative.
     """
     start = time.perf_counter()
-    number, done, earlier = 0, 0, None
+    number, done = 0, 0
+    earlier: Limits | None = None
     while done < budget:
         jobs: list[tuple[Any, ...]] = []
         ahead = min(workers.count, 2 ** number.bit_length() - number)  # blocks that share a plan
@@ -114,6 +115,7 @@ def looks(
             estimand.merge(part)
             done, number = done + job[-1], number + 1
             limits = estimand.limits()
-            alike = earlier is not None and earlier.lower_kind == limits.lower_kind
-            earlier = limits.within(earlier) if alike else limits
+            if earlier is not None and earlier.lower_kind == limits.lower_kind:
+                limits = limits.within(earlier)
+            earlier = limits
             yield Look(done, earlier, done >= budget)

@@ -2,36 +2,12 @@
 
 import numpy as np
 import pytest
-
-from maml_bench.problems import (
-    AdditiveGaussian,
-    Kink,
-    Logistic,
-    Quadratic,
-    RandomPhase,
-    RankOne,
-    SoftmaxBandit,
-    Trigonometric,
-)
+import zoo
 
 REPLICATES, B, TASKS, DIM = 3, 4, 5, 3
 
 
-def _families():
-    rng = np.random.default_rng(0)
-    A = rng.standard_normal((TASKS, DIM, DIM))
-    yield "quadratic", Quadratic(A + A.swapaxes(-1, -2), rng.standard_normal((TASKS, DIM)))
-    yield "quadratic, shared A", Quadratic.random(DIM, TASKS, 0)
-    yield "large trigonometric", Trigonometric.random(7, TASKS, 0)
-    for family in (Trigonometric, Kink, RankOne, SoftmaxBandit):
-        yield family.__name__, family.random(DIM, TASKS, 0)
-    yield "logistic support", Logistic.random(DIM, TASKS, 0).support
-    yield "logistic target", Logistic.random(DIM, TASKS, 0)[np.arange(TASKS)].target
-    yield "additive noise", Trigonometric.random(DIM, TASKS, 0).with_noise(AdditiveGaussian(0.5))
-    yield "random phase", Kink.random(DIM, TASKS, 0).with_noise(RandomPhase(0.5, 1.0))
-
-
-FAMILIES = dict(_families())
+FAMILIES = zoo.losses(DIM, TASKS)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
