@@ -47,7 +47,7 @@ def draw(figure: HeatMap, table: pd.DataFrame, name: str) -> list[Panel]:
     with mpl.rc_context(STYLE | {"svg.hashsalt": name, "axes.grid": False, "axes.spines.left": False}):
         canvas = Canvas(figsize=(2.4 + 0.75 * len(columns), 0.7 + 0.2 * len(rows)), layout="constrained")
         axes = canvas.add_subplot()
-        for (row, column), value in cells.items():
+        for row, column, value in cells.reset_index().itertuples(index=False):
             corner = columns.index(column) - 0.5, rows.index(row) - 0.5
             shade = 0.75 * min(max(float(value), 0.0), 1.0)
             axes.add_patch(Rectangle(corner, 1, 1, facecolor=LIGHT[0], alpha=shade, linewidth=0))

@@ -38,7 +38,9 @@ def figures(study: Study, table: pd.DataFrame) -> dict[str, list[Panel]]:
     """The panels of each figure."""
     table = extended(study, table)
     return {
-        name: (heatmap.draw if isinstance(figure, heatmap.HeatMap) else draw)(figure, table, f"{study.name}-{name}")
+        name: heatmap.draw(figure, table, f"{study.name}-{name}")
+        if isinstance(figure, heatmap.HeatMap)
+        else draw(figure, table, f"{study.name}-{name}")
         for name, figure in study.figures.items()
     }
 
