@@ -134,10 +134,14 @@ def _eigenvectors(setting, step):
 
 
 def rounding_of_change(setting: Setting) -> float:
-    """What rounding can add to the difference of two meta gradients."""
-    scale = (
-        np.linalg.norm(meta_gradients(setting), axis=-1).max() + setting.tasks.regularity.L * np.abs(setting.w).max()
-    )
+    """What rounding can add to the difference of two meta gradients.
+
+    A family may state the ``reach`` of its constants: gradients are computed from distances up to it, however small
+    they are themselves.
+    """
+    tasks = setting.tasks
+    reach = max(np.abs(setting.w).max(), getattr(getattr(tasks, "population", tasks), "reach", 0.0))
+    scale = np.linalg.norm(meta_gradients(setting), axis=-1).max() + tasks.regularity.L * reach
     return 16 * np.finfo(float).eps * (setting.inner.steps + 1) * float(scale)
 
 

@@ -102,6 +102,11 @@ class Piecewise:
         return loss
 
     @property
+    def reach(self) -> float:
+        """The largest distance of a knot from 0: what gradients are computed from."""
+        return float(np.abs(self.knots).max())
+
+    @property
     def dim(self) -> int:
         return self.knots.shape[-2]
 
