@@ -1,6 +1,5 @@
 """Proposition 1: the search for a supremum against suprema that are known."""
 
-
 import numpy as np
 import pytest
 
