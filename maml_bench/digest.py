@@ -33,7 +33,7 @@ def content_digest(value) -> str:
 
 def _feed(digest, value):
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        digest.update(f"{type(value).__module__}.{type(value).__qualname__}(".encode() + _users_source(type(value)))
+        digest.update(_origin(type(value)) + b"(")
         for field in dataclasses.fields(value):
             digest.update(field.name.encode() + b"=")
             _feed(digest, getattr(value, field.name))
@@ -50,10 +50,17 @@ def _feed(digest, value):
     elif value is None or isinstance(value, (bool, int, float, str, np.generic)):
         digest.update(f"{type(value).__name__}:{value!r};".encode())
     elif isinstance(value, FunctionType | type):
-        digest.update(f"{value.__module__}.{value.__qualname__};".encode() + _users_source(value))
+        digest.update(_origin(value) + b";")
         _feed(digest, [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()])
     else:
         raise TypeError(f"cannot digest a {type(value).__name__}: use dataclasses, arrays, numbers and strings")
+
+
+def _origin(thing) -> bytes:
+    """What a class or function is. Of the user's own, the file counts and not the name that it was imported under."""
+    source = _users_source(thing)
+    module = "" if source else thing.__module__
+    return f"{module}.{thing.__qualname__}".encode() + source
 
 
 def _users_source(thing) -> bytes:

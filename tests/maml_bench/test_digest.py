@@ -34,10 +34,10 @@ def closure(x):
     return lambda: x
 
 
-def load(path, text):
+def load(path, text, name="users_own"):
     path.write_text(text)
-    spec = importlib.util.spec_from_file_location("users_own", path)
-    sys.modules["users_own"] = module = importlib.util.module_from_spec(spec)
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -53,6 +53,9 @@ def test_a_users_code_counts_but_not_its_comments(tmp_path):
     }.items():
         digests.append(content_digest(load(tmp_path / f"{name}.py", source).Mine(1)))
     assert digests[0] == digests[1] != digests[2]
+    again = load(tmp_path / "a.py", text, "imported_under_another_name")
+    assert content_digest(again.Mine(1)) == digests[0]
+    assert content_digest(again.Mine.f) == content_digest(load(tmp_path / "a.py", text).Mine.f)
 
 
 @dataclass
