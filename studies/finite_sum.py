@@ -13,8 +13,7 @@ import numpy as np
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims.smoothness import SHORTEST
 from maml_bench.hessians import GaussianSmoothing
-from maml_bench.problems import FiniteSum, Logistic, Quadratic, Trigonometric, digits
-from maml_bench.problems.sawtooth import Sawtooth
+from maml_bench.problems import FiniteSum, Logistic, Piecewise, Quadratic, Trigonometric, digits
 from maml_bench.study import Figure, Study, attained, between, equal, exponent, pick, sweep
 
 QUADRATIC, SAWTOOTH, WAVES = "concave pair", "sawtooth pair", "trigonometric pairs"
@@ -36,8 +35,8 @@ def concave_pair(b):
 
 def sawtooth_pair(b):
     """Support and target of one curvature, with gradients 1 + b and 1 at the origin: the smoothness is attained."""
-    support = Sawtooth.along_path(1 / 40, 5, slope=1 + b, width=1.5 * SHORTEST * (1 + 1 / 40) ** 5)
-    return FiniteSum(support, replace(support, slope=1.0), b), np.zeros(1)
+    support = Piecewise.sawtooth(1 / 40, 5, slope=1 + b, width=1.5 * SHORTEST * (1 + 1 / 40) ** 5)
+    return FiniteSum(support, replace(support, slope=[1.0]), b), np.zeros(1)
 
 
 def trigonometric_pairs(b):

@@ -11,8 +11,7 @@ import numpy as np
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims.smoothness import SHORTEST
-from maml_bench.problems import Kink, Quadratic, RankOne, Trigonometric
-from maml_bench.problems.sawtooth import Sawtooth
+from maml_bench.problems import Kink, Piecewise, Quadratic, RankOne, Trigonometric
 from maml_bench.study import Figure, Study, attained, between, exponent, pick, sweep
 
 CONCAVE, CONVEX, TRIGONOMETRIC, KINK = "concave quadratic", "convex quadratic", "trigonometric", "kink"
@@ -37,7 +36,7 @@ def setting(problem, αL, N, size=None):
     """
     αL = αL or 1 / (8 * N)
     if problem is None:
-        tasks = Sawtooth.along_path(αL, N, slope=100.0, width=1.5 * SHORTEST * (1 + αL) ** N)
+        tasks = Piecewise.sawtooth(αL, N, slope=100.0, width=1.5 * SHORTEST * (1 + αL) ** N)
         return Setting(tasks, np.zeros(1), InnerLoop(αL, N))
     if size is None:
         size = problem.radius / 2 if isinstance(problem, RankOne) else math.sqrt(problem.dim)

@@ -1,7 +1,7 @@
 """Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -284,83 +284,63 @@ def _plus(value, perturbation):
 
 
 @dataclass(frozen=True, eq=False)
-class Mirrored:
+class Resampled:
+    """Tasks whose samples come from ``draw(tasks, rng, w, size)`` in place of their own."""
+
+    tasks: Any
+    draw: Callable
+
+    @property
+    def dim(self) -> int:
+        return self.tasks.dim
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.tasks.batch_shape
+
+    @property
+    def regularity(self) -> Regularity:
+        return self.tasks.regularity
+
+    def __getitem__(self, index) -> "Resampled":
+        return Resampled(self.tasks[index], self.draw)
+
+    def loss(self, w, sample=None):
+        return self.tasks.loss(w, sample)
+
+    def grad(self, w, sample=None):
+        return self.tasks.grad(w, sample)
+
+    def hvp(self, w, v, sample=None):
+        return self.tasks.hvp(w, v, sample)
+
+    def hess(self, w, sample=None):
+        return self.tasks.hess(w, sample)
+
+    def sample(self, rng, w, size):
+        return self.draw(self.tasks, rng, w, size)
+
+
+def Mirrored(tasks) -> Resampled:
     """Tasks whose samples are ``-sample``: equal in law to the original, with errors of opposite sign.
 
     Run an algorithm once on ``tasks`` and once on ``Mirrored(tasks)`` with generators in the same state, and average:
     whatever is odd in the noise cancels.
     """
-
-    tasks: Any
-
-    @property
-    def dim(self) -> int:
-        return self.tasks.dim
-
-    @property
-    def batch_shape(self) -> tuple[int, ...]:
-        return self.tasks.batch_shape
-
-    @property
-    def regularity(self) -> Regularity:
-        return self.tasks.regularity
-
-    def __getitem__(self, index) -> "Mirrored":
-        return Mirrored(self.tasks[index])
-
-    def loss(self, w, sample=None):
-        return self.tasks.loss(w, sample)
-
-    def grad(self, w, sample=None):
-        return self.tasks.grad(w, sample)
-
-    def hvp(self, w, v, sample=None):
-        return self.tasks.hvp(w, v, sample)
-
-    def hess(self, w, sample=None):
-        return self.tasks.hess(w, sample)
-
-    def sample(self, rng, w, size):
-        drawn = self.tasks.sample(rng, w, size)
-        return None if drawn is None else -drawn
+    return Resampled(tasks, _mirror)
 
 
-@dataclass(frozen=True, eq=False)
-class Given:
+def Given(tasks, samples: Iterator[Any]) -> Resampled:
     """Tasks whose samples are given: the first batch drawn is the first of ``samples``, and so on.
 
     Batches beyond the last are None, the population. It serves one run of an algorithm.
     """
+    return Resampled(tasks, lambda *_: next(samples, None))
 
-    tasks: Any
-    samples: Iterator[Any]
 
-    @property
-    def dim(self) -> int:
-        return self.tasks.dim
-
-    @property
-    def batch_shape(self) -> tuple[int, ...]:
-        return self.tasks.batch_shape
-
-    @property
-    def regularity(self) -> Regularity:
-        return self.tasks.regularity
-
-    def loss(self, w, sample=None):
-        return self.tasks.loss(w, sample)
-
-    def grad(self, w, sample=None):
-        return self.tasks.grad(w, sample)
-
-    def hvp(self, w, v, sample=None):
-        return self.tasks.hvp(w, v, sample)
-
-    def hess(self, w, sample=None):
-        return self.tasks.hess(w, sample)
-
-    def sample(self, rng, w, size):
-        return next(self.samples, None)
+def _mirror(tasks, rng, w, size):
+    drawn = tasks.sample(rng, w, size)
+    return None if drawn is None else -drawn
 
 
 def _numbers(name, value):

@@ -11,8 +11,7 @@ from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import zeroth_order
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import stochastic_meta_gradient
-from maml_bench.problems import AdditiveGaussian, RandomPhase, Trigonometric
-from maml_bench.problems.sawtooth import Sawtooth
+from maml_bench.problems import AdditiveGaussian, Piecewise, RandomPhase, Trigonometric
 from studies import (
     finite_sum,
     hessian_estimators,
@@ -65,21 +64,21 @@ def test_the_sawtooth_attains_the_smoothness_with_the_gradient_term(N, alpha):
 @pytest.mark.parametrize("steps", [1, 6])
 def test_what_the_sawtooth_misses_is_proportional_to_its_width(steps):
     def missing(width):
-        tasks = Sawtooth.along_path(0.1, steps, 10.0, width)
+        tasks = Piecewise.sawtooth(0.1, steps, 10.0, width)
         return 1 - check("prop1", Setting(tasks, np.zeros(1), InnerLoop(0.1, steps))).ratio
 
     assert missing(0.04) / missing(0.02) == pytest.approx(2, rel=0.1)
 
 
 def test_the_sawtooth_is_the_integral_of_its_curvature():
-    tasks = Sawtooth.along_path(0.05, 5, 100.0, 0.1)
+    tasks = Piecewise.sawtooth(0.05, 5, 100.0, 0.1)
     w = np.random.default_rng(0).uniform(-40, 10, (2000, 1))
     h = 1e-4
     assert np.allclose((tasks.loss(w + h) - tasks.loss(w - h)) / (2 * h), tasks.grad(w)[:, 0], atol=1e-6)
     assert np.allclose((tasks.grad(w + h) - tasks.grad(w - h)) / (2 * h), tasks.hess(w)[..., 0], atol=2 * h)
-    assert np.allclose(tasks.hess(tasks.points[:, None]), -1)
+    assert np.allclose(tasks.hess(tasks.knots[0, 1::3, None]), -1)
     with pytest.raises(ValueError, match="must exceed 2 width"):
-        Sawtooth.along_path(0.1, 2, 1.0, 0.1)
+        Piecewise.sawtooth(0.1, 2, 1.0, 0.1)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.3])
