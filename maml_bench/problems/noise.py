@@ -11,6 +11,7 @@ import numpy as np
 from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
 from analytic.moments import two_point
 from analytic.regularity import Regularity
+from maml_bench.problems.circular import cosine, sine
 
 
 @dataclass(frozen=True)
@@ -128,16 +129,16 @@ class Waves:
         return self.amplitude / self.phase.shape[-1]
 
     def loss(self, w):
-        return self._weight * np.cos(self._angle(w)).sum(-1)
+        return self._weight * cosine(self._angle(w)).sum(-1)
 
     def grad(self, w):
-        return np.vecmat(-self._weight * np.sin(self._angle(w)), self.direction)
+        return np.vecmat(-self._weight * sine(self._angle(w)), self.direction)
 
     def hvp(self, w, v):
-        return np.vecmat(-self._weight * np.cos(self._angle(w)) * np.matvec(self.direction, v), self.direction)
+        return np.vecmat(-self._weight * cosine(self._angle(w)) * np.matvec(self.direction, v), self.direction)
 
     def hess(self, w):
-        weighted = -self._weight * np.cos(self._angle(w))[..., None] * self.direction
+        weighted = -self._weight * cosine(self._angle(w))[..., None] * self.direction
         return weighted.swapaxes(-1, -2) @ self.direction
 
 

@@ -10,6 +10,7 @@ from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import into, listed, matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.problems.circular import cosine, sine
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
 
@@ -153,21 +154,21 @@ class Trigonometric:
     def loss(self, w, sample=None):
         smooth = np.vecdot(w, w @ self.A) / 2 - np.vecdot(self.b, w)
         angle = self._angle(w)
-        return smooth + np.vecdot(self.amplitude, np.cos(angle, out=angle))
+        return smooth + np.vecdot(self.amplitude, cosine(angle))
 
     def grad(self, w, sample=None):
         angle = self._angle(w)
-        waves = transposed_matvec(self.frequency, into(np.multiply, np.sin(angle, out=angle), self.amplitude))
+        waves = transposed_matvec(self.frequency, into(np.multiply, sine(angle), self.amplitude))
         return into(np.subtract, into(np.subtract, w @ self.A, self.b), waves)
 
     def hvp(self, w, v, sample=None):
         angle = self._angle(w)
-        curvature = into(np.multiply, np.cos(angle, out=angle), self.amplitude)
+        curvature = into(np.multiply, cosine(angle), self.amplitude)
         bent = into(np.multiply, matvec(self.frequency, v), curvature)
         return into(np.subtract, v @ self.A, transposed_matvec(self.frequency, bent))
 
     def hess(self, w, sample=None):
-        curvature = self.amplitude * np.cos(self._angle(w))
+        curvature = self.amplitude * cosine(self._angle(w))
         return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
 
     def smoothings(self, w, nu) -> list[Smoothing]:

@@ -1,0 +1,37 @@
+"""Sine and cosine by half angles, against NumPy's."""
+
+import numpy as np
+import pytest
+
+from maml_bench.problems import circular
+
+ROUNDING = 2 * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("by_tangent", [True, False])
+@pytest.mark.parametrize(("ours", "numpys"), [(circular.sine, np.sin), (circular.cosine, np.cos)])
+def test_values(ours, numpys, by_tangent, monkeypatch):
+    monkeypatch.setattr(circular, "BY_TANGENT", by_tangent)
+    monkeypatch.setattr(circular, "CHUNK", 1000)
+    quarters = np.pi / 2 * np.arange(-40.0, 41)
+    special = [quarters, np.nextafter(quarters, 9), np.nextafter(quarters, -99), [1e300, -1e16]]
+    x = np.concatenate([np.linspace(-50, 50, 4321), *special])
+    found = ours(x.copy())
+    assert np.abs(found - numpys(x)).max() <= ROUNDING
+    assert np.isnan(ours(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_whatever_the_order_of_the_axes_the_argument_is_written_over(order, monkeypatch):
+    monkeypatch.setattr(circular, "BY_TANGENT", True)
+    monkeypatch.setattr(circular, "CHUNK", 7)
+    x = np.arange(60.0).reshape(3, 4, 5).transpose(order)
+    expected = np.sin(x)
+    assert circular.sine(x) is x
+    assert np.abs(x - expected).max() <= ROUNDING
+
+
+def test_gaps_in_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(circular, "BY_TANGENT", True)
+    with pytest.raises(AssertionError, match="gaps"):
+        circular.sine(np.ones((4, 6))[:, ::2])
