@@ -115,8 +115,3 @@ STUDY = Study(
     figures={"wrong": Figure("wrongly violated", x="level", by="evidence", label="share of runs")},
     facts=facts,
 )
-
-if __name__ == "__main__":
-    from maml_bench.cli.commands import run_study_script
-
-    run_study_script(__file__)

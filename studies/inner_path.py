@@ -82,8 +82,3 @@ STUDY = Study(
     },
     facts=facts,
 )
-
-if __name__ == "__main__":
-    from maml_bench.cli.commands import run_study_script
-
-    run_study_script(__file__)

@@ -5,25 +5,19 @@ seeds end at. Two problems: trigonometric tasks, and quadratics whose Hessians d
 it is computed where the mean of each Hessian estimator comes to rest. What was found is told in ``race.md``.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
-from scipy.optimize import root
 
-from maml_bench import InnerLoop, OuterLoop, Setting, train
+from maml_bench import InnerLoop, OuterLoop, Setting
 from maml_bench.algorithms import NAMED, algorithm
-from maml_bench.algorithms.outer_loop import iteration_samples
-from maml_bench.meta_gradient import exact_meta_gradient, meta_objective, stochastic_meta_gradient
+from maml_bench.algorithms.race import NORM, OBJECTIVE, course
+from maml_bench.algorithms.rest import REST, MeanField, at_rest
 from maml_bench.problems import Quadratic, RandomPhase, Trigonometric
 from maml_bench.study import Figure, Study, between, curves, exponent, pick
 
 NOISE = RandomPhase(amplitude=0.5, kappa=1.0)
 WAVES, QUADRATICS = "trigonometric", "quadratics"
-STEP_SIZES = (0.03, 0.1, 0.3, 1.0, 3.0)
-"""Meta step sizes that a method is tried with, times 1/L."""
-POINTS, DECILES = 40, (0.1, 0.9)
-NORM, OBJECTIVE, REST = "||grad calL||", "calL above the lowest value seen", "||grad calL|| at rest"
 EQ17, BASELINE, GGS = "eq. 17", "mean baseline, Q = 10", "GGS"
+ESTIMATORS = {EQ17: MeanField(1.0, 0.5), BASELINE: MeanField(0.9, 0.0), GGS: MeanField(1.0, 0.0)}
 
 
 def quadratics():
@@ -45,73 +39,10 @@ def contestant(problem, method):
     return algorithm(start, method, nu=0.1, directions=10)
 
 
-def sized(point, beta, budget):
-    """The setting with a meta step size, and with as many meta-iterations as the budget of samples allows."""
-    iterations = max(2, budget // iteration_samples(point).total)
-    return replace(point, outer=replace(point.outer, beta=beta, iterations=iterations))
-
-
-def course(point, *, seed, budget, workers):
-    """Gradient norm and objective against samples spent: means over 64 runs, deciles for limits."""
-    L, tuned = point.tasks.regularity.L, {}
-    for beta in (size / L for size in STEP_SIZES):
-        last = train(sized(point, beta, budget), 16, seed + 1, workers=workers).objective[-8:].mean()
-        tuned[beta] = last if np.isfinite(last) else np.inf
-    beta = min(tuned, key=tuned.get)
-    run = train(sized(point, beta, budget), 64, seed, workers=workers)
-    each, lowest = iteration_samples(point).total, lowest_value(point)
-    chosen = np.unique(np.geomspace(1, len(run.objective), POINTS).round().astype(int))
-    for quantity, values in ((NORM, run.gradient_norm), (OBJECTIVE, run.objective - lowest)):
-        for k in chosen.tolist():
-            low, high = np.quantile(values[k - 1], DECILES)
-            ends = {"value": values[k - 1].mean(), "lower": low, "upper": high, "replicates": 64}
-            yield ends | {"quantity": quantity, "samples": k * each, "beta": beta, "last": bool(k == chosen[-1])}
-
-
-def lowest_value(point):
-    """The least value of the meta objective that descent from the start and from 0 finds."""
-    tasks, inner = point.tasks.population, point.inner
-    found = []
-    for w in (point.w, np.zeros_like(point.w)):
-        for _ in range(2000):
-            w = w - exact_meta_gradient(tasks, w, inner.alpha, inner.steps).mean(0) / (2 * tasks.regularity.L)
-        found.append(meta_objective(tasks, w, inner.alpha, inner.steps).mean())
-    return min(found)
-
-
-@dataclass(frozen=True)
-class MeanField:
-    """The mean of an estimator as its radius tends to 0: a multiple of the Hessian, and of its trace times I."""
-
-    hessian: float
-    trace: float
-
-    def operator(self, tasks, w, D, rng):
-        trace = np.trace(tasks.hess(w), axis1=-2, axis2=-1)[..., None]
-        return lambda v: self.hessian * tasks.hvp(w, v) + self.trace * trace * v
-
-
-ESTIMATORS = {EQ17: MeanField(1.0, 0.5), BASELINE: MeanField(0.9, 0.0), GGS: MeanField(1.0, 0.0)}
-
-
 def resting(estimator, share):
     """Three steps of ``share/(24 L)``, without noise."""
     tasks = TASKS[WAVES]
     return Setting(tasks, np.ones(5), InnerLoop(share / (24 * tasks.regularity.L), 3), estimator)
-
-
-def at_rest(point, *, seed, budget, workers):
-    """||grad calL|| where descent along the mean meta gradient of an estimator comes to rest."""
-
-    def field(w):
-        return stochastic_meta_gradient(point.tasks, w, point.inner, point.hessian, None).mean(0)
-
-    w = point.w
-    for _ in range(budget):
-        w = w - field(w) / (2 * point.tasks.regularity.L)
-    w = root(field, w, tol=1e-13).x
-    rest = np.linalg.norm(exact_meta_gradient(point.tasks, w, point.inner.alpha, point.inner.steps).mean(0))
-    yield {"quantity": REST, "value": rest, "lower": rest, "upper": rest, "evidence": "exact"}
 
 
 def facts(t):

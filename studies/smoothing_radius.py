@@ -59,8 +59,3 @@ STUDY = Study(
     facts=facts,
     derive=trade_off,
 )
-
-if __name__ == "__main__":
-    from maml_bench.cli.commands import run_study_script
-
-    run_study_script(__file__)

@@ -1,6 +1,7 @@
 """Many seeds of one experiment: rows with limits, paired comparisons, and the choice of step sizes on other seeds."""
 
 from collections.abc import Sequence
+from typing import SupportsFloat
 
 import numpy as np
 from scipy import stats
@@ -25,6 +26,12 @@ def row(quantity: str, values: np.ndarray, **labels) -> dict:
         reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error if error else 0.0
     found = {"value": float(mean), "lower": float(mean - reach), "upper": float(mean + reach)}
     return about | found | {"evidence": "asymptotic", "diverged": 0}
+
+
+def known(quantity: str, value: SupportsFloat, **labels) -> dict:
+    """A number without error, as a row of a study."""
+    number = float(value)
+    return {"quantity": quantity, **labels, "value": number, "lower": number, "upper": number, "evidence": "exact"}
 
 
 def best(scores: np.ndarray) -> tuple[int, ...]:

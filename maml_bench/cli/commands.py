@@ -25,19 +25,8 @@ OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT
 
 def main() -> None:
     """Entry point: bad input ends with one line and code 2, Ctrl-C with one line and code 130."""
-    _guarded(cli)
-
-
-def run_study_script(path: str) -> None:
-    """Command line of a study's file: the same options as ``maml-bench study``, for this study."""
-    command = click.Command("study", params=study_command.params[1:], help=f"Run the study in {path}.")
-    command.callback = lambda **options: _study(path, **options)
-    _guarded(command)
-
-
-def _guarded(command: click.Command) -> None:
     try:
-        code = command.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # no command exits by itself: click and rich do, when a pipe is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,18 +4,29 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maml_bench.study.cases import curves, sweep
-    from maml_bench.study.facts import Fact, attained, between, confirmed, crossing, equal, exponent, minimum, pick
+    from maml_bench.study.cases import curves, one_at_a_time, sweep
+    from maml_bench.study.facts import (
+        Fact,
+        answered,
+        attained,
+        between,
+        confirmed,
+        crossing,
+        equal,
+        exponent,
+        minimum,
+        pick,
+    )
     from maml_bench.study.figures import Figure
     from maml_bench.study.findings import load
     from maml_bench.study.heatmap import HeatMap
     from maml_bench.study.run import Study
 
+_CASES = ("curves", "one_at_a_time", "sweep")
+_FACTS = ("Fact", "answered", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick")
 _HOMES = {
-    **dict.fromkeys(("curves", "sweep"), "cases"),
-    **dict.fromkeys(
-        ("Fact", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick"), "facts"
-    ),
+    **dict.fromkeys(_CASES, "cases"),
+    **dict.fromkeys(_FACTS, "facts"),
     "Figure": "figures",
     "HeatMap": "heatmap",
     "load": "findings",
@@ -27,6 +38,7 @@ __all__ = [
     "Figure",
     "HeatMap",
     "Study",
+    "answered",
     "attained",
     "between",
     "confirmed",
@@ -36,6 +48,7 @@ __all__ = [
     "exponent",
     "load",
     "minimum",
+    "one_at_a_time",
     "pick",
     "sweep",
 ]

@@ -14,6 +14,10 @@ Measure = Callable[..., Iterable[dict]]
 """
 
 
+Axis = Sequence | Mapping | str | float
+"""Values of a parameter; a number or a word is the only one. Of a mapping the keys are shown, the values handed on."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One point of a sweep.
@@ -44,7 +48,7 @@ class Sweep:
     """Every combination of some values, and what is asked at each: see `sweep` and `curves`."""
 
     point: Callable[..., Any]
-    axes: Mapping[str, Sequence | Mapping]
+    axes: Mapping[str, Axis]
     quick: Mapping[str, object] = field(default_factory=dict)
     claims: tuple[str | Claim, ...] = ()
     forms: tuple[str, ...] = ()
@@ -61,7 +65,7 @@ class Sweep:
             raise ValueError(f"quick = {unknown[0]!r}: must be an axis of the sweep, budget or precision")
         asked = tuple(claim for name in self.claims for claim in self._claims(name))
         out = []
-        for labels in itertools.product(*(chosen.get(name, values) for name, values in self.axes.items())):
+        for labels in itertools.product(*(_labels(chosen.get(name, values)) for name, values in self.axes.items())):
             parameters = dict(zip(self.axes, labels, strict=True))
             point = self.point(**{name: self._value(name, label) for name, label in parameters.items()})
             if point is not None:
@@ -79,10 +83,19 @@ class Sweep:
         return values[label] if isinstance(values, Mapping) else label
 
 
+def _labels(values: Any) -> Iterable:
+    return (values,) if isinstance(values, str | int | float) else values
+
+
+def one_at_a_time(base: Mapping[str, Any], values: Mapping[str, Sequence]) -> dict[str, dict]:
+    """Axes in which one parameter moves and the others are as in ``base``, by its name; ``sweep`` says which it is."""
+    return {name: {"sweep": name, **base, name: along} for name, along in values.items()}
+
+
 def sweep(
     setting: Callable[..., Any],
     claims: Sequence[str | Claim],
-    axes: Mapping[str, Sequence | Mapping],
+    axes: Mapping[str, Axis],
     quick: Mapping[str, object] | None = None,
     *,
     forms: Sequence[str] = (),
@@ -98,7 +111,8 @@ def sweep(
     claims : sequence of str or Claim
         A name stands for all forms of a claim, or for those in ``forms``.
     axes : dict
-        Values by name. A value is shown as it is; of a dictionary the keys are shown, and its values handed on.
+        Values by name. A value is shown as it is; of a dictionary the keys are shown, and its values handed on. A
+        number or a word alone is the only value.
     quick : dict
         What a quick run has instead: fewer values of an axis, or another ``budget`` or ``precision``.
     budget, precision
@@ -110,7 +124,7 @@ def sweep(
 def curves(
     point: Callable[..., Any],
     measure: Measure,
-    axes: Mapping[str, Sequence | Mapping],
+    axes: Mapping[str, Axis],
     quick: Mapping[str, object] | None = None,
     *,
     budget: int = 0,

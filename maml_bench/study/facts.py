@@ -167,6 +167,11 @@ def equal(words: str, found: float, expected: float, within: float = 1e-9) -> Fa
     return Fact(words, f"{expected:.6g}", f"{found:.6g}", bool(abs(found - expected) <= within * abs(expected)))
 
 
+def answered(words: str, answer: str | None, expected: str, found: str = "") -> Fact:
+    """An answer in a word is the expected one; None is undecided. ``found`` says more than the answer."""
+    return Fact(words, expected, found or str(answer), None if answer is None else answer == expected)
+
+
 def minimum(table: pd.DataFrame, x: str, by: str) -> pd.DataFrame:
     """Where the value is least along x, a row for each value of ``by``: that x, with its neighbours as limits.
 

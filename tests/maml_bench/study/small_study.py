@@ -3,7 +3,6 @@
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
-from maml_bench.cli.commands import run_study_script
 from maml_bench.problems import AdditiveGaussian, Quadratic
 from maml_bench.study import Figure, Study, attained, curves, pick, sweep
 
@@ -38,6 +37,3 @@ STUDY = Study(
     figures={"second": Figure("prop2-second", x="N"), "loss": Figure("loss", x="iteration", by="start")},
     facts=lambda t: [attained("the extremal quadratic", pick(t, claim="prop2-second", form="sharp"))],
 )
-
-if __name__ == "__main__":
-    run_study_script(__file__)

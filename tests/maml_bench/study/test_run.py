@@ -17,6 +17,7 @@ from maml_bench.study import run as study_module
 from maml_bench.study.run import ERROR, jobs, run
 
 SCRIPT = Path(__file__).with_name("small_study.py")
+STUDY = (sys.executable, "-m", "maml_bench", "study", str(SCRIPT))
 _spec = importlib.util.spec_from_file_location("small_study", SCRIPT)
 small = importlib.util.module_from_spec(_spec)
 sys.modules["small_study"] = small
@@ -68,7 +69,7 @@ def test_a_row_for_each_claim_form_and_case_and_for_each_point_of_a_curve(refere
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.9])
 def test_killed_and_resumed_it_ends_with_the_same_rows(delay, reference, tmp_path):
-    command = [sys.executable, str(SCRIPT), "--output", str(tmp_path)]
+    command = [*STUDY, "--output", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     file = tmp_path / "small" / "findings.jsonl"
     while not file.exists() and process.poll() is None:
@@ -82,7 +83,7 @@ def test_killed_and_resumed_it_ends_with_the_same_rows(delay, reference, tmp_pat
 
 
 def test_ctrl_c_leaves_whole_lines_and_no_traceback(reference, tmp_path):
-    command = [sys.executable, str(SCRIPT), "--output", str(tmp_path)]
+    command = [*STUDY, "--output", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     file = tmp_path / "small" / "findings.jsonl"
     while not (file.exists() and file.stat().st_size) and process.poll() is None:
@@ -99,7 +100,7 @@ def test_ctrl_c_leaves_whole_lines_and_no_traceback(reference, tmp_path):
 
 def test_a_second_process_is_refused(tmp_path):
     with findings.locked(tmp_path / "small"):
-        command = [sys.executable, str(SCRIPT), "--quick", "--output", str(tmp_path)]
+        command = [*STUDY, "--quick", "--output", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "small is in use: another process writes" in done.stderr

@@ -1,0 +1,46 @@
+"""Where descent along the mean of a Hessian estimator comes to rest: not where the meta gradient is 0."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from maml_bench.algorithms.seeds import known
+from maml_bench.hessians import Operator
+from maml_bench.meta_gradient import exact_meta_gradient, stochastic_meta_gradient
+from maml_bench.montecarlo.workers import Workers
+from maml_bench.problems.protocol import Tasks
+from maml_bench.setting import Setting
+
+REST = "||grad calL|| at rest"
+
+
+@dataclass(frozen=True)
+class MeanField:
+    """The mean of an estimator as its radius tends to 0: a multiple of the Hessian, and of its trace times I."""
+
+    hessian: float
+    trace: float
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
+        """``v -> (hessian H + trace tr(H) I) v``; nothing is drawn."""
+        trace = np.trace(tasks.hess(w), axis1=-2, axis2=-1)[..., None]
+        return lambda v: self.hessian * tasks.hvp(w, v) + self.trace * trace * v
+
+
+def at_rest(point: Setting, *, seed: int, budget: int, workers: Workers | int = 1) -> Iterator[dict]:
+    """A row: ||grad calL|| where the mean meta gradient of ``point.hessian`` is 0, for tasks without noise.
+
+    ``budget`` steps of descent, and then the root nearby.
+    """
+    tasks, inner, rng = point.tasks, point.inner, np.random.default_rng(seed)  # nothing is drawn
+
+    def field(w):
+        return stochastic_meta_gradient(tasks, w, inner, point.hessian, rng).mean(0)
+
+    w = point.w
+    for _ in range(budget):
+        w = w - field(w) / (2 * tasks.regularity.L)
+    w = scipy.optimize.root(field, w, tol=1e-13).x
+    yield known(REST, np.linalg.norm(exact_meta_gradient(tasks, w, inner.alpha, inner.steps).mean(0)))
