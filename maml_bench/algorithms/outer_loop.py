@@ -209,7 +209,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
     """The block after ``until`` iterations; nothing of the one given changes."""
     slab, rng, w, memory, diverged = _slab(setting), copy.deepcopy(block.rng), block.w, block.memory, block.diverged
     source, optimizer, method = _Source.of(setting), _optimizer(setting), _method(setting)
-    step_size = _step_size(setting)
+    step_size, share = _step_size(setting), np.full(setting.outer.B, 1 / setting.outer.B)
     records: list[tuple[np.ndarray, ...]] = [tuple(getattr(block, name) for name in RECORDS)]
     with np.errstate(all="ignore"):  # what overflows is noticed by its value
         for first in range(block.done, until, slab):
@@ -220,7 +220,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
                 support, target, w_of_tasks = source.draw(w, setting.outer.B, rng)
                 gradients = method.meta_gradient(support, w_of_tasks, setting.inner, setting.hessian, rng, target)
                 size = step_size(source, w, rng)
-                memory, direction = optimizer.step(memory, gradients.mean(1), first + row)
+                memory, direction = optimizer.step(memory, np.vecmat(share, gradients), first + row)
                 w = w - size * direction
                 diverged = diverged | ~np.isfinite(w).all(-1)
                 if memory is not None:  # an infinite square would hold the parameter still for ever

@@ -52,8 +52,10 @@ def forms(name: str) -> list[str]:
     return found
 
 
-def get(name: str, form: str = "sharp") -> Claim:
+def get(name: str, form: str | None = None) -> Claim:
     """The claim ``name`` with the bound in the given form, such as ``get("prop2-second", form="paper")``.
+
+    Without a form: ``sharp``, or the first there is where a statement has none of that name.
 
     Raises
     ------
@@ -61,13 +63,15 @@ def get(name: str, form: str = "sharp") -> Claim:
         If the claim or the form is unknown; lists those there are.
     """
     known = forms(name)
+    if form is None:
+        form = "sharp" if "sharp" in known else known[0]
     if form not in known:
         raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(known)}")
     return CLAIMS[name, form]
 
 
 def chosen(claim: str | Claim, form: str | None = None) -> Claim:
-    """The claim of a name, in the form ``sharp`` unless one is given; a claim stays what it is.
+    """The claim of a name, in the form given or that of `get`; a claim stays what it is.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def chosen(claim: str | Claim, form: str | None = None) -> Claim:
         As `get`, or if the form is not that of the claim given.
     """
     if isinstance(claim, str):
-        return get(claim, form or "sharp")
+        return get(claim, form)
     if form not in (None, claim.form):
         raise ValueError(f"form = {form!r}: the claim given is {claim.name} in the form {claim.form!r}")
     return claim

@@ -14,7 +14,7 @@ import numpy as np
 
 from maml_bench.algorithms.methods import MAML
 from maml_bench.algorithms.optimizers import SGD
-from maml_bench.algorithms.outer_loop import gradient_norms, step_sizes
+from maml_bench.algorithms.outer_loop import gradient_norms, smoothness, step_sizes
 from maml_bench.claims.claim import EPS, Measurement, Sampling, claims_of
 from maml_bench.claims.constants import constants
 from maml_bench.claims.lowest import lowest_objective
@@ -31,6 +31,7 @@ from maml_bench.claims.requirements import (
 )
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting, losses
 
 LEAST_FLOATS = 2**15
@@ -103,10 +104,12 @@ def outer_constants(setting: Setting, names) -> dict[str, object]:
 
 
 def sizes(power: int):
-    """Replicates of beta^power at w."""
+    """Replicates of beta^power at w: at most 1/(C_beta a)^power, since no estimate of L_w is smaller than a."""
 
-    def of(setting: Setting) -> Draw:
-        return lambda rng, replicates: step_sizes(setting, rng, replicates)[:, None] ** power
+    def of(setting: Setting) -> Capped:
+        largest = 1 / (setting.outer.C_beta * smoothness(setting)[0])
+        draw = lambda rng, replicates: step_sizes(setting, rng, replicates)[:, None] ** power
+        return Capped(draw, np.array([largest**power]))
 
     return of
 

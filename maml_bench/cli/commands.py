@@ -90,7 +90,7 @@ def claims_command(as_json):
         {
             "claim": name,
             "forms": claims.forms(name),
-            "measured": claims.get(name, claims.forms(name)[0]).measurement.words,
+            "measured": claims.get(name).measurement.words,
         }
         for name in claims.names()
     ]
@@ -126,7 +126,7 @@ def theory_command(name, latex, as_json):
 
 @cli.command("check")
 @click.argument("claim", metavar="CLAIM|FILE.py:claim")
-@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp]")
+@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
 @setting_options
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: how sharp could it be?")
 @partial(effort_options, budget=1_000_000, precision=math.inf)
@@ -228,7 +228,7 @@ def new_command(kind, file):
 
 @cli.command("power")
 @click.argument("claim", metavar="CLAIM|FILE.py:claim")
-@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp]")
+@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
 @setting_options
 @click.option("--runs", default=20, show_default=True, help="Runs of the check, each with a seed of its own.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the first run; the next has the next.")
@@ -324,7 +324,7 @@ def audit_command(seed, error, hessian, as_json, **problem):
 
 @cli.command("tightness")
 @click.argument("claim")
-@click.option("--form", default="sharp", show_default=True, help="Form of the bound: see `maml-bench claims`.")
+@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
 @click.option("--alpha-l", type=float, help="Hold alpha L fixed.  [default: searched]")
 @click.option("--steps", type=int, help="Hold N fixed.  [default: 1 to 3]")
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: would a smaller one be refuted?")

@@ -31,7 +31,7 @@ OPTIMIZERS = {"sgd": SGD, "adam": Adam}
 
 
 def claim_from(name: str, form: str | None) -> Claim:
-    """The claim of a known name and form, ``sharp`` unless given, or the one of ``FILE.py:object``.
+    """The claim of a known name and form, that of `claims.get` unless given, or the one of ``FILE.py:object``.
 
     Raises
     ------

@@ -94,7 +94,7 @@ class Tightness:
 
 def tightness(
     claim: str | Claim,
-    form: str = "sharp",
+    form: str | None = None,
     *,
     alpha_l: float | None = None,
     steps: int | None = None,

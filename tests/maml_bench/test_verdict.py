@@ -158,6 +158,13 @@ def test_an_unknown_sense_is_refused():
         dataclasses.replace(SHARP, sense="<")
 
 
+def test_without_a_form_it_is_the_sharp_one_or_the_only_one():
+    assert check("prop2-first", SETTING, budget=64).form == "sharp"
+    assert check("zo-neighbourhood", SETTING).form == "direct"
+    for name in claims.names():
+        assert claims.get(name).form == "sharp" or len(claims.forms(name)) == 1
+
+
 def test_unknown_claim_lists_the_known():
     with pytest.raises(ValueError, match="unknown claim 'prop22'; known: .*prop2-first"):
         check("prop22", SETTING)
