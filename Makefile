@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= build/reports
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
-.PHONY: report test lint test-lowest test-browser benchmark reference docs clean
+.PHONY: report test lint test-lowest test-browser benchmark reference mutants docs clean
 
 report: $(VENV)/installed
 	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS) $(if $(QUICK),--quick)
@@ -45,6 +45,12 @@ test-browser: $(VENV)/installed-test
 	command -v chromium || apt-get install --yes chromium
 	$(BIN)/python -m pip install --quiet --editable '.[browser]'
 	$(BIN)/python -m pytest tests/browser
+
+# Small, wrong changes made one at a time: how many does the suite notice? The table goes to tests/mutants.md.
+mutants: $(VENV)/installed-test
+	$(BIN)/python -m pip install --quiet --editable '.[mutants]'
+	$(BIN)/python tests/mutants.py run
+	$(BIN)/python tests/mutants.py table
 
 docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
