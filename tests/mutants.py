@@ -50,7 +50,9 @@ ROOMS = {
 }
 """Strata of the sample: the files of a room, and the tests that are asked first."""
 SPARED = re.compile(r".*_(RShift|LShift|BitOr|BitAnd|BitXor|Mod|FloorDiv)$|.*BinaryOperator_Bit|.*RemoveDecorator")
-TIMEOUT = 600.0
+TIMEOUT = 900.0
+WHOLE_SUITE = 7200.0
+"""Seconds after which a change counts as noticed, since it made a loop endless: many times what the tests need."""
 
 
 def mirrored(module: str, room: str) -> list[str]:
@@ -73,10 +75,10 @@ def drawn(tree: Path, room: str, sample: int, seed: int, session: WorkDB) -> lis
     return random.Random(seed).sample(every, min(sample, len(every)))
 
 
-def asked(item: WorkItem, tests: list[str]) -> WorkResult:
+def asked(item: WorkItem, tests: list[str], timeout: float) -> WorkResult:
     """The change, put to these tests."""
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
-    return mutate_and_test(item.mutations, shlex.join(command), TIMEOUT)
+    return mutate_and_test(item.mutations, shlex.join(command), timeout)
 
 
 def run(room: str, sample: int, seed: int, own: bool) -> None:
@@ -100,9 +102,9 @@ def run(room: str, sample: int, seed: int, own: bool) -> None:
         pending = session.pending_work_items
         for count, item in enumerate(pending, 1):
             change = item.mutations[0]
-            result = asked(item, mirrored(str(change.module_path), room))
+            result = asked(item, mirrored(str(change.module_path), room), TIMEOUT)
             if not result.is_killed and not own:
-                result = asked(item, ["tests"])
+                result = asked(item, ["tests"], WHOLE_SUITE)
             session.set_result(item.job_id, result)
             outcome = "killed" if result.is_killed else "SURVIVED"
             place = f"{change.module_path}:{change.start_pos[0]}"
