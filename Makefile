@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= build/reports
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
-.PHONY: report test lint test-lowest test-browser benchmark reference mutants docs clean
+.PHONY: report test lint test-lowest test-browser benchmark reference mutants robustness docs clean
 
 report: $(VENV)/installed
 	$(BIN)/maml-bench report --output $(OUTPUT) --workers $(WORKERS) $(if $(QUICK),--quick)
@@ -45,6 +45,11 @@ test-browser: $(VENV)/installed-test
 	command -v chromium || apt-get install --yes chromium
 	$(BIN)/python -m pip install --quiet --editable '.[browser]'
 	$(BIN)/python -m pytest tests/browser
+
+# Ten thousand lines typed at random, and a study killed 50 times.
+robustness: $(VENV)/installed-test
+	MAML_BENCH_EXAMPLES=10000 MAML_BENCH_KILLS=50 $(BIN)/python -m pytest -n $(WORKERS) \
+		tests/maml_bench/cli/test_any_input.py tests/maml_bench/study/test_run.py
 
 # Small, wrong changes made one at a time: how many does the suite notice? The table goes to tests/mutants.md.
 mutants: $(VENV)/installed-test

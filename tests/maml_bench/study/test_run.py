@@ -3,12 +3,14 @@
 import dataclasses
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maml_bench import check
@@ -67,7 +69,11 @@ def test_a_row_for_each_claim_form_and_case_and_for_each_point_of_a_curve(refere
     assert [row["value"] for row in reference[-3:]] == [2, 1, 2 / 3]
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.3, 0.9])
+KILLS = int(os.environ.get("MAML_BENCH_KILLS", "3"))
+"""How often a study is killed; ``make robustness`` does it 50 times."""
+
+
+@pytest.mark.parametrize("delay", np.random.default_rng(0).uniform(0, 1, KILLS).round(3).tolist())
 def test_killed_and_resumed_it_ends_with_the_same_rows(delay, reference, tmp_path):
     command = [*STUDY, "--output", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
