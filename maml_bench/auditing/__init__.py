@@ -7,6 +7,7 @@ import numpy as np
 
 from analytic.applicability import Applicability
 from analytic.arguments import natural, probability
+from analytic.arguments import seed as checked_seed
 from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
 from maml_bench.problems.finite_sum import TaskPairs
@@ -49,7 +50,7 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
     """
     natural("points", points), natural("draws", draws), probability("error", error)
     started = time.perf_counter()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     with np.errstate(all="ignore"):
         if isinstance(tasks, TaskPairs):
             halves = (("support", tasks.support), ("target", tasks.target))

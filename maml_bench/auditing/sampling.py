@@ -131,6 +131,8 @@ def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
             best = max(best, (lower, float(mean[0]), witness), key=lambda entry: entry[0])
     lower, mean, witness = best
     what = "gradient" if name == "sigma_g" else "Hessian"
+    if witness is None:
+        raise ValueError(f"tasks: the squared error of a one-sample {what} is nowhere finite, {name} = {claimed:g}")
     checked = f"root mean square error of a one-sample {what} (and of {BATCHES[-1]} samples, scaled)"
     allowance = 1e-12 * (steepness(tasks.regularity) * (1 + np.linalg.norm(witness["w"])))
     return judged(name, checked, claimed, np.sqrt(mean), np.sqrt(lower), allowance, witness)

@@ -3,7 +3,6 @@
 A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
 """
 
-import json
 import math
 import os
 import sys
@@ -95,7 +94,7 @@ def claims_command(as_json):
         for name in claims.names()
     ]
     if as_json:
-        click.echo(json.dumps(listed, indent=1))
+        terminal.print_json(listed)
         return
     terminal.print_table(
         ["claim", "forms", "measured"], [[x["claim"], ", ".join(x["forms"]), x["measured"]] for x in listed]
@@ -113,13 +112,13 @@ def theory_command(name, latex, as_json):
 
     if name is None:
         if as_json:
-            click.echo(json.dumps([{"statement": s.name, "title": s.title} for s in STATEMENTS.values()], indent=1))
+            terminal.print_json([{"statement": s.name, "title": s.title} for s in STATEMENTS.values()])
         else:
             terminal.print_table(["statement", "what it is about"], [[s.name, s.title] for s in STATEMENTS.values()])
         return
     chosen = statement(name)
     if as_json:
-        click.echo(json.dumps(terminal.statement_as_dict(chosen), indent=1))
+        terminal.print_json(terminal.statement_as_dict(chosen))
     else:
         click.echo(terminal.statement_text(chosen, latex))
 
@@ -171,7 +170,7 @@ def check_command(
         workers=Workers(workers, processes, cluster),
     )
     if as_json:
-        click.echo(json.dumps(verdict.as_dict(), indent=1))
+        terminal.print_json(verdict.as_dict())
     else:
         terminal.print_verdict(verdict)
     if verdict.outcome == "violated":
@@ -197,6 +196,7 @@ def measure_command(
     The quantities: path-error, path-drift, hessian-bias, hessian-variance, meta-gradient-bias,
     meta-gradient-second-moment, meta-gradient-norm, convergence.
     """
+    from maml_bench.cli import terminal
     from maml_bench.cli.setting import setting_from
     from maml_bench.measuring import measure
     from maml_bench.montecarlo.workers import Workers
@@ -212,7 +212,10 @@ def measure_command(
         method=method,
         workers=Workers(workers, processes, cluster),
     )
-    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+    if as_json:
+        terminal.print_json(found.as_dict())
+    else:
+        click.echo(str(found))
 
 
 @cli.command("new")
@@ -258,7 +261,7 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
         workers=Workers(workers, processes, cluster),
     )
     if as_json:
-        click.echo(json.dumps(terminal.power_as_dict(chosen, found), indent=1))
+        terminal.print_json(terminal.power_as_dict(chosen, found))
     else:
         terminal.print_power(chosen, found)
 
@@ -276,7 +279,7 @@ def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_
     Needs --iterations, and --beta or --C-beta. Exit code: 0, or 1 if a run diverged, 2 bad input.
     """
     from maml_bench.algorithms import train
-    from maml_bench.cli import training
+    from maml_bench.cli import terminal, training
     from maml_bench.cli.setting import setting_from
     from maml_bench.montecarlo.workers import Workers
 
@@ -292,7 +295,7 @@ def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(training.run_as_dict(run), indent=1))
+        terminal.print_json(training.run_as_dict(run))
     else:
         training.print_run(run)
     return int(run.diverged.any())
@@ -316,7 +319,7 @@ def audit_command(seed, error, hessian, as_json, **problem):
     attacked = hessian and estimator_from(hessian, nu=0.01, directions=10, data="resampled")
     found = audit(tasks_from(**problem), seed=seed, error=error, hessian=attacked)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=1))
+        terminal.print_json(found.as_dict())
     else:
         terminal.print_audit(found)
     return 0 if found.passed else 1
@@ -340,18 +343,19 @@ def tightness_command(claim, form, factor, code, as_json, **options):
     The winner is measured again, and its constants audited. Exit code: 0, or 1 if the bound is violated.
     """
     from maml_bench import claims
+    from maml_bench.cli import terminal
     from maml_bench.extremal import source, tightness
 
     def progress(arena, best):
         print(f"{arena}: {best.value:.6g} after {best.evaluations} problems", file=sys.stderr)
 
-    found = tightness(claims.get(claim, form).scaled(factor), **options, progress=progress)
+    found = tightness(claims.chosen(claim, form).scaled(factor), **options, progress=progress)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=1))
+        terminal.print_json(found.as_dict())  # the winner is among it
     else:
         click.echo(str(found))
-    if code:
-        click.echo(source(found.setting))
+        if code:
+            click.echo(source(found.setting))
     return EXIT_CODES["violated"] if found.verdict.outcome == "violated" else 0
 
 

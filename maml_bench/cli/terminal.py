@@ -1,6 +1,8 @@
 """What the command line prints: tables at 80 columns, progress, statements and verdicts."""
 
-from collections.abc import Iterable, Sequence
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -20,6 +22,19 @@ COLORS = {
     "inconclusive": "yellow",
     "not applicable": "dim",
 }
+
+
+def print_json(data: object) -> None:
+    """Print as JSON, which has no word for what is not a number or infinite: these are null."""
+    print(json.dumps(_finite(data), indent=1, allow_nan=False))
+
+
+def _finite(data: object) -> object:
+    if isinstance(data, Mapping):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def print_table(

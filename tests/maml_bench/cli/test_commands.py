@@ -77,6 +77,8 @@ def test_check_in_words(bench):
         (["check", "prop2-first", "--alpha", "x"], "--alpha"),
         (["check", "prop6", "--problem-seed", "-1"], "problem-seed = -1: must be an integer >= 0"),
         (["check", "prop6", "--family", "kink", "--hessian", "ggs", "--nu", "1e200"], "leaves the range of floating"),
+        (["audit", "--seed", "-1"], "seed = -1: must be an integer >= 0"),
+        (["audit", "--sigma-g", "1e200"], "nowhere finite, sigma_g = 1e+200"),
         (["theory", "prop99"], "unknown statement 'prop99'"),
         (["study", "nothing"], "unknown study 'nothing'"),
         (["frobnicate"], "frobnicate"),
