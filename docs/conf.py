@@ -6,6 +6,7 @@ page is built, so that no script from a network is needed. What pages take from 
 """
 
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -74,13 +75,29 @@ def gallery(_: str) -> str:
     return "\n".join(parts)
 
 
-FILLED = {"statements": statements, "proofs": proofs, "symbols": symbols, "gallery": gallery}
+def schemas(_: str) -> str:
+    """A table for every kind of JSON document."""
+    lines = []
+    for name, schema in json.loads((ROOT / "docs/json-schema.json").read_text())["$defs"].items():
+        fields = schema.get("items", schema)["properties"].items()
+        lines += [f"## {name}", "", schema["description"], "", "| name | meaning |", "| --- | --- |"]
+        lines += [
+            f"| `{field}` | {meaning.get('description', '') or 'As `' + meaning['$ref'].rsplit('/')[-1] + '`.'} |"
+            for field, meaning in fields
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+FILLED = {"statements": statements, "proofs": proofs, "symbols": symbols, "gallery": gallery, "schemas": schemas}
 
 
 def filled(app, name: str, source: list[str]) -> None:
     """Fill the places that a page leaves open, ``<!-- statements: smoothness -->``."""
     source[0] = re.sub(
-        r"<!-- (statements|proofs|symbols|gallery):? ?(\w*) -->", lambda m: FILLED[m.group(1)](m.group(2)), source[0]
+        r"<!-- (statements|proofs|symbols|gallery|schemas):? ?(\w*) -->",
+        lambda m: FILLED[m.group(1)](m.group(2)),
+        source[0],
     )
 
 
