@@ -18,16 +18,21 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
     """
     batch, (rows, dim) = matrix.shape[:-2], matrix.shape[-2:]
     if math.prod(batch) == 1:
-        shape = np.broadcast_shapes(w.shape[:-1], batch)
-        return (w @ matrix.reshape(rows, dim).T).reshape(*shape, rows)
+        shape = (1,) * (len(batch) + 1 - w.ndim) + w.shape[:-1]
+        return (w.reshape(-1, dim) @ matrix.reshape(rows, dim).T).reshape(*shape, rows)
     if w.ndim - 1 <= len(batch):
         if batch and matrix.strides[-3] == matrix.itemsize and rows * dim <= SMALL:
             return np.einsum("...ij,...j->...i", matrix, _batch_fastest(w))
         return np.matvec(matrix, w)
-    shape = np.broadcast_shapes(w.shape[:-1], batch)
-    points = np.moveaxis(np.broadcast_to(w, (*shape, dim)).reshape(-1, *batch, dim), 0, -2)
-    out = np.empty((*shape, rows))  # in the order of the points, so that what follows runs through memory in one order
-    np.matmul(points, matrix.swapaxes(-1, -2), out=np.moveaxis(out.reshape(-1, *batch, rows), 0, -2))
+    lead, own = w.shape[: w.ndim - 1 - len(batch)], w.shape[w.ndim - 1 - len(batch) : -1]
+    whole = own if own == batch else np.broadcast_shapes(own, batch)
+    out = np.empty((*lead, *whole, rows))  # in the order of the points, so that what follows runs through memory in it
+    points_last = (*range(1, len(batch) + 1), 0, len(batch) + 1)
+    np.matmul(
+        w.reshape(-1, *own, dim).transpose(points_last),
+        matrix.swapaxes(-1, -2),
+        out=out.reshape(-1, *whole, rows).transpose(points_last),
+    )
     return out
 
 
@@ -35,8 +40,10 @@ def into(ufunc: np.ufunc, fresh: np.ndarray, other: np.ndarray) -> np.ndarray:
     """``ufunc(fresh, other)``, written over ``fresh`` unless the result is larger: a large new array costs more to
     allocate than to fill.
     """
-    fits = np.broadcast_shapes(fresh.shape, other.shape) == fresh.shape
-    return ufunc(fresh, other, out=fresh if fits else None)
+    try:
+        return ufunc(fresh, other, out=fresh)
+    except ValueError:
+        return ufunc(fresh, other)
 
 
 def transposed_matvec(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:

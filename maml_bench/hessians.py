@@ -129,7 +129,7 @@ class GaussianSmoothing:
             there = self.nu * u[block]
             there += w
             np.subtract(tasks.grad(there, batch(there)), here, out=slopes[block])
-            slopes[block] /= self.nu
+            slopes[block] *= 1 / self.nu
         return DirectionMean(slopes, u)
 
 

@@ -8,6 +8,7 @@ caller's.
 import numpy as np
 
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
+from maml_bench.arrays import into
 from maml_bench.hessians import Hessian
 from maml_bench.problems.protocol import Tasks
 
@@ -42,7 +43,7 @@ def exact_meta_gradient_along(tasks: Tasks, path: np.ndarray, alpha: float, targ
     """The exact meta gradient given the exact inner path (N + 1, ..., d)."""
     vector = (tasks if target is None else target).grad(path[-1])
     for point in path[-2::-1]:
-        vector = vector - alpha * tasks.hvp(point, vector)
+        vector = into(np.add, -alpha * tasks.hvp(point, vector), vector)
     return vector
 
 
@@ -115,5 +116,5 @@ def meta_gradient_along(
     vector = target.grad(path[-1], target.sample(rng, path[-1], inner.T) if final == "sampled" else None)
     # The factor of step 0 stands leftmost: the vector meets the last step first.
     for point in path[-2::-1]:
-        vector = vector - inner.alpha * hessian.operator(tasks, point, inner.D, rng)(vector)
+        vector = into(np.add, -inner.alpha * hessian.operator(tasks, point, inner.D, rng)(vector), vector)
     return vector

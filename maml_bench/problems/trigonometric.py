@@ -159,13 +159,13 @@ class Trigonometric:
     def grad(self, w, sample=None):
         angle = self._angle(w)
         waves = transposed_matvec(self.frequency, into(np.multiply, sine(angle), self.amplitude))
-        return into(np.subtract, into(np.subtract, w @ self.A, self.b), waves)
+        return into(np.subtract, into(np.subtract, matvec(self.A, w), self.b), waves)
 
     def hvp(self, w, v, sample=None):
         angle = self._angle(w)
         curvature = into(np.multiply, cosine(angle), self.amplitude)
         bent = into(np.multiply, matvec(self.frequency, v), curvature)
-        return into(np.subtract, v @ self.A, transposed_matvec(self.frequency, bent))
+        return into(np.subtract, matvec(self.A, v), transposed_matvec(self.frequency, bent))
 
     def hess(self, w, sample=None):
         curvature = self.amplitude * cosine(self._angle(w))
