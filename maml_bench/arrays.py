@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -126,6 +128,18 @@ def listed(field: np.ndarray, batch_shape: tuple[int, ...], core: int) -> np.nda
     """A field whose last ``core`` axes describe one task, once for every task, all of them on one axis."""
     core_shape = field.shape[field.ndim - core :]
     return np.broadcast_to(field, (*batch_shape, *core_shape)).reshape(-1, *core_shape)
+
+
+def jets(tasks, w: np.ndarray) -> Iterator[tuple[Any, Any, Any]]:
+    """Loss, gradient and Hessian of every task at w, which has one row a task."""
+    at = w.reshape(*tasks.batch_shape, -1)
+    values = tasks.loss(at), tasks.grad(at), tasks.hess(at)
+    return zip(*(listed(value, tasks.batch_shape, core) for core, value in enumerate(values)), strict=True)
+
+
+def singly(tasks) -> list:
+    """Every task alone."""
+    return [tasks[index] for index in np.ndindex(tasks.batch_shape)] if tasks.batch_shape else [tasks]
 
 
 LARGEST = 2**27

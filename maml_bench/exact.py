@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from analytic.arguments import positive
 from analytic.moments import quadrature, two_point
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments
@@ -35,6 +36,9 @@ __all__ = ["PathMoments", "Smoothing", "path_moments", "smoothings"]
 
 QUADRATURE_POINTS = 4_000_000
 """Most points of a quadrature rule, for all tasks together: about a second of work."""
+
+PATHS = 2**16
+"""Most paths of two-point noise, for all tasks together."""
 
 AGREEMENT = 1e-10
 """Relative distance of the values of two rules that count as one."""
@@ -62,7 +66,7 @@ def smoothings(tasks: Tasks, w: np.ndarray, nu: float) -> list[Smoothing] | None
     The sampling model plays no part.
     """
     own = getattr(population(tasks), "smoothings", None)
-    return own and own(listed(w, tasks.batch_shape, 1), nu)
+    return own and own(listed(w, tasks.batch_shape, 1), positive("nu", nu))
 
 
 def smoothable(tasks: Tasks, w: np.ndarray) -> bool:
@@ -174,7 +178,7 @@ def _two_point(tasks, w, inner) -> PathMoments | None:
     """Tasks with two-point noise; None if there are too many paths to enumerate."""
     if not (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, TwoPoint)):
         return None
-    if math.prod(tasks.batch_shape) * (inner.S + 1) ** inner.steps > two_point.PATH_LIMIT:
+    if math.prod(tasks.batch_shape) * (inner.S + 1) ** inner.steps > PATHS:
         return None
     noise, loss = tasks.noise, tasks.population
     start = np.broadcast_to(w, (*tasks.batch_shape, tasks.dim))

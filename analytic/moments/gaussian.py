@@ -46,9 +46,6 @@ from itertools import permutations
 
 import numpy as np
 
-from analytic.arguments import shaped
-from analytic.vocabulary import checked
-
 
 @dataclass(frozen=True)
 class Monomial:
@@ -125,7 +122,7 @@ class Smoothing:
             direction. ``sigma_g=0`` is the finite-sum case, and that of additive noise with one batch for both
             points.
         """
-        return self._ggs_variance(self._outer(v), directions, sigma_g, D)
+        return self._ggs_variance(np.outer(v, v), directions, sigma_g, D)
 
     def ggs_frobenius_variance(self, directions, sigma_g=0.0, D=1) -> float:
         """``E ||H - E H||_F^2`` of the gradient-difference estimator; arguments as in `ggs_vector_variance`."""
@@ -136,7 +133,7 @@ class Smoothing:
 
         Also of the sampled loss if one batch serves the three points of a difference and its noise is linear in w.
         """
-        return self._zo_variance(self._outer(v), directions)
+        return self._zo_variance(np.outer(v, v), directions)
 
     def zo_frobenius_variance(self, directions) -> float:
         """``E ||H - E H||_F^2`` of the zeroth-order estimator."""
@@ -144,18 +141,13 @@ class Smoothing:
 
     def zo_stein_vector_variance(self, v, directions) -> float:
         """``E ||(H - E H) v||^2`` of the Stein-corrected zeroth-order estimator."""
-        return self._zo_stein_variance(self._outer(v), directions)
+        return self._zo_stein_variance(np.outer(v, v), directions)
 
     def zo_stein_frobenius_variance(self, directions) -> float:
         """``E ||H - E H||_F^2`` of the Stein-corrected zeroth-order estimator."""
         return self._zo_stein_variance(np.eye(self.dim), directions)
 
-    def _outer(self, v):
-        v = shaped("v", v, (self.dim,))
-        return np.outer(v, v)
-
     def _ggs_variance(self, weight, directions, sigma_g, D):
-        checked({"directions": directions, "sigma_g": sigma_g, "D": D})
         noise = 2 * (sigma_g / self.nu) ** 2 * np.trace(weight) / D
         return _variance(self.gradient_moment(weight) + noise, self.hess, weight, directions)
 
@@ -171,7 +163,6 @@ class Smoothing:
 
 
 def _variance(second_moment, mean, weight, directions):
-    checked({"directions": directions})
     return float((second_moment - np.sum((mean @ weight) * mean)) / directions)
 
 

@@ -2,15 +2,16 @@ r"""Quadratic loss, :math:`l(w) = \frac12 w^TAw - b^Tw` with symmetric A: inner 
 
 Inner path. One step maps :math:`w` to :math:`Mw + \alpha b - \alpha\xi` with :math:`M = I - \alpha A` and batch noise
 of mean zero and covariance :math:`\Sigma/S` given the past. So the mean is the noiseless path, and the covariance
-obeys :math:`C_{j+1} = MC_jM + \alpha^2\Sigma/S`, :math:`C_0 = 0`, whatever the law of the noise.
+obeys :math:`C_{j+1} = MC_jM + \alpha^2\Sigma/S`, :math:`C_0 = 0`, whatever the law of the noise. The gradient at the
+mean is multiplied by M at every step, so that b and w enter by the gradient :math:`g = Aw - b` at the start alone.
 
 Meta gradient, :math:`\hat G = X_0X_1\cdots X_{N-1}\hat g`, :math:`X_j = I - \alpha\hat H_j`. Suppose that each
 :math:`\hat H_j` is drawn afresh and that, given :math:`w_j`, its mean and :math:`E[\hat HW\hat H^T]` do not depend on
 :math:`w_j`: true here for every estimator below. Given the whole path the factors are independent, and so is
 :math:`\hat g`, with mean :math:`Aw_N - b` and covariance :math:`\Sigma/T`. Therefore
 
-.. math:: E\hat G = (I - \alpha E\hat H)^N (A\,Ew_N - b), \qquad
-          E\hat G\hat G^T = \mathcal T^N\bigl(AC_NA + (A\,Ew_N - b)(A\,Ew_N - b)^T + \Sigma/T\bigr),
+.. math:: E\hat G = (I - \alpha E\hat H)^N M^Ng, \qquad
+          E\hat G\hat G^T = \mathcal T^N\bigl(AC_NA + M^Ngg^TM^N + \Sigma/T\bigr),
 
 with the linear map :math:`\mathcal T(W) = W - \alpha(E\hat H\,W + W\,E\hat H^T) + \alpha^2E[\hat HW\hat H^T]`.
 
@@ -26,9 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import shaped, symmetric
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment
-from analytic.vocabulary import checked
 
 
 @dataclass(frozen=True)
@@ -49,40 +48,22 @@ class Factor:
 # --- inner path
 
 
-def path_mean(A, b, w, alpha, steps) -> np.ndarray:
-    """Mean of the stochastic inner path after ``steps`` steps, which is the exact path; shape (d,).
-
-    Parameters
-    ----------
-    A, b, w : (d, d), (d,), (d,) arrays
-        Hessian, linear term, starting point.
-    alpha, steps : float, int
-        Inner step size and number of steps.
-    """
-    A, b, w = _task(A, b, w)
-    checked({"alpha": alpha, "steps": steps})
-    for _ in range(steps):
-        w = w - alpha * (A @ w - b)
-    return w
-
-
 def path_covariance(A, alpha, steps, noise_covariance, S) -> np.ndarray:
     """Covariance of the stochastic inner path after ``steps`` steps, (d, d).
 
     Parameters
     ----------
     A : (d, d) array
+    alpha, steps : float, int
+        Inner step size and number of steps.
     noise_covariance : (d, d) array
         Covariance of the gradient of one sample, such as `isotropic`.
     S : int
         Samples per inner gradient.
     """
-    A = _hessian(A)
-    noise = symmetric("noise_covariance", noise_covariance, len(A))
-    checked({"alpha": alpha, "steps": steps, "S": S})
-    step, covariance = np.eye(len(A)) - alpha * A, np.zeros_like(A)
+    step, covariance = np.eye(len(A)) - alpha * A, np.zeros(A.shape)
     for _ in range(steps):
-        covariance = step @ covariance @ step + alpha**2 * noise / S
+        covariance = step @ covariance @ step + alpha**2 * noise_covariance / S
     return covariance
 
 
@@ -93,34 +74,28 @@ def path_second_moment(A, alpha, steps, noise_covariance, S) -> float:
 
 def isotropic(dim, sigma_g) -> np.ndarray:
     """Covariance ``(sigma_g^2 / dim) I`` of noise with mean square ``sigma_g^2``."""
-    checked({"dim": dim, "sigma_g": sigma_g})
     return sigma_g**2 / dim * np.eye(dim)
 
 
 # --- meta gradient
 
 
-def meta_gradient(A, b, w, alpha, steps) -> np.ndarray:
-    """Gradient at w of ``l(w~_N)``, ``(I - alpha A)^N (A w~_N - b)``, (d,)."""
-    return meta_gradient_mean(A, b, w, alpha, steps)
+def meta_gradient_mean(A, grad, alpha, steps, hessian=None) -> np.ndarray:
+    """Mean of the stochastic meta gradient, (d,), from the gradient (d,) at the start; ``hessian`` is a `Factor`.
+
+    With the exact Hessian (None) it is the meta gradient itself.
+    """
+    mean = _multiplied(A, grad, alpha, steps)
+    return _multiplied(A if hessian is None else hessian.mean, mean, alpha, steps)
 
 
-def meta_gradient_mean(A, b, w, alpha, steps, hessian=None) -> np.ndarray:
-    """Mean of the stochastic meta gradient, (d,); ``hessian`` is a `Factor`, the exact Hessian if None."""
-    A, b, w = _task(A, b, w)
-    mean = A @ path_mean(A, b, w, alpha, steps) - b
-    average = A if hessian is None else shaped("hessian.mean", hessian.mean, A.shape)
-    for _ in range(steps):
-        mean = mean - alpha * average @ mean
-    return mean
-
-
-def meta_gradient_moment_matrix(A, b, w, alpha, steps, noise_covariance, S, T, hessian=None) -> np.ndarray:
+def meta_gradient_moment_matrix(A, grad, alpha, steps, noise_covariance, S, T, hessian=None) -> np.ndarray:
     """``E G G'`` of the stochastic meta gradient G, (d, d).
 
     Parameters
     ----------
-    A, b, w : (d, d), (d,), (d,) arrays
+    A, grad : (d, d), (d,) arrays
+        The Hessian, and the gradient at the start.
     alpha, steps : float, int
     noise_covariance : (d, d) array
         Covariance of the gradient of one sample.
@@ -129,22 +104,26 @@ def meta_gradient_moment_matrix(A, b, w, alpha, steps, noise_covariance, S, T, h
     hessian : Factor, optional
         Estimator in every factor of the product, drawn afresh each time; the exact Hessian if None.
     """
-    A, b, w = _task(A, b, w)
-    checked({"T": T})
     hessian = exact_hessian(A) if hessian is None else hessian
-    average = shaped("hessian.mean", hessian.mean, A.shape)
-    final = A @ path_mean(A, b, w, alpha, steps) - b
+    final = _multiplied(A, grad, alpha, steps)
     path = path_covariance(A, alpha, steps, noise_covariance, S)
-    moment = A @ path @ A + np.outer(final, final) + np.asarray(noise_covariance, dtype=float) / T
+    moment = A @ path @ A + np.outer(final, final) + noise_covariance / T
     for _ in range(steps):
-        cross = average @ moment
+        cross = hessian.mean @ moment
         moment = moment - alpha * (cross + cross.T) + alpha**2 * hessian.second_moment(moment)
     return moment
 
 
-def meta_gradient_second_moment(A, b, w, alpha, steps, noise_covariance, S, T, hessian=None) -> float:
+def meta_gradient_second_moment(A, grad, alpha, steps, noise_covariance, S, T, hessian=None) -> float:
     """``E ||G||^2`` of the stochastic meta gradient; arguments as in `meta_gradient_moment_matrix`."""
-    return float(np.trace(meta_gradient_moment_matrix(A, b, w, alpha, steps, noise_covariance, S, T, hessian)))
+    return float(np.trace(meta_gradient_moment_matrix(A, grad, alpha, steps, noise_covariance, S, T, hessian)))
+
+
+def _multiplied(A, vector, alpha, steps):
+    """``(I - alpha A)^steps`` times the vector."""
+    for _ in range(steps):
+        vector = vector - alpha * (A @ vector)
+    return vector
 
 
 # --- Hessian estimators in the product
@@ -152,13 +131,11 @@ def meta_gradient_second_moment(A, b, w, alpha, steps, noise_covariance, S, T, h
 
 def exact_hessian(A) -> Factor:
     """The Hessian itself, also that of additive gradient noise."""
-    A = _hessian(A)
     return Factor(A, lambda weight: A @ weight @ A)
 
 
 def first_order(dim) -> Factor:
     """No Hessian at all (FO-MAML)."""
-    checked({"dim": dim})
     return Factor(np.zeros((dim, dim)), lambda weight: np.zeros((dim, dim)))
 
 
@@ -169,8 +146,6 @@ def random_phase_hessian(A, amplitude, kappa, D) -> Factor:
     ``E[(z'Wz) zz'] = kappa^4 (2W + tr(W) I) / (d (d+2))``. The gradient noise of this model has covariance
     ``isotropic(d, a kappa / sqrt(2))``.
     """
-    A = _hessian(A)
-    checked({"D": D})
     dim = len(A)
     scale = amplitude**2 * kappa**4 / (2 * dim * (dim + 2) * D)
     return Factor(A, lambda weight: A @ weight @ A + scale * _fourth(weight))
@@ -182,9 +157,7 @@ def ggs_hessian(A, directions, noise_covariance=None, D=1, nu=1.0) -> Factor:
     ``noise_covariance`` (d, d) is that of one sample, with fresh batches of size D at both points of every direction;
     None means no noise, or the same additive noise at both points, and then ``nu`` does not matter.
     """
-    A = _hessian(A)
-    checked({"directions": directions, "D": D, "nu": nu})
-    noise = np.zeros_like(A) if noise_covariance is None else symmetric("noise_covariance", noise_covariance, len(A))
+    noise = np.zeros(A.shape) if noise_covariance is None else noise_covariance
 
     def one(weight):
         return A @ _fourth(weight) @ A + 2 / (D * nu**2) * np.trace(weight) * noise
@@ -194,7 +167,6 @@ def ggs_hessian(A, directions, noise_covariance=None, D=1, nu=1.0) -> Factor:
 
 def zo_hessian(A, directions) -> Factor:
     """Zeroth-order estimator ``(1/Q) sum_j (u_j'Au_j / 2) u_j u_j'``."""
-    A = _hessian(A)
     mean = A + np.trace(A) / 2 * np.eye(len(A))
     # H W H' = (u'Au)^2 (u'Wu) uu' / 4
     return _average(mean, lambda weight: _weighted_outer(A, A, weight) / 4, directions)
@@ -202,7 +174,6 @@ def zo_hessian(A, directions) -> Factor:
 
 def zo_stein_hessian(A, directions) -> Factor:
     """Stein-corrected zeroth-order estimator ``(1/Q) sum_j (u_j'Au_j / 2) (u_j u_j' - I)``."""
-    A = _hessian(A)
     squares = form_moment(Monomial(1.0, (A, A)), len(A))
 
     def one(weight):
@@ -219,7 +190,7 @@ def zo_baseline_hessian(A, directions) -> Factor:
     It is (1 - 1/Q) times the unbiased sample covariance of t and uu', of mean A, whose second moment follows from
     ``E[(t - Et)^2 (uu' - I) W (uu' - I)]``, Var t and ``E[(uu' - I) W (uu' - I)]``.
     """
-    A, Q = _hessian(A), float(checked({"directions": directions})["directions"])
+    Q = float(directions)
     trace, variance = np.trace(A), np.sum(A * A) / 2
 
     def power(weight, k):
@@ -238,29 +209,25 @@ def zo_baseline_hessian(A, directions) -> Factor:
     return Factor((1 - 1 / Q) * A, second_moment)
 
 
-def smoothing(A, b, w, nu) -> Smoothing:
-    """Smoothed loss and moments of the Hessian estimators at w; A (d, d), b and w (d,). Only the loss depends on nu."""
-    A, b, w = _task(A, b, w)
-    checked({"nu": nu})
-    dim, excess = len(A), float(np.trace(A)) / 2
+def smoothing(loss, grad, hess, nu) -> Smoothing:
+    """Smoothed loss and moments of the Hessian estimators from the loss, its gradient (d,) and Hessian (d, d) at w."""
+    dim, excess = len(hess), float(np.trace(hess)) / 2
     return Smoothing(
         nu=float(nu),
-        loss=float(w @ A @ w / 2 - b @ w) + nu**2 * excess,
-        grad=A @ w - b,
-        hess=A,
+        loss=float(loss) + nu**2 * excess,
+        grad=grad,
+        hess=hess,
         excess=excess,
-        gradient_moment=lambda weight: form_moment(Monomial(1.0, (weight, A @ A)), dim),
+        gradient_moment=lambda weight: form_moment(Monomial(1.0, (weight, hess @ hess)), dim),
         curvature_moment=lambda polynomial: sum(
-            form_moment(Monomial(p.coefficient / 4, (*p.forms, A, A), p.power), dim) for p in polynomial
+            form_moment(Monomial(p.coefficient / 4, (*p.forms, hess, hess), p.power), dim) for p in polynomial
         ),
-        hess_shift=np.zeros_like(A),
+        hess_shift=np.zeros(hess.shape),
         excess_shift=0.0,
     )
 
 
 def _average(mean, one, directions):
-    checked({"directions": directions})
-
     def second_moment(weight):
         return one(weight) / directions + (1 - 1 / directions) * mean @ weight @ mean.T
 
@@ -289,14 +256,3 @@ def _weighted_outer(*forms):
                 inner = _weighted_outer(*rest) if rest else np.eye(dim)
                 total = total + 4 * first @ inner @ second
     return total
-
-
-def _hessian(A):
-    A = np.asarray(A, dtype=float)
-    return symmetric("A", A, len(A) if A.ndim else 1)
-
-
-def _task(A, b, w):
-    A = _hessian(A)
-    shape = A.shape[:1]
-    return A, shaped("b", b, shape), shaped("w", w, shape)

@@ -14,43 +14,30 @@ import numpy as np
 
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.rules import piecewise
-from analytic.vocabulary import checked
 
 
-def smoothing(loss: Callable, grad: Callable, hess: Callable, breaks, w, nu) -> Smoothing:
+def smoothing(
+    loss: float, grad: np.ndarray, change: Callable, bend: Callable, hess: Callable, breaks, w, nu
+) -> Smoothing:
     """Smoothed loss and moments of the Hessian estimators at w (d,).
 
     Parameters
     ----------
-    loss, grad, hess : callable
-        ``f_k``, its first and its second derivative, elementwise at points (d, m).
+    loss, grad : float, array (d,)
+        The loss and its gradient at w.
+    change, bend : callable
+        ``f_k'(x + s) - f_k'(x)`` and ``f_k(x + s) + f_k(x - s) - 2 f_k(x)``, at points x (d, 1) and steps s (d, m).
+        They cancel where nu is small or x is far; to be exact to rounding there is up to them.
+    hess : callable
+        ``f_k''`` at points (d, m).
     breaks : array (d, B)
         Points where a piece of ``f_k`` ends. Between them it should be a polynomial, for exactness to rounding.
     """
-    w, breaks = np.asarray(w, dtype=float), np.asarray(breaks, dtype=float)
-    checked({"nu": nu})
-    crossings = (breaks - w[:, None]) / nu
+    at = w[:, None]
+    crossings = (breaks - at) / nu
     u, mass = piecewise(np.concatenate([crossings, -crossings], axis=-1))
-    here, ahead, behind = w[:, None], w[:, None] + nu * u, w[:, None] - nu * u
-    change = grad(ahead) - grad(here)
-    curvature = ((loss(ahead) - loss(here)) + (loss(behind) - loss(here))) / (2 * nu**2)
-    known = float(loss(here).sum()), grad(here)[:, 0]
-    return assembled(nu, u, mass, change, curvature, hess(ahead), *known)
-
-
-def assembled(nu, u, mass, change, curvature, hess, loss, grad) -> Smoothing:
-    """The moments from their integrands at the nodes of a rule.
-
-    Parameters
-    ----------
-    u, mass : array (d, m)
-        Nodes and weights for each coordinate.
-    change, curvature, hess : array (d, m)
-        ``f_k'(w_k + nu u) - f_k'(w_k)``, ``[f_k(w_k + nu u) + f_k(w_k - nu u) - 2 f_k(w_k)]/(2 nu^2)`` and
-        ``f_k''(w_k + nu u)``.
-    loss, grad : float, array (d,)
-        The loss and its gradient at w.
-    """
+    step = nu * u
+    change, curvature = change(at, step), bend(at, step) / (2 * nu**2)
     difference = change / nu
     excess = float(np.sum(mass * curvature))
     # tables[k, a, n] = E delta_k^a u_k^(2n)
@@ -71,9 +58,9 @@ def assembled(nu, u, mass, change, curvature, hess, loss, grad) -> Smoothing:
 
     return Smoothing(
         nu=float(nu),
-        loss=loss + nu**2 * excess,
+        loss=float(loss + nu**2 * excess),
         grad=grad + np.sum(mass * change, axis=1),
-        hess=np.diag(np.sum(mass * hess, axis=1)),
+        hess=np.diag(np.sum(mass * hess(at + step), axis=1)),
         excess=excess,
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,

@@ -8,30 +8,26 @@ one variable.
 :math:`\varphi'(\nu r)/(\nu r)` across, so its mean is :math:`E[\varphi'' + (d-1)\varphi'/(\nu r)]\,I/d`.
 :math:`E\,e^TWe = \mathrm{tr}W/d`.
 
-*Axisymmetric and homogeneous*, :math:`l(w) = \|w\|^kp(t)`, :math:`t = w_1/\|w\|`, p even. With :math:`g = kp - tp'`:
-the gradient at e is :math:`ge + p'e_1`, of squared length :math:`g^2 + 2gp't + p'^2`; the Hessian is
-:math:`gI + ((k-2)g - tg')ee^T + g'(ee_1^T + e_1e^T) + p''e_1e_1^T`. Everything scales with :math:`(\nu r)^{k-2}`. Over
-the directions of one t, :math:`e^TWe` has the mean :math:`t^2W_{11} + (1-t^2)(\mathrm{tr}W - W_{11})/(d-1)`, and t has
-the density :math:`\propto (1-t^2)^{(d-3)/2}`.
+*Axisymmetric and homogeneous*, of degree k: everything scales with :math:`(\nu r)^{k-2}`, and a mean over u is one over
+the cosine t of the angle between e and the axis, of density :math:`\propto (1-t^2)^{(d-3)/2}`. Over the directions of
+one t, :math:`e^TWe` has the mean :math:`t^2W_{11} + (1-t^2)(\mathrm{tr}W - W_{11})/(d-1)`. The mean Hessian is diagonal
+and the same across the axis, one of whose d - 1 entries lies in the plane of e and the axis, the others beyond it.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from analytic.functions import norm_moment
 from analytic.moments.gaussian import Smoothing
-from analytic.vocabulary import checked
 
 NODES = 800
 
 
 def radial(phi: Callable, slope: Callable, bend: Callable, breaks, dim: int, nu) -> Smoothing:
     """Moments at 0 of ``phi(||w||)``, from phi, phi' and phi'' at lengths > 0, smooth between the breaks."""
-    checked({"nu": nu, "dim": dim})
     r, mass = _lengths(dim, tuple(np.asarray(breaks, dtype=float) / nu))
     value, push = (phi(nu * r) - phi(np.zeros(1))) / nu**2, slope(nu * r) / nu
     excess = float(mass @ value)
@@ -57,18 +53,21 @@ def radial(phi: Callable, slope: Callable, bend: Callable, breaks, dim: int, nu)
     )
 
 
-def axisymmetric(degree: int, profile: Any, dim: int, nu) -> Smoothing:
-    """Moments at 0 of ``||w||^degree p(w_1/||w||)``, for ``dim >= 2`` and an even polynomial p."""
-    checked({"nu": nu, "dim": dim})
+def axisymmetric(degree: int, loss: Callable, grad: Callable, hess: Callable, dim: int, nu) -> Smoothing:
+    """Moments at 0 of a loss that is homogeneous, even, and symmetric around the first axis, for ``dim >= 2``.
+
+    Parameters
+    ----------
+    loss, grad, hess : callable
+        The loss and its derivatives in ``min(dim, 3)`` coordinates, at points (m, min(dim, 3)): all others are like the
+        third.
+    """
     t, mass = _cosines(dim)
-    p, slope, bend = (profile.deriv(m)(t) for m in range(3))
-    g, g_slope = degree * p - t * slope, (degree - 1) * slope - t * bend
-    along = (degree - 2) * g - t * g_slope
-    first = mass @ (g + along * t**2 + 2 * g_slope * t + bend)
-    trace = mass @ (dim * g + along + 2 * g_slope * t + bend)
-    across = (trace - first) / (dim - 1)
+    e = np.stack([t, np.sqrt(1 - t**2), 0 * t][: min(dim, 3)], axis=-1)
+    p, slope, diagonal = loss(e), grad(e), mass @ np.diagonal(hess(e), axis1=1, axis2=2)
+    first, across = diagonal[0], (diagonal[1] + (dim - 2) * diagonal[-1]) / (dim - 1)
     size = nu ** (degree - 2)
-    square = g**2 + 2 * g * slope * t + slope**2
+    square = np.vecdot(slope, slope)
     excess = size * norm_moment(degree, dim) * float(mass @ p)
 
     def average(integrand, weight):

@@ -27,32 +27,31 @@ import math
 
 import numpy as np
 
-from analytic.arguments import shaped, symmetric, vector
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment, fourier
-from analytic.vocabulary import checked
 
 
-def smoothing(A, b, amplitude, frequency, phase, w, nu) -> Smoothing:
+def damping(frequency, nu) -> np.ndarray:
+    """What smoothing multiplies each cosine by, ``exp(-nu^2 ||v_k||^2 / 2)``, for frequencies (..., K, d)."""
+    return np.exp(-np.sum((nu * frequency) ** 2, axis=-1) / 2)
+
+
+def smoothing(loss, grad, hess, A, frequency, cosine, sine, nu) -> Smoothing:
     """Smoothed loss and moments of the Hessian estimators at w.
 
     Parameters
     ----------
-    A, b, w : (d, d), (d,), (d,) arrays
-    amplitude, frequency, phase : (K,), (K, d), (K,) arrays
+    loss, grad, hess : float, (d,), (d, d)
+        Of the loss whose amplitudes are multiplied by `damping`, at w: what smoothing leaves, but for a constant.
+    A : array (d, d)
+    frequency : array (K, d)
+    cosine, sine : array (K,)
+        ``a_k cos(v_k.w + phi_k)`` and ``a_k sin(v_k.w + phi_k)``.
     nu : float
     """
-    w = vector("w", w)
-    A, b = symmetric("A", A, len(w)), shaped("b", b, w.shape)
-    amplitude = vector("amplitude", amplitude)
-    frequency = shaped("frequency", frequency, (len(amplitude), len(w)))
-    angle = frequency @ w + shaped("phase", phase, amplitude.shape)
-    checked({"nu": nu})
-
-    dim = len(w)
-    cosine, sine = amplitude * np.cos(angle), amplitude * np.sin(angle)
+    dim = len(A)
     scaled = nu * frequency
     half_square = np.sum(scaled**2, axis=1) / 2
-    damping, loss_of_damping = np.exp(-half_square), np.expm1(-half_square)
+    damped, loss_of_damping = damping(frequency, nu), np.expm1(-half_square)
     excess = float(np.trace(A) / 2 + cosine @ loss_of_damping / nu**2)
     pair = _Pairs(scaled)
 
@@ -64,7 +63,7 @@ def smoothing(A, b, amplitude, frequency, phase, w, nu) -> Smoothing:
         square = np.outer(sine, sine) * pair.versines(terms) + np.outer(cosine, cosine) * pair.sines(terms)
         return (
             form_moment(Monomial(1.0, (weight, A @ A)), dim)
-            - 2 / nu * np.sum(cosine * damping * straight)
+            - 2 / nu * np.sum(cosine * damped * straight)
             + np.sum(frequency @ frequency.T * square) / nu**2
         )
 
@@ -73,16 +72,16 @@ def smoothing(A, b, amplitude, frequency, phase, w, nu) -> Smoothing:
         for p in polynomial:
             forms = p.forms + (identity,) * p.power
             total += form_moment(Monomial(p.coefficient / 4, (*p.forms, A, A), p.power), dim)
-            mixed = _versine(fourier(Monomial(p.coefficient, (*forms, A))), scaled, damping, loss_of_damping)
+            mixed = _versine(fourier(Monomial(p.coefficient, (*forms, A))), scaled, damped, loss_of_damping)
             both = pair.versines(fourier(Monomial(p.coefficient, forms)))
             total += cosine @ mixed / nu**2 + cosine @ (both / nu**4) @ cosine
         return total
 
     return Smoothing(
         nu=float(nu),
-        loss=float(w @ A @ w / 2 - b @ w + np.sum(cosine) + nu**2 * excess),
-        grad=A @ w - b - (damping * sine) @ frequency,
-        hess=A - (frequency.T * (damping * cosine)) @ frequency,
+        loss=float(loss + nu**2 * np.trace(A) / 2),
+        grad=grad,
+        hess=hess,
         excess=excess,
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,
@@ -102,12 +101,12 @@ def _row_form(left, form, right):
     return np.sum((left @ form) * right, axis=1)
 
 
-def _versine(terms, t, damping, loss_of_damping):
+def _versine(terms, t, damped, loss_of_damping):
     """``E[p (cos(t'u) - 1)]`` for every row t."""
     total = np.zeros(len(t))
     for term in terms:
         if term.forms:
-            value = damping.copy()
+            value = damped.copy()
             for form in term.forms:
                 value *= -_row_form(t, form, t)
         else:

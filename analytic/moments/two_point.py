@@ -20,8 +20,6 @@ import numpy as np
 
 from analytic.moments.path import PathMoments
 
-PATH_LIMIT = 2**16
-
 
 def outcomes(sigma_g, s, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The mean of ``size`` samples: its values and their probabilities, both ``(size + 1, ...)`` for s of shape (...).
@@ -56,14 +54,7 @@ def path_moments(
         Step size and noise of one sample.
     S, T : int
         Samples per inner gradient and of the final gradient.
-
-    Raises
-    ------
-    ValueError
-        If there are more than `PATH_LIMIT` paths.
     """
-    if (S + 1) ** steps > PATH_LIMIT:
-        raise ValueError(f"S = {S}, steps = {steps}: {(S + 1) ** steps} paths, the limit is {PATH_LIMIT}")
     w, direction = np.asarray(w, dtype=float), np.asarray(direction, dtype=float)
     rate = np.asarray(alpha, dtype=float)[..., None]
     exact, noisy, mass = [w[None]], [w[None]], np.ones((1, *w.shape[:-1]))

@@ -1,6 +1,6 @@
 """Homogeneous losses that are symmetric around the first axis: the worst cases known of Proposition 6."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -149,7 +149,8 @@ class Axisymmetric:
         """The smoothed loss at the origin, exactly; None elsewhere."""
         from analytic.moments import symmetric  # slow to load, and seldom needed
 
-        return None if np.any(w) else [symmetric.axisymmetric(self.degree, self.profile, self.dim, nu)]
+        few = replace(self, dimension=min(self.dim, 3))
+        return None if np.any(w) else [symmetric.axisymmetric(self.degree, few.loss, few.grad, few.hess, self.dim, nu)]
 
 
 def third_derivative(count: int, angle: np.ndarray) -> np.ndarray:

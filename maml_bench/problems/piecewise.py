@@ -10,7 +10,7 @@ from analytic.arguments import array, common_shape, last_axis, matrices, natural
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import take
+from maml_bench.arrays import singly, take
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -226,11 +226,17 @@ class Piecewise:
         """The smoothed loss of every task, w with one row a task."""
 
         def smooth(task, at):
-            parts = [lambda x, order=order: task.derivative(order, x.T).T for order in range(3)]
-            return separable.smoothing(*parts, task.knots, at, nu)
+            f, slope, hess = (lambda x, order=order: task.derivative(order, x.T).T for order in range(3))
 
-        alone = [self[index] for index in np.ndindex(self.batch_shape)] if self.batch_shape else [self]
-        return [smooth(task, at) for task, at in zip(alone, w, strict=True)]
+            def change(x, s):
+                return slope(x + s) - slope(x)
+
+            def bend(x, s):
+                return (f(x + s) - f(x)) + (f(x - s) - f(x))
+
+            return separable.smoothing(task.loss(at), task.grad(at), change, bend, hess, task.knots, at, nu)
+
+        return [smooth(task, at) for task, at in zip(singly(self), w, strict=True)]
 
 
 def _horner(coefficients, t):

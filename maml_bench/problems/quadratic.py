@@ -10,7 +10,7 @@ from analytic.moments import quadratic as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import listed, matvec, random_orthogonal, select
+from maml_bench.arrays import jets, listed, matvec, random_orthogonal, select
 from maml_bench.problems.noise import Noise, NoisyTasks, RandomPhase, TwoPoint
 
 
@@ -126,22 +126,21 @@ class Quadratic:
             return PathMoments(path_bias=none, bias=none)
         if not isinstance(noise, Noise):
             return None
-        A, b = listed(self.A, self.batch_shape, 2), listed(self.b, self.batch_shape, 1)
-        return stacked(self._moments(*task, w, inner, noise) for task in zip(A, b, strict=True))
+        A, gradients = listed(self.A, self.batch_shape, 2), listed(self.grad(w), self.batch_shape, 1)
+        return stacked(self._moments(*task, inner, noise) for task in zip(A, gradients, strict=True))
 
-    def _moments(self, A, b, w, inner, noise) -> PathMoments:
+    def _moments(self, A, gradient, inner, noise) -> PathMoments:
         covariance = moments.isotropic(self.dim, noise.sigma_g)
         waves = isinstance(noise, RandomPhase)
         factor = moments.random_phase_hessian(A, noise.amplitude, noise.kappa, inner.D) if waves else None
-        law = w, inner.alpha, inner.steps, covariance, inner.S, inner.T, factor
+        law = inner.alpha, inner.steps, covariance, inner.S, inner.T, factor
         return PathMoments(
             path_bias=np.zeros(self.dim),
             path_second=moments.path_second_moment(A, inner.alpha, inner.steps, covariance, inner.S),
             bias=np.zeros(self.dim),
-            second_moment=moments.meta_gradient_second_moment(A, b, *law),
+            second_moment=moments.meta_gradient_second_moment(A, gradient, *law),
         )
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
-        tasks = zip(listed(self.A, self.batch_shape, 2), listed(self.b, self.batch_shape, 1), w, strict=True)
-        return [moments.smoothing(*task, nu) for task in tasks]
+        return [moments.smoothing(*jet, nu) for jet in jets(self, w)]

@@ -10,7 +10,7 @@ from analytic.arguments import natural, positive, settle, vectors
 from analytic.moments import rank_one as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import listed, select
+from maml_bench.arrays import jets, select
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -115,4 +115,4 @@ class RankOne:
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
-        return [moments.smoothing(x, at, nu) for x, at in zip(listed(self.x, self.batch_shape, 1), w, strict=True)]
+        return [moments.smoothing(*jet, at, nu) for jet, at in zip(jets(self, w), w, strict=True)]

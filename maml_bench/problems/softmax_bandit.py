@@ -11,7 +11,10 @@ from analytic.arguments import natural, settle, vectors
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import select
+from maml_bench.arrays import select, singly
+
+PATH_LIMIT = 500_000
+"""Most paths of action counts to enumerate, for all tasks together: about a second of work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,7 @@ class SoftmaxBandit:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        return Actions(scipy.special.log_softmax(w, axis=-1), rng.random((*shape, size)))
+        return Actions(log_policy(w), rng.random((*shape, size)))
 
     @cached_property
     def _baseline(self):
@@ -168,11 +171,26 @@ class SoftmaxBandit:
     def path_moments(self, w, inner, noise) -> PathMoments | None:
         """Exact moments by enumeration of the paths; None if there are too many, or under added noise."""
         paths = math.comb(inner.S + self.dim - 1, inner.S) ** inner.steps
-        if noise is not None or math.prod(self.batch_shape) * paths > moments.PATH_LIMIT:
+        if noise is not None or math.prod(self.batch_shape) * paths > PATH_LIMIT:
             return None
-        rewards = (self.rewards - self._baseline).reshape(-1, self.dim)  # as estimates are made
         law = w, inner.alpha, inner.steps, inner.S, inner.D, inner.T
-        return stacked(moments.meta_moments(r, *law) for r in rewards)
+        each = Shares(np.eye(self.dim))
+        return stacked(moments.path_moments(log_policy, task.grad, task.hess, each, *law) for task in singly(self))
+
+
+def log_policy(w: np.ndarray) -> np.ndarray:
+    """Logarithms of the probabilities of the actions."""
+    return scipy.special.log_softmax(w, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """A batch at the point it was drawn under: the share (..., A) of it that each action has."""
+
+    share: np.ndarray
+
+    def weights(self, w):
+        return self.share
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,5 +213,5 @@ class Actions:
     def weights(self, w):
         """Frequencies times the likelihood ratio of w to the parameter they were drawn under."""
         drawn = self.frequency > 0
-        ratio = np.exp(np.where(drawn, scipy.special.log_softmax(w, axis=-1) - self.log_policy, 0.0))
+        ratio = np.exp(np.where(drawn, log_policy(w) - self.log_policy, 0.0))
         return self.frequency * ratio

@@ -1,6 +1,6 @@
 """Trigonometric tasks: smooth, non-convex, with every derivative bounded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,7 @@ from analytic.arguments import common_shape, last_axis, matrices, natural, settl
 from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import into, listed, matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.circular import cosine, sine
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
@@ -173,6 +173,10 @@ class Trigonometric:
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
-        fields = [listed(value, self.batch_shape, core) for value, core in self._fields.values()]
-        each = zip(*fields, w, strict=True)
-        return [moments.smoothing(self.A, b, a, k, phi, point, nu) for b, a, k, phi, point in each]
+        smooth = replace(self, amplitude=self.amplitude * moments.damping(self.frequency, nu))
+        at = w.reshape(*self.batch_shape, -1)
+        even, odd = (self.amplitude * wave(self._angle(at)) for wave in (cosine, sine))
+        waves = (self.frequency, 2), (even, 1), (odd, 1)
+        each = zip(*(listed(wave, self.batch_shape, core) for wave, core in waves), strict=True)
+        pairs = zip(jets(smooth, w), each, strict=True)
+        return [moments.smoothing(*jet, self.A, k, even, odd, nu) for jet, (k, even, odd) in pairs]

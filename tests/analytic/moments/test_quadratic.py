@@ -22,8 +22,15 @@ def grad(w):
     return w @ A - B
 
 
+def path_end(steps):
+    w = W
+    for _ in range(steps):
+        w = w - ALPHA * grad(w)
+    return w
+
+
 def test_smoothing_against_quadrature(brute_moments):
-    smoothing = quadratic.smoothing(A, B, W, 0.7)
+    smoothing = quadratic.smoothing(loss(W), grad(W), A, 0.7)
     brute_moments.check(smoothing, loss, grad, W, 0.7, V, brute_moments.directions(2, 8))
 
 
@@ -31,7 +38,7 @@ def test_known_closed_forms():
     half = RNG.normal(size=(4, 4))
     a, v, q = half + half.T, RNG.normal(size=4), 3
     d, t1, t2 = 4, np.trace(a), np.sum(a**2)
-    smoothing = quadratic.smoothing(a, np.zeros(4), np.zeros(4), 1.0)
+    smoothing = quadratic.smoothing(0.0, np.zeros(4), a, 1.0)
     np.testing.assert_allclose(smoothing.ggs_vector_variance(v, q), (t2 * v @ v + v @ a @ a @ v) / q)
     np.testing.assert_allclose(smoothing.ggs_frobenius_variance(q), t2 * (d + 1) / q)
     mean = a + t1 / 2 * np.eye(d)
@@ -43,7 +50,7 @@ def test_known_closed_forms():
 
 def test_stein_second_moment_on_a_multiple_of_the_identity():
     d, size, v = 5, 1.7, RNG.normal(size=5)
-    smoothing = quadratic.smoothing(size * np.eye(d), np.zeros(d), np.zeros(d), 1.0)
+    smoothing = quadratic.smoothing(0.0, np.zeros(d), size * np.eye(d), 1.0)
     second = size**2 * (d + 2) * ((d + 4) ** 2 + d) / 4
     np.testing.assert_allclose(smoothing.zo_stein_vector_variance(v, 1), (second - size**2) * v @ v, rtol=1e-12)
 
@@ -72,7 +79,7 @@ def test_meta_gradient_differentiates_the_adapted_loss():
         for _ in range(3):
             w = w - ALPHA * (A @ w - B)
         numeric.append((w @ A @ w / 2 - B @ w).imag / step.imag)
-    np.testing.assert_allclose(quadratic.meta_gradient(A, B, W, ALPHA, 3), numeric, rtol=1e-13)
+    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, grad(W), ALPHA, 3), numeric, rtol=1e-13)
 
 
 def estimates(kind, u, xi):
@@ -99,8 +106,8 @@ def test_one_step_by_quadrature_over_path_direction_and_final_noise(brute_moment
     final = grad(end) + zeta @ root.T / np.sqrt(4)
     hessian = estimates(kind, u, 0.0)
     g = final - ALPHA * np.matvec(hessian, final)
-    arguments = (A, B, W, ALPHA, 1, NOISE, 3, 4, factor(kind, 1, None))
-    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, B, W, ALPHA, 1, arguments[-1]), mass @ g, rtol=1e-12)
+    arguments = (A, grad(W), ALPHA, 1, NOISE, 3, 4, factor(kind, 1, None))
+    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, grad(W), ALPHA, 1, arguments[-1]), mass @ g, rtol=1e-12)
     moment = np.einsum("n,ni,nj->ij", mass, g, g)
     np.testing.assert_allclose(quadratic.meta_gradient_moment_matrix(*arguments), moment, rtol=1e-11)
     assert np.isclose(quadratic.meta_gradient_second_moment(*arguments), np.trace(moment), rtol=1e-11, atol=0)
@@ -110,13 +117,13 @@ def test_one_step_by_quadrature_over_path_direction_and_final_noise(brute_moment
 def test_two_steps_by_quadrature_over_both_directions(brute_moments, kind):
     points, mass = brute_moments.directions(4, 5)
     first, second = (estimates(kind, points[:, k : k + 2], 0.0) for k in (0, 2))
-    final = grad(quadratic.path_mean(A, B, W, ALPHA, 2))
+    final = grad(path_end(2))
     inner = final - ALPHA * second @ final
     g = inner - ALPHA * np.matvec(first, inner)
     hessian = factor(kind, 1, None)
-    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, B, W, ALPHA, 2, hessian), mass @ g, rtol=1e-12)
+    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, grad(W), ALPHA, 2, hessian), mass @ g, rtol=1e-12)
     moment = np.einsum("n,ni,nj->ij", mass, g, g)
-    got = quadratic.meta_gradient_moment_matrix(A, B, W, ALPHA, 2, np.zeros((2, 2)), 1, 1, hessian)
+    got = quadratic.meta_gradient_moment_matrix(A, grad(W), ALPHA, 2, np.zeros((2, 2)), 1, 1, hessian)
     np.testing.assert_allclose(got, moment, rtol=1e-11)
 
 
@@ -177,7 +184,7 @@ def test_random_phase_by_quadrature_over_angle_and_phase():
     moment = np.mean(g[..., :, None] * g[..., None, :], axis=(0, 1, 2))
     noise = quadratic.isotropic(2, amplitude * kappa / np.sqrt(2))
     factor = quadratic.random_phase_hessian(A, amplitude, kappa, D=1)
-    got = quadratic.meta_gradient_moment_matrix(A, B, W, ALPHA, 1, noise, 1, 1, factor)
+    got = quadratic.meta_gradient_moment_matrix(A, grad(W), ALPHA, 1, noise, 1, 1, factor)
     np.testing.assert_allclose(got, moment, rtol=1e-12)
     # a batch of four divides what the noise adds by four
     exact, four = A @ V[:, None] @ V[None] @ A, quadratic.random_phase_hessian(A, amplitude, kappa, D=4)
@@ -186,9 +193,9 @@ def test_random_phase_by_quadrature_over_angle_and_phase():
 
 
 def test_first_order_is_the_final_gradient():
-    final = grad(quadratic.path_mean(A, B, W, ALPHA, 3))
+    final = grad(path_end(3))
     hessian = quadratic.first_order(2)
-    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, B, W, ALPHA, 3, hessian), final)
-    moment = quadratic.meta_gradient_moment_matrix(A, B, W, ALPHA, 3, NOISE, 2, 5, hessian)
+    np.testing.assert_allclose(quadratic.meta_gradient_mean(A, grad(W), ALPHA, 3, hessian), final)
+    moment = quadratic.meta_gradient_moment_matrix(A, grad(W), ALPHA, 3, NOISE, 2, 5, hessian)
     spread = A @ quadratic.path_covariance(A, ALPHA, 3, NOISE, 2) @ A + NOISE / 5
     np.testing.assert_allclose(moment, np.outer(final, final) + spread, rtol=1e-13)

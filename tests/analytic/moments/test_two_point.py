@@ -112,8 +112,3 @@ def test_many_problems_at_once():
     )
     assert both.bias[1] == pytest.approx(moments(0.75, 2, S=2).bias)
     assert both.second_moment.shape == (2,)
-
-
-def test_too_many_paths_are_refused():
-    with pytest.raises(ValueError, match="262144 paths"):
-        moments(0.0, 18)

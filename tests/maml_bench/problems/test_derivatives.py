@@ -157,6 +157,15 @@ def test_kink_has_hessian_zero_at_the_kink():
     assert not tasks.hess(np.ones(D)).any() and not tasks.loss(np.ones(D)).any()
 
 
+def test_rank_one_near_its_factor_keeps_its_digits():
+    # w = (1 + e) x: the loss is ((1 + e)^2 - 1)^2 ||x||^4 / 4
+    x, e = np.array([3.0, 4.0]), 2.0**-30
+    tasks = RankOne(x, 10.0)
+    assert np.isclose(tasks.loss((1 + e) * x), (2 * e + e**2) ** 2 * 625 / 4, rtol=1e-8, atol=0)
+    assert tasks.loss(-x) == 0.0
+    assert np.isclose(RankOne(np.zeros(2), 3.0).loss(np.array([1.0, 2.0])), 25 / 4, rtol=1e-12, atol=0)
+
+
 def test_rank_one_in_high_dimension_needs_no_matrix():
     tasks = RankOne.random(100_000, 2, 0)
     w = np.full(100_000, 0.001)

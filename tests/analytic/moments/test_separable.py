@@ -1,11 +1,12 @@
-"""Kink: closed forms in 50 digits, the extremal case, and tensor products of the one-dimensional rule."""
+"""Losses that are sums over coordinates, by the kink: closed forms in 50 digits, the extremal case, tensor products."""
 
 import mpmath as mp
 import numpy as np
 import pytest
 
-from analytic.moments import kink, quadratic
+from analytic.moments import quadratic
 from analytic.moments.rules import piecewise
+from maml_bench.problems import Kink
 
 RNG = np.random.default_rng(4)
 RHO = 1.3
@@ -15,6 +16,12 @@ CASES = [
     for r in (1.0, 50.0)
     for nu in (1e-8, 1e-3, 0.5, 1.0, 40.0, 1e6)
 ]
+
+
+def smooth(radius, w, nu, center=0.0, slope=0.0):
+    w = np.asarray(w)
+    [found] = Kink(center + 0 * w, slope + 0 * w, RHO, radius).smoothings(w[None], nu)
+    return found
 
 
 def plus_moment(n, z):
@@ -34,7 +41,7 @@ def smoothed(n, t, r, nu):
 
 @pytest.mark.parametrize(("t", "r", "nu"), CASES)
 def test_smoothed_loss_gradient_and_hessian_by_erf(t, r, nu):
-    smoothing = kink.smoothing(np.zeros(1), np.zeros(1), RHO, r, np.array([t]), nu)
+    smoothing = smooth(r, [t], nu)
     with mp.workdps(70):
         exact = [smoothed(n, mp.mpf(t), mp.mpf(r), mp.mpf(nu)) for n in (1, 2, 3)]
         y, band = abs(mp.mpf(t)), mp.mpf(r)
@@ -71,7 +78,7 @@ def test_variances_in_one_dimension(t, r, nu):
             variance(lambda u: bend(u) * u**2),
             variance(lambda u: bend(u) * (u**2 - 1)),
         ]
-    smoothing = kink.smoothing(np.zeros(1), np.zeros(1), RHO, r, np.array([t]), nu)
+    smoothing = smooth(r, [t], nu)
     for kind, want in zip(("ggs", "zo", "zo_stein"), exact, strict=True):
         assert np.isclose(getattr(smoothing, f"{kind}_vector_variance")(np.ones(1), 1), want, rtol=1e-12, atol=0)
         assert np.isclose(getattr(smoothing, f"{kind}_frobenius_variance")(1), want, rtol=1e-12, atol=0)
@@ -98,17 +105,13 @@ def test_two_coordinates_against_the_tensor_rule(brute_moments):
         y = p - center
         return RHO / 2 * np.sign(y) * (y**2 - np.maximum(np.abs(y) - r, 0) ** 2) - slope
 
-    smoothing = kink.smoothing(center, slope, RHO, r, w, nu)
+    smoothing = smooth(r, w, nu, center, slope)
     brute_moments.check(smoothing, loss, grad, w, nu, v, (u, mass), rtol=1e-10)
-    task = (center, slope, RHO, r, w)
-    assert np.isclose(kink.loss(*task), loss(w), rtol=1e-12, atol=0)
-    np.testing.assert_allclose(kink.grad(*task), grad(w))
-    np.testing.assert_allclose(kink.hess(*task), np.diag(RHO * np.minimum(np.abs(w - center), r)))
 
 
 def test_at_the_kink_the_bias_is_rho_nu_mean_abs():
     """With a wide band the smoothed Hessian at the kink is rho nu E|u|, the largest value any rho allows."""
-    smoothing = kink.smoothing(np.zeros(1), np.zeros(1), RHO, 1.0, np.zeros(1), 1e-4)
+    smoothing = smooth(1.0, [0.0], 1e-4)
     assert np.isclose(smoothing.hess[0, 0], RHO * 1e-4 * np.sqrt(2 / np.pi), rtol=1e-13, atol=0)
     # E u^6 / 4 less the squared mean
     want = (RHO * 1e-4) ** 2 * (15 / 4 - 2 / np.pi)
@@ -118,8 +121,9 @@ def test_at_the_kink_the_bias_is_rho_nu_mean_abs():
 @pytest.mark.parametrize("nu", [1e-8, 1e-12])
 def test_tiny_radius_is_the_quadratic_of_its_hessian(nu):
     center, w, v = RNG.normal(size=(3, 3))
-    smoothing = kink.smoothing(center, np.zeros(3), RHO, 0.5, w, nu)
-    limit = quadratic.smoothing(kink.hess(center, np.zeros(3), RHO, 0.5, w), np.zeros(3), np.zeros(3), nu)
+    smoothing = smooth(0.5, w, nu, center)
+    hess = np.diag(RHO * np.minimum(np.abs(w - center), 0.5))
+    limit = quadratic.smoothing(0.0, np.zeros(3), hess, nu)
     for kind in ("ggs", "zo", "zo_stein"):
         name = f"{kind}_vector_variance"
         assert np.isclose(
@@ -129,11 +133,6 @@ def test_tiny_radius_is_the_quadratic_of_its_hessian(nu):
 
 def test_far_point_and_huge_radius_stay_finite():
     for t, nu in ((1e100, 1e-8), (1e100, 1e100), (-3.0, 1e60), (1e50, 1.0)):
-        smoothing = kink.smoothing(np.zeros(1), np.zeros(1), RHO, 1.0, np.array([t]), nu)
+        smoothing = smooth(1.0, [t], nu)
         assert np.isclose(smoothing.hess[0, 0], RHO, rtol=1e-12, atol=0)
         assert np.isclose(smoothing.excess, RHO / 2, rtol=1e-12, atol=0)
-
-
-def test_bad_radius_is_named():
-    with pytest.raises(ValueError, match="^radius "):
-        kink.smoothing(np.zeros(1), np.zeros(1), 1.0, 0.0, np.zeros(1), 1.0)
