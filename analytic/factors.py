@@ -89,6 +89,35 @@ def stein(form: str) -> Factor:
     return _factor(STEIN_VECTOR, form)
 
 
+def factors_of(estimator: str, forms: tuple[str, ...], sampled: Factor = SAMPLED, fresh: bool = True):
+    """The factor of a kind of Hessian estimator for each form; the paper knows the first two kinds.
+
+    Parameters
+    ----------
+    sampled : Factor
+        That of sampled Hessians, the kind ``"sampled"``.
+    fresh : bool
+        As in `smoothed`.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown; lists those there are.
+    """
+    radius = {"paper": "paper", "sharp": "sharp", "local": "sharp", "smooth": "smooth"}
+    own = tuple(form for form in forms if form != "paper")
+    known = {
+        "sampled": lambda: dict.fromkeys(forms, sampled),
+        "gaussian-smoothing": lambda: {form: smoothed(radius.get(form, "refined"), fresh) for form in forms},
+        "zeroth-order": lambda: {form: zeroth_order(radius.get(form, "refined")) for form in own},
+        "zeroth-order-stein": lambda: {form: stein(radius.get(form, "refined")) for form in own},
+        "first-order": lambda: dict.fromkeys(own, FIRST_ORDER),
+    }
+    if estimator not in known:
+        raise ValueError(f"unknown Hessian estimator {estimator!r}; known: {', '.join(known)}")
+    return known[estimator]()
+
+
 def sufficient_directions(alpha, steps, L, dim, growth):
     """Directions of Gaussian smoothing at which ``(A/q^2)^N <= growth``, losses without noise: no need for d log d.
 

@@ -73,9 +73,12 @@ Gaussian smoothing (``finite-thm2``)
 ------------------------------------
 The same data at both points leave no noise term: :math:`V = L^2(d+2)/Q`, or its refined form. Directions are fresh at
 every step, and the path is not random, so the mean of the product is the product of the means. With A and the excess x
-of `analytic.factors` the second moment is at most :math:`A^N(q^N\gamma + (q^N-1)\tilde b^{1/2})^2` and the bias
+of `analytic.factors` the second moment is at most :math:`A^N(q^N\gamma + (q^N-1)\tilde b^{1/2})^2` (``finite-prop4``,
+for the A of every kind of estimator there) and the bias
 :math:`x\|\nabla l_{T_i}(\tilde w_N)\|`, over tasks at most :math:`x(q^NE g_i + (q^N-1)b)`.
 """
+
+from functools import cache
 
 import sympy as sp
 
@@ -99,9 +102,9 @@ from analytic.abbreviations import (
     rho,
     sigma,
 )
-from analytic.bound import Condition, Definition, Statement, optional, statement
+from analytic.bound import Bound, Condition, Definition, Statement, optional, statement
 from analytic.direct import TASK_SQUARE, Direct, Ingredients, Moments, gamma_1, variants
-from analytic.factors import A, Factor, smoothed
+from analytic.factors import A, Factor, factors_of, smoothed
 from analytic.functions import Geometric, Least, Quotient
 from analytic.gaussian_smoothing import REFINED_VECTOR, VECTOR
 from analytic.rate import Convergence, Rate, evaluate, theta_0
@@ -139,9 +142,37 @@ _STEP = (GROWTH, EXCESS)
 _HERE = "docstring of analytic.finite_sum"
 _PAPER = "arXiv 2002.07836, Appendix"
 
+EXACT = Factor((Definition(A, q**2),))
+"""Full gradients and Hessians of the support loss."""
 
-def _second_moment(task_gradient):
-    return q ** (2 * N) * (q**N * task_gradient + (q**N - 1) * sp.sqrt(b_2)) ** 2
+_SQUARES = {
+    "sharp": (gamma, (*_STEP, _SHIFT, _RMS), (STEP_CONDITION, _JENSEN)),
+    "local": (g_2, (GROWTH,), ()),
+    "refined": (gamma, (*_STEP, _SHIFT, _REFINED_RMS), (STEP_CONDITION, _JENSEN)),
+    "cone": (gamma, (*CONE, GROWTH, _SHIFT, _CONE_RMS), (CONE_CONDITION, _JENSEN)),
+}
+"""What stands for the root mean square of the task gradients in the second moment, what defines it, its conditions."""
+
+
+@cache
+def second_moment_with(estimator: str) -> dict[str, Bound]:
+    """The forms of the second moment for a kind of Hessian estimator: ``"sampled"`` is the statement itself.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown; lists those there are.
+    """
+    bounds = {}
+    if estimator == "sampled":
+        paper = PAPER_SQUARE[0] * G**2 + PAPER_SQUARE[1]
+        bounds["paper"] = Bound("finite-prop4", "paper", paper, (GROWTH,), (STEP_CONDITION, _JENSEN), _PAPER)
+    for form, factor in factors_of(estimator, tuple(_SQUARES), EXACT, fresh=False).items():
+        task_gradient, where, conditions = _SQUARES[form]
+        growth = q ** (2 * N) if factor is EXACT else A**N
+        square = growth * (q**N * task_gradient + (q**N - 1) * sp.sqrt(b_2)) ** 2
+        bounds[form] = Bound("finite-prop4", form, square, (*where, *factor.where), conditions, _HERE)
+    return bounds
 
 
 def _rate(square, curvatures, moment=PAPER_MOMENTS[2], spread=sigma, floor=sp.S.One) -> Rate:
@@ -181,9 +212,6 @@ RATES = {
 }
 FIELDS = {form: rate.bounds("finite-thm1", form, _PAPER if form == "paper" else _HERE) for form, rate in RATES.items()}
 
-
-EXACT = Factor((Definition(A, q**2),))
-"""Full gradients and Hessians of the support loss."""
 
 _variance = Definition(v_hat, Quotient(C_L, a) ** 2 * sigma**2 / B_beta)
 _any, _large = (1 + v_hat, 1 + 3 * v_hat), (SHARP_MOMENTS[1], sp.Rational(209, 100))
@@ -306,37 +334,13 @@ STATEMENTS = (
         },
         sharp={"formula": q ** (2 * N) * L + C_L * g_1 + C_b * b, "where": (GROWTH, *_CURVATURES), "proof": _HERE},
     ),
-    statement(
+    Statement(
         "finite-prop4",
-        title="Second moment of a task's meta gradient, finite sums",
-        quantity="E_i ||grad calL_i(w)||^2",
-        quantity_latex=r"E_i\|\nabla\mathcal L_i(w)\|^2",
-        source="Proposition 4 in the finite-sum case",
-        paper={
-            "formula": PAPER_SQUARE[0] * G**2 + PAPER_SQUARE[1],
-            "where": (GROWTH,),
-            "conditions": (STEP_CONDITION, _JENSEN),
-            "proof": _PAPER,
-        },
-        sharp={
-            "formula": _second_moment(gamma),
-            "where": (*_STEP, _SHIFT, _RMS),
-            "conditions": (STEP_CONDITION, _JENSEN),
-            "proof": _HERE,
-        },
-        local={"formula": _second_moment(g_2), "where": (GROWTH,), "proof": _HERE},
-        refined={
-            "formula": _second_moment(gamma),
-            "where": (*_STEP, _SHIFT, _REFINED_RMS),
-            "conditions": (STEP_CONDITION, _JENSEN),
-            "proof": _HERE,
-        },
-        cone={
-            "formula": _second_moment(gamma),
-            "where": (*CONE, GROWTH, _SHIFT, _CONE_RMS),
-            "conditions": (CONE_CONDITION, _JENSEN),
-            "proof": _HERE,
-        },
+        "Second moment of a task's meta gradient, finite sums",
+        "E_i E ||G^_i||^2, with full Hessians E_i ||grad calL_i(w)||^2",
+        r"E_iE\|\hat G_i(w)\|^2",
+        "Proposition 4 in the finite-sum case",
+        second_moment_with("sampled"),
     ),
     Statement(
         "finite-thm1",

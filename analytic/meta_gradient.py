@@ -106,7 +106,7 @@ from analytic.abbreviations import (
     sigma_g,
 )
 from analytic.bound import Bound, Statement
-from analytic.factors import FIRST_ORDER, SAMPLED, A, Factor, smoothed, stein, zeroth_order
+from analytic.factors import A, factors_of
 from analytic.functions import Geometric, Least, Quotient
 from analytic.vocabulary import symbols
 
@@ -159,22 +159,6 @@ _HERE = "docstring of analytic.meta_gradient"
 _FORMS = ("paper", "sharp", "local", "smooth", "refined", "cone", "refined_local")
 
 
-def _factors(estimator: str) -> dict[str, Factor]:
-    """The factor of a Hessian estimator for each form; the paper has Propositions 3 and 4 for the first two."""
-    radius = {"paper": "paper", "sharp": "sharp", "local": "sharp", "smooth": "smooth"}
-    own = tuple(form for form in _FORMS if form != "paper")
-    known = {
-        "sampled": lambda: dict.fromkeys(_FORMS, SAMPLED),
-        "gaussian-smoothing": lambda: {form: smoothed(radius.get(form, "refined")) for form in _FORMS},
-        "zeroth-order": lambda: {form: zeroth_order(radius.get(form, "refined")) for form in own},
-        "zeroth-order-stein": lambda: {form: stein(radius.get(form, "refined")) for form in own},
-        "first-order": lambda: dict.fromkeys(own, FIRST_ORDER),
-    }
-    if estimator not in known:
-        raise ValueError(f"unknown Hessian estimator {estimator!r}; known: {', '.join(known)}")
-    return known[estimator]()
-
-
 def _bounds(name, formulas, factors) -> dict[str, Bound]:
     bounds = {}
     for form, formula in formulas.items():
@@ -193,7 +177,7 @@ def bias_with(estimator: str) -> dict[str, Bound]:
     ValueError
         If the kind is unknown; lists those there are.
     """
-    factors, formulas = _factors(estimator), {}
+    factors, formulas = factors_of(estimator, _FORMS), {}
     for form, factor in factors.items():
         g = {"paper": Gamma, "sharp": Gamma, "refined": gamma, "cone": gamma}.get(form, g_1)
         if form == "paper":
@@ -211,7 +195,7 @@ def bias_with(estimator: str) -> dict[str, Bound]:
 @cache
 def second_moment_with(estimator: str) -> dict[str, Bound]:
     """The forms of Proposition 4 for a kind of Hessian estimator: as `bias_with`."""
-    factors, formulas = _factors(estimator), {}
+    factors, formulas = factors_of(estimator, _FORMS), {}
     for form in factors:
         g = g_2 if form.endswith("local") else gamma
         if form == "paper":

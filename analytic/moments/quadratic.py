@@ -104,10 +104,16 @@ def meta_gradient_moment_matrix(A, grad, alpha, steps, noise_covariance, S, T, h
     hessian : Factor, optional
         Estimator in every factor of the product, drawn afresh each time; the exact Hessian if None.
     """
-    hessian = exact_hessian(A) if hessian is None else hessian
     final = _multiplied(A, grad, alpha, steps)
     path = path_covariance(A, alpha, steps, noise_covariance, S)
     moment = A @ path @ A + np.outer(final, final) + noise_covariance / T
+    return product_moment(exact_hessian(A) if hessian is None else hessian, moment, alpha, steps)
+
+
+def product_moment(hessian, moment, alpha, steps) -> np.ndarray:
+    """``E (X_0 ... X_{N-1} g)(X_0 ... X_{N-1} g)'`` from ``moment``, that of g: each ``X_j = I - alpha H^`` is drawn
+    afresh, with the `Factor` ``hessian``; (d, d).
+    """
     for _ in range(steps):
         cross = hessian.mean @ moment
         moment = moment - alpha * (cross + cross.T) + alpha**2 * hessian.second_moment(moment)

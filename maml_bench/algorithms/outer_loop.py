@@ -24,7 +24,7 @@ from maml_bench.algorithms.samples import Samples
 from maml_bench.meta_gradient import exact_meta_gradient_along
 from maml_bench.montecarlo.sequence import block_generator
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.problems.finite_sum import TaskPairs
+from maml_bench.problems.finite_sum import FullBatch, TaskPairs
 from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting, losses
 
@@ -269,7 +269,7 @@ class _Source:
     def of(cls, setting: Setting) -> "_Source":
         shape = setting.tasks.batch_shape
         if isinstance(setting.tasks, TaskPairs):
-            return cls(_FullBatch(setting.tasks.support), _FullBatch(setting.tasks.target), shape)
+            return cls(FullBatch(setting.tasks.support), FullBatch(setting.tasks.target), shape)
         return cls(setting.tasks, setting.tasks, shape)
 
     def draw(self, w: np.ndarray, count: int, rng: np.random.Generator):
@@ -281,22 +281,6 @@ class _Source:
             support = self.support[index]
             target = support if self.target is self.support else self.target[index]
         return support, target, np.broadcast_to(w[:, None], (len(w), count, w.shape[-1]))
-
-
-class _FullBatch:
-    """Tasks of which every batch is all the data: in the finite-sum case only the tasks are drawn."""
-
-    def __init__(self, tasks: Tasks):
-        self.tasks = tasks
-
-    def __getattr__(self, name):
-        return getattr(self.tasks, name)
-
-    def __getitem__(self, index) -> "_FullBatch":
-        return _FullBatch(self.tasks[index])
-
-    def sample(self, rng, w, size) -> None:
-        """Nothing is drawn."""
 
 
 def _records(setting: Setting, points: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, ...]:

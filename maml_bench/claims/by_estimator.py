@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytic import finite_sum, meta_gradient
 from analytic.bound import Bound, HypothesisError
-from analytic.meta_gradient import bias_with, second_moment_with
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.claims.requirements import certified_noise, everywhere, first_reason, no_noise
 from maml_bench.setting import Setting
 
-_FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {"prop3": bias_with, "prop4": second_moment_with}
+_FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {
+    "prop3": meta_gradient.bias_with,
+    "prop4": meta_gradient.second_moment_with,
+    "finite-prop4": finite_sum.second_moment_with,
+}
 """The forms of a statement for a kind of estimator."""
 
 _NEEDS: dict[str, Callable[[Setting], str]] = {

@@ -109,3 +109,19 @@ class FiniteSum:
 
     def __getitem__(self, index) -> "FiniteSum":
         return FiniteSum(self.support[index], self.target[index], self.b_i[index])
+
+
+class FullBatch:
+    """Tasks of which every batch is all the data: in the finite-sum case only the tasks are drawn."""
+
+    def __init__(self, tasks: Tasks):
+        self.tasks = tasks
+
+    def __getattr__(self, name):
+        return getattr(self.tasks, name)
+
+    def __getitem__(self, index) -> "FullBatch":
+        return FullBatch(self.tasks[index])
+
+    def sample(self, rng, w, size) -> None:
+        """Nothing is drawn."""

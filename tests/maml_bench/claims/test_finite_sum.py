@@ -5,7 +5,7 @@ import pytest
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims.constants import constants
-from maml_bench.hessians import FirstOrder
+from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.problems import FiniteSum, Logistic, Quadratic, RankOne, Trigonometric
 
@@ -85,6 +85,39 @@ def test_what_the_statements_exclude():
     for name in NAMES:
         assert "support and a target loss" in check(name, Setting(Quadratic.random(3, 2, 0), w, inner)).reason
         assert "ball of radius 1 " in check(name, Setting(FAMILIES["rank-one"], w, inner)).reason
-        with pytest.raises(ValueError, match=f"method = 'monte-carlo': {name}"):
-            check(name, Setting(FAMILIES["logistic"], w, inner), method="monte-carlo")
-    assert "exact Hessian" in check("finite-prop4", Setting(FAMILIES["logistic"], w, inner, FirstOrder())).reason
+    with pytest.raises(ValueError, match="method = 'monte-carlo': finite-prop1"):
+        check("finite-prop1", Setting(FAMILIES["logistic"], w, inner), method="monte-carlo")
+    for hessian, words in ((CentralDifference(0.1), "states its kind"), (ZerothOrder(0.1, 2, baseline="mean"), "kind")):
+        assert words in check("finite-prop4", Setting(FAMILIES["logistic"], w, inner, hessian)).reason
+
+
+ESTIMATORS = [GaussianSmoothing(0.1, 20), ZerothOrder(0.1, 20), ZerothOrder(0.1, 20, stein=True), FirstOrder()]
+
+
+@pytest.mark.parametrize("hessian", ESTIMATORS, ids=lambda h: h.kind)
+def test_the_second_moment_with_other_hessians(hessian):
+    # exact on quadratics by the moments of Gaussian vectors; limits at 1e-6 a side
+    setting = Setting(quadratics(), np.array([0.3, -0.5, 1.0]), InnerLoop(0.2, 3), hessian)
+    exact = check("finite-prop4", setting, form="local")
+    local = claims.get("finite-prop4", "local")
+    drawn = check(local, setting, method="monte-carlo", budget=20_000, confidence=1 - 2e-6, precision=0)
+    assert (exact.method, exact.outcome) == ("exact", "holds")
+    slack = 1e-12 * exact.value
+    assert drawn.lower - slack <= exact.value <= drawn.upper + slack
+    for name in ("logistic", "trigonometric"):
+        for form in ("sharp", "local", "refined", "cone"):
+            found = check(
+                "finite-prop4", Setting(FAMILIES[name], 0.3 * np.ones(3), InnerLoop(0.02, 3), hessian), form=form
+            )
+            assert found.outcome == "holds" and 0 < found.ratio < 1, form
+
+
+def test_the_second_moment_with_smoothed_hessians_by_hand():
+    # one step on l = (3/2) w^2: (1 - alpha 3 mean of u^2)^2 = 1 - 2 a + a^2 (1 + 2/Q), a = 3 alpha, times a target's 4
+    tasks = FiniteSum.pair(Quadratic([[3.0]], [[0.0]]), Quadratic([[3.0]], [[2.0]]))
+    setting = Setting(tasks, np.array([20 / 7]), InnerLoop(0.1, 1), GaussianSmoothing(0.1, 5))
+    verdict = check("finite-prop4", setting, form="local")
+    assert verdict.value == pytest.approx(4**2 * (1 - 0.6 + 0.09 * 1.4))
+    q, V = 1.3, 9 * 3 / 5
+    growth = q**2 + 0.01 * V
+    assert verdict.bound == pytest.approx(growth * (q * (60 / 7 - 2) + (q - 1) * 2) ** 2)
