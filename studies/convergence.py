@@ -7,13 +7,14 @@ was found is told in ``convergence.md``.
 
 import numpy as np
 
-from maml_bench import InnerLoop, OuterLoop, Setting
+from maml_bench import OuterLoop, Setting
 from maml_bench.algorithms.work import ITERATIONS, SAMPLES, work
 from maml_bench.hessians import ExactHessian, GaussianSmoothing
 from maml_bench.problems import AdditiveGaussian, Kink, Trigonometric
 from maml_bench.study import Figure, Study, between, confirmed, curves, exponent, one_at_a_time, pick, sweep
 from maml_bench.study.facts import answered, slope
 from maml_bench.study.measures import BOUND, PARTS, parts
+from maml_bench.study.points import SHRINKING, inner_loop
 
 NOISE = AdditiveGaussian(sigma_g=0.5)
 TASKS = Trigonometric.random(dim=4, tasks=8, rng=126)
@@ -23,14 +24,13 @@ WIDE = Trigonometric.random(dim=16, tasks=8, rng=0).with_noise(NOISE)
 BASE = {"K": 300, "S": 4, "T": 4, "B": 10, "N": 3, "C_beta": 100.0}
 SWEPT = {"K": (30, 100, 300, 1000), "S": (1, 4, 16, 64), "T": (1, 4, 16, 64), "B": (3, 10, 30, 100)}
 SWEPT |= {"N": (1, 2, 4, 8), "C_beta": (5.0, 20.0, 100.0, 400.0)}
-SHRINKING, FIXED = "1/(8N)", "0.1"
+EXACT, FIXED = ExactHessian(), "0.1"
 
 
-def setting(K, S, T, B, N, C_beta, sweep="", problem=WAVES, αL=None, hessian=None):
+def setting(K, S, T, B, N, C_beta, sweep="", problem=WAVES, αL=None, hessian=EXACT):
     """Algorithm 1 or 2 from (1, ..., 1); the step size's own batches are as large as Lemma B asks."""
-    inner = InnerLoop((αL or 1 / (8 * N)) / problem.regularity.L, N, S=S, D=4, T=T)
-    outer = OuterLoop(K, B, C_beta=C_beta, B_beta=4, D_beta=16)
-    return Setting(problem, np.ones(problem.dim), inner, hessian or ExactHessian(), outer)
+    inner, outer = inner_loop(problem, αL, N, S=S, D=4, T=T), OuterLoop(K, B, C_beta=C_beta, B_beta=4, D_beta=16)
+    return Setting(problem, np.ones(problem.dim), inner, hessian, outer)
 
 
 def with_directions(Q, N):

@@ -1,36 +1,30 @@
 """Support and target losses in place of samples: what changes? (Propositions 1, 4 and 7, finite-sum case)
 
-Sweeps N and alpha L, the distance b between the gradients of support and target, and the number Q of Gaussian
-directions. Problems: a pair of concave quadratics, which attains the second moment; a pair of sawtooth losses, which
-attains the smoothness; trigonometric pairs; logistic regression on random data and, with scikit-learn, on handwritten
-digits. What was found is told in ``finite_sum.md``.
+Sweeps N and alpha L, the distance b between the gradients of support and target, and Q Gaussian directions, on pairs
+that attain a bound, trigonometric pairs and logistic regression. What was found is told in ``finite_sum.md``.
 """
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 
-from maml_bench import InnerLoop, Setting
+from maml_bench import Setting
 from maml_bench.claims.smoothness import SHORTEST
-from maml_bench.hessians import GaussianSmoothing
+from maml_bench.hessians import ExactHessian, GaussianSmoothing
 from maml_bench.problems import FiniteSum, Logistic, Piecewise, Quadratic, Trigonometric, digits
 from maml_bench.study import Figure, Study, attained, between, equal, exponent, pick, sweep
+from maml_bench.study.points import SHRINKING, inner_loop
 
-QUADRATIC, SAWTOOTH, WAVES = "concave pair", "sawtooth pair", "trigonometric pairs"
+CONCAVE, SAWTOOTH, WAVES = "concave pair", "sawtooth pair", "trigonometric pairs"
 LOGISTIC, DIGITS = "logistic", "digits"
 SMOOTHNESS, SECOND_MOMENT, VARIANCE = "finite-prop1", "finite-prop4", "finite-prop7-vector"
-SHRINKING = "1/(8N)"
-ALPHA_L = {SHRINKING: None, "0.1": 0.1}
 
 
 def concave_pair(b):
-    """Support ``-w.w/2``, target ``-w.w/2 - s.w``, s along -w, ``||s|| = b``, where the target's gradient has norm 1.
-
-    The gradients are -w and -(1 - b/||w||) w: the second moment is attained.
-    """
+    """``-w.w/2``, and its tilt by b where the gradient -(1 - b/||w||) w has norm 1: the second moment is attained."""
     A, along = -np.eye(5), np.full(5, 5**-0.5)
-    pair = FiniteSum.pair(Quadratic(A, np.zeros((1, 5))), Quadratic(A, -b * along[None]))
-    return pair, (1 + b) * along
+    return FiniteSum.pair(Quadratic(A, np.zeros((1, 5))), Quadratic(A, -b * along[None])), (1 + b) * along
 
 
 def sawtooth_pair(b):
@@ -45,30 +39,19 @@ def trigonometric_pairs(b):
     return FiniteSum.pair(replace(target, b=target.b + b / 2), target), np.ones(4)
 
 
-def problems():
-    """Problems with their points: pairs with b = 1, logistic regression and, with scikit-learn, pairs of digits."""
-    found = {QUADRATIC: concave_pair(1.0), WAVES: trigonometric_pairs(1.0)}
-    found[LOGISTIC] = Logistic.random(dim=5, tasks=8, rng=5), np.ones(5)
-    try:
-        found[DIGITS] = digits(dim=5, tasks=8, rng=6), np.ones(5)
-    except ImportError:  # the report says which problems there are
-        pass
-    return found
-
-
 def setting(problem, αL=None, N=1, Q=None, b=None, sweep=""):
     """A pair at its point, or a family of pairs for a distance b; with Q directions, or exact Hessians."""
     tasks, w = problem if b is None else problem(b)
-    hessian = () if Q is None else (GaussianSmoothing(1e-2, Q, data="population"),)
-    return Setting(tasks, w, InnerLoop((αL or 1 / (8 * N)) / tasks.regularity.L, N), *hessian)
+    hessian = ExactHessian() if Q is None else GaussianSmoothing(1e-2, Q, data="population")
+    return Setting(tasks, w, inner_loop(tasks, αL, N), hessian)
 
 
 def facts(t):
     """Attained bounds, exponents in b and Q, and how far real data are from the worst case."""
-    square = pick(t, claim=SECOND_MOMENT, form="local", problem=QUADRATIC)
+    square = pick(t, claim=SECOND_MOMENT, form="local", problem=CONCAVE)
     stretch = (1 + square["alphaL"]) ** square["N"]
     by_hand = (stretch * ((1 + square["b"]) * stretch - square["b"])) ** 2
-    variance = pick(t, claim=VARIANCE, problem=QUADRATIC)
+    variance = pick(t, claim=VARIANCE, problem=CONCAVE)
     saw = pick(t, claim=SMOOTHNESS, form="sharp", problem=SAWTOOTH)
     found = [
         attained("the concave pair attains the local second moment for every N, αL and b", square),
@@ -78,7 +61,7 @@ def facts(t):
         equal("the same over the sharp bound: (d+1)/(d+2)", pick(variance, form="sharp")["ratio"].mean(), 6 / 7),
         exponent("the same: exponent in Q", pick(variance, form="refined"), "Q", -1, within=0.01),
     ]
-    for claim, names, expected in ((SMOOTHNESS, (SAWTOOTH, WAVES), 1), (SECOND_MOMENT, (QUADRATIC, SAWTOOTH), 2)):
+    for claim, names, expected in ((SMOOTHNESS, (SAWTOOTH, WAVES), 1), (SECOND_MOMENT, (CONCAVE, SAWTOOTH), 2)):
         for name in names:
             far = pick(t, claim=claim, form="sharp", problem=name, sweep="b", b=lambda b: b >= 1e4)
             found.append(exponent(f"{claim}, {name}: exponent in b ≥ 10⁴", far, "b", expected))
@@ -88,23 +71,27 @@ def facts(t):
     return found
 
 
-BOTH, STEPS, TILTS = (SMOOTHNESS, SECOND_MOMENT), (1, 2, 3, 5, 10, 20), tuple(np.geomspace(0.01, 1e6, 9).tolist())
-TILTED = {"problem": {QUADRATIC: concave_pair, SAWTOOTH: sawtooth_pair, WAVES: trigonometric_pairs}, "N": (5,)}
-FIXED = {"problem": problems()}
-BY_N, BY_B = {"sweep": "N", "αL": SHRINKING}, {"sweep": "b"}
+BOTH = (SMOOTHNESS, SECOND_MOMENT)
+TILTED = {CONCAVE: concave_pair, SAWTOOTH: sawtooth_pair, WAVES: trigonometric_pairs}
+FIXED = {CONCAVE: concave_pair(1.0), WAVES: trigonometric_pairs(1.0), LOGISTIC: (Logistic.random(5, 8, 5), np.ones(5))}
+if find_spec("sklearn"):  # the report says which problems there are
+    FIXED[DIGITS] = digits(5, 8, 6), np.ones(5)
+STEPS = {"problem": FIXED, "αL": {SHRINKING: None, "0.1": 0.1}, "N": (1, 2, 3, 5, 10, 20), "sweep": "N"}
+FAR = {"problem": TILTED, "N": 5, "b": tuple(np.geomspace(0.01, 1e6, 9).tolist()), "sweep": "b"}
+MORE = {"problem": FIXED, "Q": (1, 4, 16, 64), "sweep": "Q"}
 STUDY = Study(
     "finite-sum",
     "Support and target losses in place of samples: what changes?",
     [
-        sweep(setting, BOTH, FIXED | {"αL": ALPHA_L, "N": STEPS, "sweep": ("N",)}, {"N": (1, 3, 10)}),
-        sweep(setting, BOTH, TILTED | {"b": TILTS, "sweep": ("b",)}, {"b": (0.01, 1.0, 1e4, 1e6)}),
-        sweep(setting, (VARIANCE,), FIXED | {"Q": (1, 4, 16, 64), "sweep": ("Q",)}, {"Q": (1, 64), "budget": 2_000}),
+        sweep(setting, BOTH, STEPS, {"N": (1, 3, 10)}),
+        sweep(setting, BOTH, FAR, {"b": (0.01, 1.0, 1e4, 1e6)}),
+        sweep(setting, (VARIANCE,), MORE, {"Q": (1, 64), "budget": 2_000}),
     ],
     figures={
-        "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where=BY_N),
-        "second-moment": Figure(SECOND_MOMENT, x="N", across="problem", where=BY_N),
-        "smoothness-b": Figure(SMOOTHNESS, x="b", across="problem", where=BY_B),
-        "second-moment-b": Figure(SECOND_MOMENT, x="b", across="problem", where=BY_B),
+        "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),
+        "second-moment": Figure(SECOND_MOMENT, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),
+        "smoothness-b": Figure(SMOOTHNESS, x="b", across="problem", where={"sweep": "b"}),
+        "second-moment-b": Figure(SECOND_MOMENT, x="b", across="problem", where={"sweep": "b"}),
         "directions": Figure(VARIANCE, x="Q", across="problem"),
     },
     facts=facts,

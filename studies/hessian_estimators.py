@@ -29,14 +29,12 @@ PROP7 = ("prop7-vector", "prop7-frobenius", "prop7-spectral")
 def setting(problem, hessian, d, ν, Q, sweep):
     """The kink is looked at where it is, the others at a point without symmetry."""
     w = np.zeros(d) if problem == KINK else np.linspace(-0.5, 1.0, d)
-    estimator = HESSIANS[hessian](ν, Q, data="population")
-    return Setting(FAMILIES[problem](d), w, InnerLoop(alpha=0.1, steps=1), estimator)
+    return Setting(FAMILIES[problem](d), w, InnerLoop(alpha=0.1, steps=1), HESSIANS[hessian](ν, Q, data="population"))
 
 
 def along(swept, problem, claims, hessian="GGS", quick=None, *, d=4, ν=1 / 16, Q=16, budget=300_000):
     """A sweep of the parameters that are tuples."""
     axes = {"problem": problem, "hessian": hessian, "d": d, "ν": ν, "Q": Q, "sweep": swept}
-    axes = {name: values if isinstance(values, tuple) else (values,) for name, values in axes.items()}
     return sweep(setting, claims, axes, {"budget": 10_000, "precision": 0.1} | (quick or {}), budget=budget)
 
 
@@ -47,7 +45,7 @@ SIZES, FEW = (1, 4, 16, 64, 256), {"Q": (1, 16, 64)}
 def facts(t):
     """Exponents, attained bounds, and the price of losses."""
     kink = pick(t, claim="prop6", problem=KINK, sweep="ν", ν=lambda ν: ν <= 1 / 8)
-    bowl, waves, bandit = (pick(t, problem=name) for name in (BOWL, TRIGONOMETRIC, BANDIT))
+    bowl, waves = (pick(t, problem=name) for name in (BOWL, TRIGONOMETRIC))
     ggs, zo = (pick(bowl, claim=VARIANCE[name], form="sharp", sweep="d") for name in ("GGS", "ZO"))
     price = zo["value"].max() / ggs["value"].max()
     H = FAMILIES[TRIGONOMETRIC](4).hess(np.linspace(-0.5, 1.0, 4))[0]
@@ -65,14 +63,13 @@ def facts(t):
     ]
     flat = pick(t, claim="prop6", form="sharp", problem=KINK, sweep="d")
     lines = [("bias, kink", pick(kink, form="sharp"), "ν", 1), ("bias, kink in d dimensions", flat, "d", 0)]
-    for rows in (pick(waves, sweep="ν"), bandit):
-        lines.append((f"bias, {rows['problem'].iloc[0]}", pick(rows, claim="prop6", form="smooth"), "ν", 2))
-    for rows in (bowl, waves, bandit):
-        chosen = pick(rows, claim="prop7-vector", form="sharp", sweep="Q")
-        lines.append((f"variance, {rows['problem'].iloc[0]}", chosen, "Q", -1))
-    for rows in (bowl, waves):
-        chosen = pick(rows, claim="prop7-spectral", form="refined")
-        lines.append((f"deviation in the spectral norm, {rows['problem'].iloc[0]}", chosen, "Q", -0.5))
+    for words, claim, form, names, x, power in (
+        ("bias", "prop6", "smooth", (TRIGONOMETRIC, BANDIT), "ν", 2),
+        ("variance", "prop7-vector", "sharp", (BOWL, TRIGONOMETRIC, BANDIT), "Q", -1),
+        ("deviation in the spectral norm", "prop7-spectral", "refined", (BOWL, TRIGONOMETRIC), "Q", -0.5),
+    ):
+        chosen = pick(t, claim=claim, form=form, sweep=x)
+        lines += [(f"{words}, {name}", pick(chosen, problem=name), x, power) for name in names]
     for name, rows, power in (("GGS", ggs, 1), ("ZO", zo, 3)):
         lines.append((f"variance of {name}, bowl, d ≥ 64", pick(rows, d=(64, 256)), "d", power))
     return found + [exponent(f"{words}: exponent in {x}", r, x, power, within=0.15) for words, r, x, power in lines]

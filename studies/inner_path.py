@@ -6,9 +6,10 @@ indefinite quadratic; and trigonometric tasks with random-phase noise. What was 
 
 import numpy as np
 
-from maml_bench import InnerLoop, Setting
+from maml_bench import Setting
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
 from maml_bench.study import Figure, Study, attained, between, equal, exponent, pick, sweep
+from maml_bench.study.points import SHRINKING, inner_loop
 
 CONCAVE, INDEFINITE, TRIGONOMETRIC = "concave quadratic", "indefinite quadratic", "trigonometric"
 PROBLEMS = {
@@ -16,7 +17,6 @@ PROBLEMS = {
     INDEFINITE: Quadratic.random(dim=5, tasks=1, rng=1).with_noise(AdditiveGaussian(sigma_g=1.0)),
     TRIGONOMETRIC: Trigonometric.random(dim=5, tasks=4, rng=2).with_noise(RandomPhase(amplitude=1.0, kappa=1.0)),
 }
-SHRINKING = "1/(8N)"
 ALPHA_L = {SHRINKING: None, "0.05": 0.05, "0.3": 0.3}
 AXES = {"problem": PROBLEMS, "αL": ALPHA_L, "N": (1, 2, 5, 10, 20), "S": (1, 4, 16)}
 QUICK = {"N": (1, 5, 20), "S": (1, 16), "budget": 10_000, "precision": 0.2}
@@ -24,7 +24,7 @@ QUICK = {"N": (1, 5, 20), "S": (1, 16), "budget": 10_000, "precision": 0.2}
 
 def setting(problem, αL, N, S):
     """The problem, adapted from (1, ..., 1) with N steps of size alpha L / L; without a value, alpha L = 1/(8N)."""
-    return Setting(problem, np.ones(problem.dim), InnerLoop((αL or 1 / (8 * N)) / problem.regularity.L, N, S=S))
+    return Setting(problem, np.ones(problem.dim), inner_loop(problem, αL, N, S=S))
 
 
 def facts(t):

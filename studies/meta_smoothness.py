@@ -13,6 +13,7 @@ from maml_bench import InnerLoop, Setting
 from maml_bench.claims.smoothness import SHORTEST
 from maml_bench.problems import Kink, Piecewise, Quadratic, RankOne, Trigonometric
 from maml_bench.study import Figure, Study, attained, between, exponent, pick, sweep
+from maml_bench.study.points import SHRINKING, inner_loop
 
 CONCAVE, CONVEX, TRIGONOMETRIC, KINK = "concave quadratic", "convex quadratic", "trigonometric", "kink"
 RANK_ONE, SAWTOOTH = "rank-one", "sawtooth"
@@ -25,7 +26,6 @@ PROBLEMS = {
     SAWTOOTH: None,
 }
 FAR = {f"{name}, far out": PROBLEMS[name] for name in (TRIGONOMETRIC, KINK)}
-SHRINKING = "1/(8N)"
 ALPHA_L = {SHRINKING: None, "0.05": 0.05, "0.3": 0.3}
 
 
@@ -34,14 +34,14 @@ def setting(problem, αL, N, size=None):
 
     Its kinks are as narrow as the search resolves: the end of the path moves by at least `SHORTEST` times q^N.
     """
-    αL = αL or 1 / (8 * N)
     if problem is None:
+        αL = αL or 1 / (8 * N)
         tasks = Piecewise.sawtooth(αL, N, slope=100.0, width=1.5 * SHORTEST * (1 + αL) ** N)
         return Setting(tasks, np.zeros(1), InnerLoop(αL, N))
     if size is None:
         size = problem.radius / 2 if isinstance(problem, RankOne) else math.sqrt(problem.dim)
     w = np.full(problem.dim, size / math.sqrt(problem.dim))
-    return Setting(problem, w, InnerLoop(αL / problem.regularity.L, N))
+    return Setting(problem, w, inner_loop(problem, αL, N))
 
 
 def facts(t):

@@ -20,6 +20,7 @@ FLOORS = (
     ("claims",),
     ("verdict",),
     ("power", "extremal", "measuring", "counterexample"),
+    ("calibration",),
     ("study",),
     ("cli",),
 )
@@ -129,3 +130,13 @@ def test_frozen_fields_are_set_in_one_place_alone():
     places = [path for package in ("analytic", "maml_bench") for path in files(package)]
     found = [path.relative_to(ROOT).as_posix() for path in places if "object.__setattr__" in path.read_text("utf-8")]
     assert found == ["analytic/arguments.py"], "use analytic.arguments.settle"
+
+
+SHORT = [(path, 40 if path.parent.name == "gallery" else 100) for path in files("studies")]
+
+
+@pytest.mark.parametrize(("path", "limit"), SHORT, ids=[path.stem for path, _ in SHORT])
+def test_a_study_is_short_and_takes_nothing_from_another(path, limit):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit, "move what is not data to maml_bench"
+    assert not [name for name in imports(path) if name.split(".")[0] == "studies"]
+    assert path.name == "__init__.py" or limit == 40 or path.with_suffix(".md").is_file(), "a study has one template"

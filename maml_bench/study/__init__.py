@@ -10,11 +10,13 @@ if TYPE_CHECKING:
         answered,
         attained,
         between,
+        bracketed,
         confirmed,
-        crossing,
+        crossings,
         equal,
         exponent,
         minimum,
+        near,
         pick,
     )
     from maml_bench.study.figures import Figure
@@ -23,7 +25,20 @@ if TYPE_CHECKING:
     from maml_bench.study.run import Study
 
 _CASES = ("curves", "one_at_a_time", "sweep")
-_FACTS = ("Fact", "answered", "attained", "between", "confirmed", "crossing", "equal", "exponent", "minimum", "pick")
+_FACTS = (
+    "Fact",
+    "answered",
+    "attained",
+    "between",
+    "bracketed",
+    "confirmed",
+    "crossings",
+    "equal",
+    "exponent",
+    "minimum",
+    "near",
+    "pick",
+)
 _HOMES = {
     **dict.fromkeys(_CASES, "cases"),
     **dict.fromkeys(_FACTS, "facts"),
@@ -41,13 +56,15 @@ __all__ = [
     "answered",
     "attained",
     "between",
+    "bracketed",
     "confirmed",
-    "crossing",
+    "crossings",
     "curves",
     "equal",
     "exponent",
     "load",
     "minimum",
+    "near",
     "one_at_a_time",
     "pick",
     "sweep",

@@ -162,9 +162,20 @@ def between(words: str, values: Iterable[float], low: float = -math.inf, high: f
     return Fact(words, expected, found, low <= ends[0] and ends[1] <= high)
 
 
+def bracketed(words: str, table: pd.DataFrame) -> Fact:
+    """The bound lies between the limits (to rounding) in every row; what is found is the share of rows."""
+    low, high = table["lower"] * (1 - 1e-9), table["upper"] * (1 + 1e-9)
+    return between(words, [table["bound"].between(low, high).mean()], 1, 1)
+
+
 def equal(words: str, found: float, expected: float, within: float = 1e-9) -> Fact:
     """A number is the expected one, relatively."""
     return Fact(words, f"{expected:.6g}", f"{found:.6g}", bool(abs(found - expected) <= within * abs(expected)))
+
+
+def near(words: str, found: float, expected: float, within: float = NEAR) -> Fact:
+    """A number is the expected one, absolutely."""
+    return Fact(words, f"{expected:g} ± {within:g}", f"{found:.3f}", bool(abs(found - expected) < within))
 
 
 def answered(words: str, answer: str | None, expected: str, found: str = "") -> Fact:
@@ -201,3 +212,15 @@ def crossing(table: pd.DataFrame, x: str, limit: float) -> tuple[float, float]:
         raise ValueError(f"the grid from {along[0]:g} to {along[-1]:g} does not reach across the limit {limit:g}")
     first = int(beyond.argmax())
     return float(along[first - 1]), float(along[first])
+
+
+def crossings(table: pd.DataFrame, x: str, limit: float, by: list[str]) -> pd.DataFrame:
+    """Where the upper limit crosses ``limit`` along x, a row for each value of ``by``.
+
+    The two x that `crossing` gives are the limits, their geometric mean the value.
+    """
+    rows = []
+    for key, chosen in table.groupby(by, sort=False):
+        low, high = crossing(chosen, x, limit)
+        rows.append(dict(zip(by, key, strict=True)) | {"value": (low * high) ** 0.5, "lower": low, "upper": high})
+    return pd.DataFrame(rows)

@@ -4,14 +4,18 @@ import pandas as pd
 import pytest
 
 from maml_bench.study.facts import (
+    answered,
     attained,
     between,
+    bracketed,
     confirmed,
     crossing,
+    crossings,
     equal,
     exponent,
     loglog_slope,
     minimum,
+    near,
     pick,
     slope,
 )
@@ -88,3 +92,22 @@ def test_crossing_needs_a_grid_across_the_limit():
     for values in ([2.0, 3.0, 4.0], [0.1, 0.2, 0.3]):
         with pytest.raises(ValueError, match="does not reach across the limit 1"):
             crossing(table(x=[1, 2, 3], value=values), "x", 1.0)
+
+
+def test_crossings_are_found_in_each_group():
+    rows = table(x=[1, 4, 9, 1, 4, 9], a=["p"] * 3 + ["q"] * 3, b=[0] * 6, value=[0.5, 1.5, 2.0, 0.5, 0.6, 2.0])
+    found = crossings(rows, "x", 1.0, ["a", "b"]).to_dict("records")
+    assert found == [
+        {"a": "p", "b": 0, "value": 2.0, "lower": 1.0, "upper": 4.0},
+        {"a": "q", "b": 0, "value": 6.0, "lower": 4.0, "upper": 9.0},
+    ]
+
+
+def test_near_answered_and_bracketed():
+    assert near("x", 1.05, 1).agrees is True
+    assert (near("x", -1.11, -1).agrees, near("x", -1.11, -1).expected) == (False, "-1 ± 0.1")
+    assert answered("x", "above", "above", "above: 2 %").found == "above: 2 %"
+    assert [answered("x", word, "above").agrees for word in ("above", "below", None)] == [True, False, None]
+    inside = table(value=[1.0, 2.0], bound=[1.0, 2.0 + 1e-10])
+    assert bracketed("x", inside).agrees is True
+    assert bracketed("x", inside.assign(bound=[1.0, 2.1])).found == "0.5"
