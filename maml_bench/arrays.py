@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 SMALL = 36
-"""Many matrices of at most so many entries are kept with the task axes running fastest in memory: a call for each would
-cost more than its product, and sums along them then run over the tasks.
+"""Many matrices of at most so many entries are kept in Fortran's order, the task axes running fastest in memory: a call
+for each would cost more than its product, and sums along them then run over the tasks.
 """
 
 
@@ -23,8 +23,8 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
         shape = (1,) * (len(batch) + 1 - w.ndim) + w.shape[:-1]
         return (w.reshape(-1, dim) @ matrix.reshape(rows, dim).T).reshape(*shape, rows)
     if w.ndim - 1 <= len(batch):
-        if batch and matrix.strides[-3] == matrix.itemsize and rows * dim <= SMALL:
-            return np.einsum("...ij,...j->...i", matrix, _batch_fastest(w))
+        if batch and matrix.strides[0] == matrix.itemsize and rows * dim <= SMALL:
+            return np.einsum("...ij,...j->...i", matrix, np.asfortranarray(w))
         return np.matvec(matrix, w)
     lead, own = w.shape[: w.ndim - 1 - len(batch)], w.shape[w.ndim - 1 - len(batch) : -1]
     whole = own if own == batch else np.broadcast_shapes(own, batch)
@@ -53,17 +53,6 @@ def transposed_matvec(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
     return matvec(matrix.swapaxes(-1, -2), x)
 
 
-def _batch_fastest(w: np.ndarray) -> np.ndarray:
-    """The same points with the coordinates as the slowest axis in memory."""
-    return _last_to_front(np.ascontiguousarray(_last_to_front(w)), back=True)
-
-
-def _last_to_front(values: np.ndarray, core: int = 1, back: bool = False) -> np.ndarray:
-    """A view with the last ``core`` axes in front, or the other way round: `np.moveaxis` without its overhead."""
-    split = core if back else values.ndim - core
-    return values.transpose(*range(split, values.ndim), *range(split))
-
-
 def random_orthogonal(rng: np.random.Generator, size: tuple[int, ...], dim: int) -> np.ndarray:
     """Haar-distributed orthogonal matrices, shape ``(*size, dim, dim)``."""
     factor, triangle = np.linalg.qr(rng.standard_normal((*size, dim, dim)))
@@ -74,7 +63,7 @@ def take(index, batch_shape: tuple[int, ...], *fields: tuple[np.ndarray, int]) -
     """``field[index]`` for every (field, core) whose last ``core`` axes describe one task.
 
     A field without task axes is shared by all tasks and stays as it is. Small tasks that an array of integers gathers
-    are laid out with the task axes running fastest, as `matvec` likes them.
+    are laid out in Fortran's order, as `matvec` likes them.
 
     Raises
     ------
@@ -87,15 +76,12 @@ def take(index, batch_shape: tuple[int, ...], *fields: tuple[np.ndarray, int]) -
     small = all(math.prod(field.shape[field.ndim - core :]) <= SMALL for field, core in fields)
     taken = []
     for field, core in fields:
-        core_shape = field.shape[field.ndim - core :]
-        shared = field.ndim == core
-        if shared:
+        shape = (*batch_shape, *field.shape[field.ndim - core :])
+        if field.ndim == core:
             taken.append(field)
-        elif gathers and small:
-            every = _last_to_front(np.broadcast_to(field, (*batch_shape, *core_shape)), core)
-            taken.append(_last_to_front(every.take(index, axis=-1), core, back=True))
-        else:
-            taken.append(np.broadcast_to(field, (*batch_shape, *core_shape))[index])
+            continue
+        every = field if field.shape == shape else np.broadcast_to(field, shape)
+        taken.append(every.T.take(index.T, axis=-1).T if gathers and small else every[index])
     if all(field.ndim == core for field, core in fields):
         raise IndexError("all fields are shared by all tasks: there is nothing to index")
     return taken

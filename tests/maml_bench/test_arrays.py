@@ -30,7 +30,7 @@ def test_products_with_gathered_matrices(dim):
     lines = Lines(rng.standard_normal((5, dim, dim)), rng.standard_normal((5, dim)), 1.0)
     gathered = select(lines, index, slope=2, level=1)
     assert np.array_equal(gathered.slope, lines.slope[index])
-    assert (gathered.slope.strides[1] == 8) == (dim * dim <= SMALL)  # the task axes run fastest
+    assert (gathered.slope.strides[0] == 8) == (dim * dim <= SMALL)  # the task axes run fastest
     for lead in ((), (4,), (11, 4), (11, 1)):
         w = rng.standard_normal((*lead, dim))
         expected = np.einsum("rbij,rbj->rbi", lines.slope[index], np.broadcast_to(w, (11, 4, dim)))
