@@ -31,7 +31,7 @@ ENDS = {
     "collapsed-loss": {(GGS, MAML): "equal", (FIRST, MAML): "below", (ZEROTH, MAML): "above"},
     "one-step-maml": {(FIRST, MAML): "above"},
     "doubled-step": {(GGS, MAML): "above", (FIRST, MAML): "below", (ZEROTH, MAML): "above"},
-    "aliased-difference": {(GGS, MAML): "above"},
+    "aliased-difference": {(GGS, MAML): "diverges"},
     "fixed-directions": {(GGS, MAML): "equal", (ZEROTH, MAML): "above"},
     "released": {(GGS, MAML): "above", (GGS, FIRST): "above", (FIRST, MAML): "above", (ZEROTH, MAML): "above"},
 }
@@ -47,10 +47,13 @@ def trial(protocol, step, iterations):
 
 
 def ends(t, method, other, quantity="final loss", **where):
-    """Where one method's loss ends beside another's: the answer, None if undecided, and relative paired limits."""
+    """Where one method's loss ends beside another's: the answer, None if undecided, and relative paired limits.
+
+    A mean over seeds of which some diverge does not exist, and that is the answer then.
+    """
     gap = pick(t, quantity=f"{quantity}, minus that of {other}", method=method, **where).iloc[0]
     if gap["diverged"]:
-        return None, f"{int(gap['diverged'])} of {int(gap['replicates'])} seeds diverge"
+        return "diverges", f"{int(gap['diverged'])} of {int(gap['replicates'])} seeds diverge"
     size = pick(t, quantity=quantity, method=other, **where)["value"].item()
     low, mid, high = (gap[name] / size for name in ("lower", "value", "upper"))
     answer = "above" if low > NEAR else "below" if high < -NEAR else "equal" if -NEAR < low <= high < NEAR else None

@@ -47,7 +47,7 @@ def test_an_order_of_two_methods_is_read_from_paired_limits(lower, upper, expect
 
 def test_what_diverges_is_said_to():
     table = pd.DataFrame([gap_row(0.0, 0.0, diverged=3)])
-    assert rank_one.ends(table, "ggs", "maml") == (None, "3 of 8 seeds diverge")
+    assert rank_one.ends(table, "ggs", "maml") == ("diverges", "3 of 8 seeds diverge")
     change = pd.DataFrame([gap_row(0.0, 0.0, 2, "after, last minus first")])
     assert navigation.stable(change, "navigation", "ggs", 0.01, expected=False).agrees
     assert not navigation.stable(change, "navigation", "ggs", 0.01).agrees
