@@ -58,6 +58,12 @@ variance at most 1/2; for Q < d there is :math:`\max(Z_1,0)`, at most 1/2). :mat
 :math:`E\Delta^2 \le e = (\sqrt d+1/\sqrt2)^2+1` and :math:`E\Delta^4 \le e^2+4e`, whence by Minkowski
 :math:`(E\|W-I\|^2)^{1/2} \le 2\sqrt{e/Q} + \sqrt{e^2+4e}/Q`. For few directions the Frobenius norm is the better bound,
 :math:`(d(d+1)/Q)^{1/2}`; the refined form takes the smaller for H, and never more than the refined Frobenius form.
+
+How good these are. ``refined`` is attained for Q = 1 in every dimension: of :math:`(L/2)\sum_kw_k|w_k|` the estimator
+has mean 0 and rank one, so its spectral norm is its Frobenius norm. In d = 1 it is attained for every Q, by
+:math:`Lw^2/2` where :math:`\rho = 0` and by :math:`Lw|w|/2` where only L counts. And on :math:`L\|w\|^2/2` both forms
+tend to being attained as d grows, Q >= d: :math:`s_{\max} - \sqrt Q` is :math:`\sqrt d(1 + o(1))` (Geman, Silverstein),
+so :math:`\|W-I\|` is :math:`2\sqrt{d/Q} + d/Q` to first order, which is what is left of both.
 """
 
 import sympy as sp

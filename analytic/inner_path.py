@@ -28,6 +28,16 @@ in :math:`\|e_j\|`, so by Jensen by at most :math:`h_j = \min(\rho s_j, 2L)` in 
 the path moves by :math:`\delta` with :math:`\|\delta\| \le L\|e_N\|`, and its mean by at most
 :math:`\kappa = \min(L s_N,\; L m_N + (\rho/2)s_N^2)`, the second by Taylor as above.
 
+*First moment, Gaussian noise.* If :math:`\xi_j` is :math:`N(0, \sigma_g^2/(dS)\,I)` whatever :math:`w_j`, then
+:math:`E\|e_N\| \le \kappa_ds_N` with :math:`\kappa_d = \sqrt{2/d}\,\Gamma(\frac{d+1}2)/\Gamma(\frac d2) < 1`
+(0.798 for d = 1), and no smaller constant will do for any N, d and :math:`\alpha L`. In fact for every t
+:math:`P(\|e_j\| > t) \le P(\|g_j\| > t)`, :math:`g_j` being :math:`N(0, (s_j^2/d)I)`, the error on the concave
+quadratic: so all moments and quantiles are largest there. Induction: for an isotropic Gaussian Z the chance
+:math:`P(\|x+Z\| > t) = F_t(\|x\|)` depends on the length of x alone and increases with it (Anderson's inequality).
+The bracket is of length at most :math:`q\|e_j\|` and independent of the noise, hence
+:math:`P(\|e_{j+1}\| > t) \le EF_t(q\|e_j\|) \le EF_t(q\|g_j\|) = P(\|g_{j+1}\| > t)`. Other noise of the same
+variance does reach :math:`s_N` (`maml_bench.extremal.instances`).
+
 *Tightness.* The concave quadratic :math:`l = -(L/2)\|w\|^2` with additive noise of variance :math:`\sigma_g^2` attains
 :math:`s_j^2` for every j and d: there the bracket equals :math:`q e_j`.
 """

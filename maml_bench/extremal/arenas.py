@@ -2,6 +2,7 @@ r"""Where the search for worst cases looks: spaces of problems of few numbers, e
 
 Every number is clipped to [-1, 1] first, so that the ends of its range, where extremal problems lie, have weight.
 Units: L is at most 1 and lengths are measured in L/rho; what counts are the constants that each problem certifies.
+``alpha_l`` is alpha times that L.
 
 *Paths* (one variable). A loss is shaped around the points of its own inner path from 0: at the j-th a curvature, and
 slopes of it on either side within a reach; in between it is linear. With the third derivative in place of the second,
@@ -22,7 +23,7 @@ from analytic.bound import HypothesisError
 from analytic.moments import two_point
 from maml_bench.adaptation import InnerLoop, exact_path
 from maml_bench.claims.claim import Claim
-from maml_bench.hessians import GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import CentralDifference, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.finite_sum import FiniteSum
 from maml_bench.problems.noise import TwoPoint
@@ -32,6 +33,9 @@ from maml_bench.setting import Setting
 
 DIGITS = 1e11 * np.finfo(float).eps
 """A bound on a difference of larger numbers counts only if it is at least this fraction of them: else rounding wins."""
+
+MATCHED, FLATTEST = 3, 1e-3
+"""Rounds of loss and step size where alpha L is given, and the least L that takes part."""
 
 SECANTS = np.concatenate([np.geomspace(1e-4, 1.0, 9), -np.geomspace(1e-4, 1.0, 9)])
 
@@ -82,10 +86,10 @@ def between(x, low, high):
     return low + (high - low) * (1 + np.clip(x, -1, 1)) / 2
 
 
-def step_sizes(x, form: str, steps: int, alpha: float | None):
-    """Inner step sizes within the condition of the form; all ``alpha`` if that is given."""
-    if alpha is not None:
-        return np.full(np.shape(x), alpha)
+def step_sizes(x, form: str, steps: int, alpha_l: float | None):
+    """Inner step sizes within the condition of the form where L is 1; all ``alpha_l`` if that is given."""
+    if alpha_l is not None:
+        return np.full(np.shape(x), alpha_l)
     largest = {"cone": 0.98 * np.sin(np.pi / (4 * steps))}.get(form, 0.98 * (2 ** (1 / (2 * steps)) - 1))
     return np.exp(between(x, np.log(0.02), np.log(0.5 if form in ("local", "refined_local", "smooth") else largest)))
 
@@ -93,16 +97,23 @@ def step_sizes(x, form: str, steps: int, alpha: float | None):
 # --- paths
 
 
-def paths(form: str, alpha: float | None, steps: int, order: int) -> Arena:
-    """Losses of one variable around their own inner path, with two-point noise."""
+def paths(form: str, alpha_l: float | None, steps: int, order: int) -> Arena:
+    """Losses of one variable around their own inner path, with two-point noise.
+
+    The certified L is known once a loss is made, and the loss is made around the path of a step size: where alpha L is
+    given, a few rounds of both bring them together, and the last word has alpha.
+    """
     size = 6 + 3 * (steps + 1) + (order == 3)
 
     def problems(x):
-        rate = step_sizes(x[:, 0], form, steps, alpha)
+        rate = step_sizes(x[:, 0], form, steps, alpha_l)
         sigma_g, slope = 10 ** between(x[:, 1], -5, 0), 10 ** between(x[:, 2], -4, 1)
-        reach = rate * sigma_g * 10 ** between(x[:, 3], 0, 2.5)
         shape = np.clip(x[:, 6 : 6 + 3 * (steps + 1)], -1, 1).reshape(len(x), steps + 1, 3)
-        loss = _around_path(rate, slope, reach, shape, order, np.clip(x[:, -1], -1, 1))
+        for _ in range(1 if alpha_l is None else MATCHED):
+            reach = rate * sigma_g * 10 ** between(x[:, 3], 0, 2.5)
+            loss = _around_path(rate, slope, reach, shape, order, np.clip(x[:, -1], -1, 1))
+            if alpha_l is not None:
+                rate = alpha_l / np.maximum(loss.constants[0], FLATTEST)
         path = exact_path(loss, np.zeros(1), rate[:, None], steps)[..., 0]
         skew = 100 * np.clip(x[:, 4], -1, 1) ** 3
         tilt = -between(x[:, 5], 0, 1) * (1 + rate) / (rate * sigma_g)
@@ -178,7 +189,7 @@ def _bound(claim, loss, rate, steps, sigma_g, meta_gradient):
     given = {"alpha": rate, "steps": steps, "L": L, "rho": rho, "tau": tau, "sigma_g": sigma_g, **ones}
     given |= {"grad_norm": meta_gradient, "task_grad_norm": slope, "task_grad_rms": slope}
     wanted = {name: np.broadcast_to(given[name], rate.shape) for name in formula.arguments}
-    usable = np.all([np.isfinite(value) for value in wanted.values()], axis=0)
+    usable = np.all([np.isfinite(value) for value in wanted.values()], axis=0) & (L >= FLATTEST)
     out = np.full(rate.shape, np.nan)
     if usable.any():
         try:
@@ -204,13 +215,15 @@ def _smoothness(claim, loss, rate, steps):
 
 
 def _estimator(claim: str, form: str, directions: int = 1):
+    if claim == "hvp-central":
+        return CentralDifference(1.0)
     if claim.startswith(("prop6", "prop7")):
         return GaussianSmoothing(1.0, directions, data="population")
     return ZerothOrder(1.0, directions, stein=claim == "zo-stein-vector" or form == "stein", data="population")
 
 
 def smoothed(claim: str, form: str) -> Arena:
-    """A loss of one variable, seen through Gaussian directions of radius 1 at 0."""
+    """A loss of one variable, seen through Gaussian directions of radius 1 at 0, or through differences over 1."""
     order = 3 if form == "smooth" else 2
 
     def setting(x):
@@ -232,28 +245,28 @@ def _matrices(x):
     return found / (largest if largest > 0 else 1.0)
 
 
-def estimated(claim: str, form: str, alpha: float | None, steps: int) -> Arena:
+def estimated(claim: str, form: str, alpha_l: float | None, steps: int) -> Arena:
     """A quadratic in the plane whose Hessian is estimated."""
 
     def setting(x):
         tasks = Quadratic(_matrices(x[None, :3]), np.clip(x[None, 3:5], -1, 1))
-        return Setting(tasks, np.zeros(2), InnerLoop(alpha or 0.1, steps), _estimator(claim, form))
+        return Setting(tasks, np.zeros(2), InnerLoop(alpha_l or 0.1, steps), _estimator(claim, form))
 
     return one_by_one("quadratics in the plane, estimated", 5, setting)
 
 
-def several(form: str, alpha: float | None, steps: int) -> Arena:
+def several(form: str, alpha_l: float | None, steps: int) -> Arena:
     """Two quadratic tasks in the plane."""
 
     def setting(x):
         tasks = Quadratic(_matrices(x[:6].reshape(2, 3)), x[6:10].reshape(2, 2))
-        rate = float(step_sizes(x[10], form, steps, alpha))
+        rate = float(step_sizes(x[10], form, steps, alpha_l))
         return Setting(tasks, np.zeros(2), InnerLoop(rate, steps))
 
     return one_by_one("two quadratics in the plane", 11, setting)
 
 
-def pairs(claim: str, form: str, alpha: float | None, steps: int) -> Arena:
+def pairs(claim: str, form: str, alpha_l: float | None, steps: int) -> Arena:
     """Two quadratic tasks in the plane, with support and target losses of one Hessian each.
 
     But for Lemma A, which takes sigma at w, all have one Hessian: otherwise no sigma holds for all w.
@@ -265,22 +278,24 @@ def pairs(claim: str, form: str, alpha: float | None, steps: int) -> Arena:
             A = _matrices(x[:3])
         support = target + between(x[15], 0, 1) * x[10:14].reshape(2, 2)
         tasks = FiniteSum.pair(Quadratic(A, support), Quadratic(A, target))
-        return Setting(tasks, np.zeros(2), InnerLoop(float(step_sizes(x[14], form, steps, alpha)), steps))
+        return Setting(tasks, np.zeros(2), InnerLoop(float(step_sizes(x[14], form, steps, alpha_l)), steps))
 
     return one_by_one("two pairs of quadratics in the plane", 16, setting)
 
 
-def arenas(claim: str, form: str, alpha: float | None = None, steps: int | None = None) -> list[Arena]:
+def arenas(claim: str, form: str, alpha_l: float | None = None, steps: int | None = None) -> list[Arena]:
     """The arenas in which a claim can be attacked; none for a claim whose worst cases no arena holds."""
     counts = (steps,) if steps else (1, 2, 3)
     if claim in ("prop1", "prop2-first", "prop2-second", "prop2-mean", "prop3", "prop4"):
-        return [paths(form, alpha, n, 3 if form == "smooth" else 2) for n in counts if claim != "prop2-mean" or n > 1]
+        return [paths(form, alpha_l, n, 3 if form == "smooth" else 2) for n in counts if claim != "prop2-mean" or n > 1]
     if claim in ("prop8", "prop8-mean"):
-        return [estimated(claim, form, alpha, n) for n in counts]
+        return [estimated(claim, form, alpha_l, n) for n in counts]
+    if claim in ("prop7-spectral", "hvp-central"):
+        return [smoothed(claim, form)]
     if claim in ("prop5", "prop6", "prop7-vector", "prop7-frobenius", "zo-vector", "zo-stein-vector"):
-        return [smoothed(claim, form), estimated(claim, form, alpha, 1)]
+        return [smoothed(claim, form), estimated(claim, form, alpha_l, 1)]
     if claim in ("lemma-a", "lemma-a-tasks"):
-        return [several(form, alpha, n) for n in counts]
+        return [several(form, alpha_l, n) for n in counts]
     if claim in ("finite-lemma-a", "finite-prop4"):
-        return [pairs(claim, form, alpha, n) for n in counts]
+        return [pairs(claim, form, alpha_l, n) for n in counts]
     return []

@@ -113,7 +113,7 @@ def tightness(
     claim : str or Claim
         A name, or a claim such as ``claims.get("prop2-second").scaled(0.9)``, whose form it then is.
     alpha_l, steps : number, optional
-        Hold alpha, in units where L is at most 1, and N fixed; by default they are searched, N from 1 to 3.
+        Hold alpha L, with the L that a problem certifies, and N fixed; by default they are searched, N from 1 to 3.
     seed, rounds, first_round
         A search is a function of them: rounds 0 to 3, then ``first_round=4``, look at what rounds 0 to 7 look at.
     seconds : float
