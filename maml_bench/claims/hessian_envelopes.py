@@ -74,7 +74,7 @@ def _squares(setting, v, size, terms, rounded, noise):
     """Half squared distances of two copies of the estimator; ``size`` of an operator's difference, squared."""
     tasks, hessian = setting.tasks, replace(setting.hessian, data="population")
     count, dim = hessian.directions, tasks.dim
-    envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count))
+    envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count), exchangeable=True)
 
     def draw(rng, replicates):
         at = points(setting, setting.w, replicates)
@@ -144,6 +144,7 @@ def spectral_squares(setting: Setting) -> Capped | None:
         (Term((1 + share) * tasks.regularity.L**2 / count, 4),),
         weights=(1.0,) * count,
         constant=largest * (largest + typical),
+        exchangeable=True,
     )
 
     def draw(rng, replicates):

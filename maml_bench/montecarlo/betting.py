@@ -91,14 +91,15 @@ def logs(numbers: np.ndarray, stakes: np.ndarray) -> np.ndarray:
 
 
 def lower_limit(count: int, logs: np.ndarray, stakes: np.ndarray, level, start: np.ndarray) -> np.ndarray:
-    """The largest m with ``W_n(m) >= 1/level``, or ``start`` where that is larger; (cells,).
+    """The largest m with ``W_n(m) >= 1/level``, or ``start`` where that is larger; shaped like ``start``, (..., cells).
 
+    Axes of ``level`` and ``start`` before the cells serve several levels at once.
     ``log W_n`` is convex and falls, so Newton's method from the left stays on the left: every iterate is a limit.
     """
     target = np.log(stakes.shape[-1] / np.asarray(level, dtype=float))
 
     def excess(m):
-        grown = 1 + stakes * m[:, None]
+        grown = 1 + stakes * m[..., None]
         terms = logs - count * np.log(grown)
         return _log_sum(terms, count * stakes / grown, target)
 
@@ -106,7 +107,7 @@ def lower_limit(count: int, logs: np.ndarray, stakes: np.ndarray, level, start: 
 
 
 def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach: np.ndarray, level) -> np.ndarray:
-    """An upper limit of the norm of a mean, (cells,).
+    """An upper limit of the norm of a mean, (cells,), with further axes in front if ``level`` has them.
 
     Parameters
     ----------
@@ -123,12 +124,12 @@ def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach
     target = np.log(STAKES / np.asarray(level, dtype=float))
 
     def excess(below):  # convex and falling in the distance below a point beyond the limit
-        terms = count * slopes * (top - below)[:, None] - curvature * largest[:, None]
+        terms = count * slopes * (top - below)[..., None] - curvature * largest[:, None]
         return _log_sum(terms, count * slopes, target)
 
     # With one slope alone the limit would be this; the average of all reaches 1/level before the last of them does.
     top = np.max((target[..., None] + curvature * largest[:, None]) / (count * slopes), axis=-1)
-    return norm + top - _climb(excess, np.zeros(len(norm)))
+    return norm + top - _climb(excess, np.zeros(top.shape))
 
 
 def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
@@ -146,7 +147,7 @@ def _log_sum(terms, slopes, target):
     peak = terms.max(-1, keepdims=True)
     weights = np.exp(terms - peak)
     total = weights.sum(-1)
-    return peak[:, 0] + np.log(total) - target, (weights * slopes).sum(-1) / total
+    return peak[..., 0] + np.log(total) - target, (weights * slopes).sum(-1) / total
 
 
 def _climb(excess, start):

@@ -118,12 +118,11 @@ class Mean:
     """
 
     def __init__(self, level, cells, ceiling=None, root=False):
-        self.levels, self.ceiling, self.root = (level / cells, level), ceiling, root
+        self.levels, self.ceiling, self.root = np.array([[level / cells], [level]]), ceiling, root
         self.moments, self.bet, self.signed = None, 0, False
         self.rising = self.falling = None
         self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
-        self.low = [np.zeros(cells) for _ in self.levels]
-        self.lowered = [np.zeros(cells) for _ in self.levels]
+        self.low = self.lowered = np.zeros((2, cells))
         if ceiling is not None:
             self.rising = self.falling = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
 
@@ -153,29 +152,22 @@ class Mean:
         if self.signed:
             return self._signed()
         if self.bet:
-            self.low = [
-                betting.lower_limit(self.bet, self.up, self.rising, level, start)
-                for level, start in zip(self.levels, self.low, strict=True)
-            ]
+            self.low = betting.lower_limit(self.bet, self.up, self.rising, self.levels, self.low)
         kind = CERTIFIED
         if self.ceiling is None:
             kind = ASYMPTOTIC
-            upper = [_upper(moments.mean, moments.count, moments.squares, level) for level in self.levels]
+            upper = _upper(moments.mean, moments.count, moments.squares, self.levels)
         else:
             if self.bet:
-                self.lowered = [
-                    betting.lower_limit(self.bet, self.down, self.falling, level, start)
-                    for level, start in zip(self.levels, self.lowered, strict=True)
-                ]
-            upper = [self.ceiling - lowered for lowered in self.lowered]
+                self.lowered = betting.lower_limit(self.bet, self.down, self.falling, self.levels, self.lowered)
+            upper = self.ceiling - self.lowered
         found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, self.ceiling)
         return found.map(np.sqrt) if self.root else found
 
     def _signed(self):
         """A negative number has been seen: bets on numbers >= 0 are off."""
         mean, count, squares = self.moments.mean, self.moments.count, self.moments.squares
-        upper = [_upper(mean, count, squares, level) for level in self.levels]
-        lower = [-_upper(-mean, count, squares, level) for level in self.levels]
+        upper, lower = _upper(mean, count, squares, self.levels), -_upper(-mean, count, squares, self.levels)
         return Limits(mean, lower[0], upper[0], lower[1], upper[1], ASYMPTOTIC, ASYMPTOTIC)
 
 
@@ -238,11 +230,11 @@ class Norm:
     """
 
     def __init__(self, level, cells, ceiling=None, spectral=False):
-        self.levels, self.ceiling, self.spectral = (level / cells, level), ceiling, spectral
+        self.levels, self.ceiling, self.spectral = np.array([[level / cells], [level]]), ceiling, spectral
         self.positive = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
         self.moments = self.along = self.gram = self._plan = None
         self.bet, self.bets = 0, np.zeros((cells, betting.STAKES))
-        self.low = [np.zeros(cells) for _ in self.levels]
+        self.low = np.zeros((2, cells))
 
     @property
     def stakes(self):
@@ -273,24 +265,16 @@ class Norm:
         norm = _norm(mean, self.spectral)
         largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
         if self.ceiling is None:
-            kind, upper, lower = ASYMPTOTIC, [_upper(norm, count, largest, level) for level in self.levels], self.low
+            kind, upper, lower = ASYMPTOTIC, _upper(norm, count, largest, self.levels), self.low
             if along is not None and along.count >= betting.LEAST:
-                reach = [betting.normal_reach(along.count, along.squares, level) for level in self.levels]
-                lower = [np.maximum(along.mean - one, 0.0) for one in reach]
+                lower = np.maximum(along.mean - betting.normal_reach(along.count, along.squares, self.levels), 0.0)
         else:
             kind, reach = CERTIFIED, 2 * self.positive
-            upper = [
-                np.minimum(betting.upper_limit_of_norm(count, norm, largest, reach, level), self.ceiling)
-                for level in self.levels
-            ]
+            upper = np.minimum(betting.upper_limit_of_norm(count, norm, largest, reach, self.levels), self.ceiling)
             if self.bet:
-                self.low = [
-                    np.maximum(
-                        betting.lower_limit(self.bet, self.bets, self.stakes, level, self.ceiling + low) - self.ceiling,
-                        low,
-                    )
-                    for level, low in zip(self.levels, self.low, strict=True)
-                ]
+                above = self.ceiling + self.low
+                risen = betting.lower_limit(self.bet, self.bets, self.stakes, self.levels, above) - self.ceiling
+                self.low = np.maximum(risen, self.low)
             lower = self.low
         value = self._value(norm, upper[0], lower[0])
         return Limits(value, lower[0], upper[0], lower[1], upper[1], kind, kind, self.ceiling)

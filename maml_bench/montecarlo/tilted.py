@@ -10,13 +10,16 @@ An envelope here is a constant plus a weighted sum over rows :math:`u_1, \dots, 
 
 *Its law.* A mixture: leave everything Gaussian, with probability :math:`a/EG`; else pick a row j and a term t with
 probability proportional to their part of :math:`EG`, and tilt this row alone. The density of the mixture is the sum of
-the parts, that is :math:`G/EG`.
+the parts, that is :math:`G/EG`. If all rows have the same weight, and X does not change when rows change places, nor
+does G, and :math:`X\,EG/G` has the same law whichever row is tilted: then it is always the first.
 
-*A tilted row.* In polar coordinates the Gaussian law is :math:`r^{d-1}e^{-r^2/2}` times the uniform law of the angle. A
-factor :math:`\|u\|^p` makes the radius :math:`\chi_{d+p}`. A factor :math:`(u\cdot v)^2`, v a unit vector, adds 2 to
-its degrees of freedom and multiplies the law of the angle by :math:`\theta_1^2`, the squared component along v: it was
-Beta(1/2, (d-1)/2) and becomes Beta(3/2, (d-1)/2), or stays 1 if d = 1. The sign of the component and the direction of
-the rest are as they were, so they are taken from the Gaussian row.
+*A tilted row.* Write :math:`\chi^2_n` for the sum of the squares of n Gaussian numbers. A factor :math:`\|u\|^p` leaves
+the angle as it was and multiplies the density of the radius by :math:`r^p`: from :math:`\chi_d` it becomes
+:math:`\chi_{d+p}`. A factor :math:`(u\cdot v)^2`, v a unit vector, does that to the component along v alone: its square
+was :math:`\chi^2_1` and becomes :math:`\chi^2_3`; its sign and the rest, :math:`\chi^2_{d-1}`, stay. The squared radius
+is then :math:`\chi^2_{d+2}` and independent of the angle, since sums of gamma variables are independent of their
+shares; so both factors together add p more degrees to it. To add k degrees of freedom to a square is to add twice a
+gamma variable of shape k/2 to it.
 
 *Moments.* :math:`E\|u\|^p = 2^{p/2}\,\Gamma(\frac{d+p}2)/\Gamma(\frac d2)`, and :math:`E\|u\|^p(u\cdot v)^2 =
 E\|u\|^{p+2}/d` by symmetry.
@@ -73,12 +76,15 @@ class Envelope:
         For each row, >= 0.
     constant : float or array
         >= 0; an array broadcasts with the leading axes of the rows, from the right.
+    exchangeable : bool
+        What is drawn does not change when rows change places, and all rows have the same weight.
     """
 
     dim: int
     terms: tuple[Term, ...]
     weights: np.ndarray | tuple[float, ...] = (1.0,)
     constant: np.ndarray | float = 0.0
+    exchangeable: bool = False
 
     @cached_property
     def _weights(self) -> np.ndarray:
@@ -122,32 +128,30 @@ class Envelope:
         return rows, sum(values, start=np.broadcast_to(self.constant, shape))
 
     def _tilt(self, rng, rows, v):
-        """Replace the radius, and for terms along v the angle, of one row at each index."""
-        shape = rows.shape[1:-1]
-        steps = np.cumsum(self._parts)
-        mark = rng.random(shape) * self.mean - self.constant
-        picked = np.where(mark < 0, -1, np.searchsorted(steps[:-1], mark, side="right"))
-        tilted = np.flatnonzero(picked.ravel() >= 0)
-        row, term = np.divmod(picked.ravel()[tilted], len(self.terms))
-        flat = rows.reshape(len(rows), -1, self.dim)
-        u = flat[row, tilted]
-        degrees = np.array([self.dim + term.power + 2 * term.along for term in self.terms])
-        radius = np.sqrt(rng.chisquare(degrees[term]))
-        along = np.array([term.along for term in self.terms])[term]
-        if along.any() and self.dim > 1:
-            vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted[along]]
-            u[along] = _turned(rng, u[along], vectors)
-        u *= (radius / np.linalg.norm(u, axis=-1))[:, None]
+        """Add degrees of freedom to one row at each index: to its component along v, where a term has it, and all."""
+        power, along = (np.array([getattr(term, name) for term in self.terms]) for name in ("power", "along"))
+        parts = len(self._parts) * self._parts[:1] if self.exchangeable else self._parts
+        if parts.size == 1 and not np.any(self.constant):
+            _add_degrees(rng, rows[0], v, power[0], along[0])
+            return
+        shape, flat = rows.shape[1:-1], rows.reshape(len(rows), -1, self.dim)
+        mark = (rng.random(shape) * self.mean - self.constant).ravel()
+        tilted = np.flatnonzero(mark >= 0) if np.any(self.constant) else np.arange(len(mark))
+        row, term = np.divmod(np.searchsorted(np.cumsum(parts)[:-1], mark[tilted], side="right"), len(self.terms))
+        u, turned = flat[row, tilted], along[term]
+        vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted] if turned.any() else None
+        _add_degrees(rng, u, vectors, power[term], turned)
         flat[row, tilted] = u
 
 
-def _turned(rng, u, v):
-    """Unit vectors with the tilted angle to v: signs and the direction of the rest from u."""
-    share = rng.beta(1.5, (u.shape[-1] - 1) / 2, len(u))
-    component = np.vecdot(u, v)[:, None]
-    rest = u - component * v
-    rest *= np.sqrt((1 - share) / np.vecdot(rest, rest))[:, None]
-    return rest + np.copysign(np.sqrt(share)[:, None], component) * v
+def _add_degrees(rng, u, v, power, along):
+    """Add 2 degrees of freedom to the squared component along v, where asked for, then ``power`` to the radius."""
+    if np.any(along):
+        component = np.vecdot(u, v)
+        longer = np.sqrt(component**2 + 2 * along * rng.standard_exponential(component.shape))
+        u += (np.copysign(longer, component) - component)[..., None] * v
+    added = 2 * rng.standard_gamma(power / 2, u.shape[:-1])
+    u *= np.sqrt(1 + added / np.vecdot(u, u))[..., None]
 
 
 def independent(envelopes: "tuple[Envelope, ...]", rng: np.random.Generator, shape: tuple[int, ...]):

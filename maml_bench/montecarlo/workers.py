@@ -57,11 +57,14 @@ class Workers:
             client = _client(self.cluster)
             futures = [client.submit(_alone, *job, pure=False, retries=RETRIES) for job in jobs]
             return client.gather(futures)
-        import joblib
-
         keep_memory()
         count = min(self.count, len(jobs))
-        if self.processes and count > 1:
+        if count <= 1:
+            with _blas().limit(limits=1, user_api="blas"):
+                return [function(*arguments) for function, *arguments in jobs]
+        import joblib
+
+        if self.processes:
             return joblib.Parallel(n_jobs=count)(joblib.delayed(_alone)(*job) for job in jobs)
         # The limit holds for the whole process, so with threads it is set once around all jobs.
         with _blas().limit(limits=1, user_api="blas"):

@@ -60,6 +60,21 @@ def test_the_tilted_law_has_the_density_of_the_envelope(name, dim):
         assert abs(Y.mean() - g.mean()) <= SIGMAS * error
 
 
+@pytest.mark.parametrize("terms", [(Term(1.0, 4, along=True),), (Term(1.0, 4, along=True), Term(3.0, 1))])
+def test_rows_that_may_change_places_are_as_if_one_of_them_was_picked(terms):
+    """For a symmetric function of the rows: mean and mean square of Y, which differ from those of Gaussian rows."""
+    found = {}
+    for exchangeable in (False, True):
+        envelope = Envelope(2, terms, weights=(0.5, 0.5, 0.5), constant=1.0, exchangeable=exchangeable)
+        rows, G = envelope.draw(np.random.default_rng(10), (COUNT,), unit(2))
+        X = np.minimum(np.vecdot(rows, rows).sum(0), G)
+        found[exchangeable] = bounded(X, X, G, envelope.mean)
+    one, other = found.values()
+    for power in (1, 2):
+        error = math.hypot((one**power).std(), (other**power).std()) / math.sqrt(COUNT)
+        assert abs((one**power).mean() - (other**power).mean()) <= SIGMAS * error
+
+
 @pytest.mark.parametrize("dim", [1, 3])
 def test_tilted_moments_in_closed_form(dim):
     # Under ||u||^6 (u.v)^2 the square of the radius has d + 8 degrees of freedom, and E theta_1^2 = 3/(d + 2).
