@@ -7,7 +7,8 @@ directions. Both first ask the family, which may have a method
   family (`NoisyTasks`), None for a family that brings its own;
 - ``smoothings(w, nu)`` -> a list of `Smoothing`, one a task, or None: w has one row a task;
 - ``corners()`` -> (..., d, B): the points of each coordinate where second derivatives have corners, so that the
-  quadrature can be split there.
+  quadrature can be split there;
+- ``precise = True`` beside ``path_moments``: at a w of many digits (`analytic.digits`) these have as many.
 
 Methods, not a table of families here: so a family of a user's own supplies its values where its losses stand, and this
 file need not know it. What holds for any loss is done here: noise-free tasks, the first step, losses of one variable
@@ -17,10 +18,12 @@ too, where Gaussian directions leave the certificate (`RankOne`).
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from analytic.arguments import positive
+from analytic.digits import many_digits
 from analytic.moments import quadrature, two_point
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments
@@ -86,6 +89,16 @@ def population(tasks: Tasks) -> Tasks:
 def moments(setting: Setting) -> PathMoments:
     """`path_moments` of a setting; the last few are kept, since several claims ask for one setting's."""
     return path_moments(setting.tasks, setting.w, setting.inner)
+
+
+def precise_moments(setting: Setting) -> PathMoments | None:
+    """`moments` with many digits (`analytic.digits`), of families whose ``path_moments`` keep them: ``precise``."""
+    family: Any = population(setting.tasks)
+    noise = getattr(setting.tasks, "noise", None)
+    if not getattr(family, "precise", False):
+        return None
+    found = family.path_moments(many_digits(setting.w), setting.inner, noise)
+    return found and found.listed(setting.tasks.dim)
 
 
 def meta_gradients(setting: Setting) -> np.ndarray:

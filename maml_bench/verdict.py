@@ -11,7 +11,7 @@ import numpy as np
 
 from analytic.bound import HypothesisError
 from maml_bench import claims
-from maml_bench.claims.claim import Claim, Measurement
+from maml_bench.claims.claim import EPS, Claim, Measurement
 from maml_bench.claims.question import Question, question, weakest
 from maml_bench.effort import Effort
 from maml_bench.evidence import Evidence, Outcome
@@ -25,6 +25,10 @@ from maml_bench.setting import Setting
 
 PATIENCE = 1.3
 """A run that does not look at the clock is interrupted after this multiple of its time."""
+
+
+PRECISE = 1e-30
+"""What many digits leave of an error of rounding, at most: they are 60, in place of 16."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,9 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
     """The left side, by the means that the effort asks for."""
     means = _means(claim, setting, effort.method)
     if means != "monte-carlo":
-        return _computed(claim.measurement, setting, means)
+        found = _computed(claim.measurement, setting, means)
+        undecided = means == "exact" and not _decided(questions, found.limits)
+        return (undecided and _recomputed(claim.measurement, setting)) or found
     run = sampling(claim, setting, effort)
     return _sampled(run, questions, effort.precision)
 
@@ -282,14 +288,26 @@ def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
     return _Found(Limits.around(value, error, means), means, 0, reason)
 
 
+def _recomputed(measurement: Measurement, setting: Setting) -> _Found | None:
+    """The exact value with many digits, which rounding to a float has left; None where there is no way."""
+    value = measurement.precise(setting)
+    if value is None:
+        return None
+    error = EPS * np.abs(value) + PRECISE * measurement.error(setting, value)
+    return _Found(Limits.around(value, error, "exact"), "exact", 0, "computed exactly, in many digits")
+
+
+def _decided(questions: Sequence[Question], limits: Limits) -> bool:
+    return all(asked.outcome(limits) != Outcome.INCONCLUSIVE for asked in questions)
+
+
 def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: float) -> _Found:
     """Look until all questions are decided, to the precision asked for."""
     reason, replicates, limits = "time spent", 0, None
     with suppress(TimeUp):
         for look in run:
             replicates, limits = look.replicates, look.limits
-            decided = all(asked.outcome(limits) != Outcome.INCONCLUSIVE for asked in questions)
-            if decided and _precise(limits, precision):
+            if _decided(questions, limits) and _precise(limits, precision):
                 reason = "decided"
                 break
             if look.last:

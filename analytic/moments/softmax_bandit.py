@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from analytic.digits import is_precise, many_digits
 from analytic.moments.path import PathMoments
 
 
@@ -28,6 +29,8 @@ def path_moments(
     log_policy: Callable, grad: Callable, hess: Callable, each: Any, w, alpha, steps: int, S: int, D: int, T: int
 ) -> PathMoments:
     """Exact moments of the stochastic inner path and meta gradient of one task from w (d,).
+
+    If w has many digits (`analytic.digits`) and the callables keep them, so do the vectors among the moments.
 
     There are ``comb(S + A - 1, S) ** steps`` paths, with A actions.
 
@@ -52,11 +55,11 @@ def path_moments(
         exact = exact - alpha * grad(exact)
     gradient = product @ grad(exact)
 
-    counts, log_ways = _counts(log_policy(w).shape[-1], S)
+    counts, log_ways = _counts(log_policy(w).shape[-1], S, exactly=is_precise(w))
     points, mass = [w], [np.ones(())]
     for _ in range(steps):
         here = points[-1]
-        batch = np.tensordot(counts / S, grad(here[..., None, :], each), axes=(1, -2))
+        batch = np.tensordot(counts, grad(here[..., None, :], each), axes=(1, -2)) / S
         points.append(here[..., None, :] - alpha * np.moveaxis(batch, 0, -2))
         mass.append(np.exp(log_ways + log_policy(here) @ counts.T))  # multinomial
 
@@ -65,7 +68,7 @@ def path_moments(
     covariance = np.einsum("...a,...ai,...aj->...ij", policy(points[-1]), off, off)
     mean, second = final, final[..., :, None] * final[..., None, :] + covariance / T
     distance = points[-1] - exact
-    length = np.linalg.norm(distance, axis=-1)
+    length = np.sqrt(np.vecdot(distance, distance))
     path = np.concatenate([distance, length[..., None], length[..., None] ** 2], axis=-1)
     for here, chance in zip(points[-2::-1], mass[:0:-1], strict=True):
         path = np.einsum("...c,...ci->...i", chance, path)
@@ -87,9 +90,13 @@ def path_moments(
     )
 
 
-def _counts(actions, size):
+def _counts(actions, size, exactly=False):
     """Every vector of action counts of a batch, (C, actions), with the logarithm of its number of orders."""
     # Counts are the gaps between bars among size + actions - 1 places.
     bars = np.array(list(combinations(range(size + actions - 1), actions - 1)))[::-1]
     counts = np.diff(bars, prepend=-1, append=size + actions - 1, axis=1) - 1
-    return counts, scipy.special.gammaln(size + 1) - np.sum(scipy.special.gammaln(counts + 1), axis=1)
+    if exactly:
+        factorials = np.append(many_digits(0), np.cumsum(np.log(many_digits(np.arange(1, size + 1)))))
+    else:
+        factorials = scipy.special.gammaln(np.arange(size + 1.0) + 1)
+    return counts, factorials[size] - np.sum(factorials[counts], axis=1)

@@ -95,9 +95,14 @@ def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 
 def variance_error(setting: Setting, value: np.ndarray) -> np.ndarray:
-    """What rounding can have added to a variance, a second moment less the square of a mean (of one direction)."""
+    """What rounding can have added to a variance, a second moment less the square of a mean (of one direction).
+
+    The moments are traces of products of up to five matrices, in which sums have d terms: some d units in the last
+    place of the same traces with absolute values, which Cauchy-Schwarz bounds by products of Frobenius norms. Those
+    occur in the moments themselves.
+    """
     square = np.linalg.norm(mean_hessians(setting), axis=(-2, -1)) ** 2 / setting.hessian.directions
-    return 64 * EPS * (setting.tasks.dim + 8) ** 2 * (np.abs(value) + square)
+    return 512 * EPS * (setting.tasks.dim + 8) * (np.abs(value) + square)
 
 
 def bias_rounding(setting: Setting) -> float:

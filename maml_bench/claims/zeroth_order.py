@@ -8,7 +8,8 @@ norm of the deviation from the asserted mean, so that an error in any direction 
 The unit vector of the variances is the direction of the task's gradient at w, `hessian_draws.directions_at`.
 """
 
-from functools import cache, partial
+from functools import cache, partial, reduce
+from typing import Any
 
 import numpy as np
 
@@ -97,14 +98,16 @@ def mean_product_norm(setting: Setting) -> np.ndarray | None:
 
     The factors are independent, so this is the norm of the product of their means.
     """
-    inner, dim = setting.inner, setting.tasks.dim
-    product = np.eye(dim)
-    for point in exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[:-1]:
-        means = mean_hessians(setting, point)
-        if means is None:
-            return None
-        product = product @ (np.eye(dim) - inner.alpha * means)
-    return np.linalg.norm(product, ord=2, axis=(-2, -1))
+    factors = _mean_factors(setting)
+    return None if factors is None else np.linalg.norm(reduce(np.matmul, factors), ord=2, axis=(-2, -1))
+
+
+def _mean_factors(setting):
+    """The means of the factors, (N, cells, d, d)."""
+    inner = setting.inner
+    path = exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[:-1]
+    means = [mean_hessians(setting, point) for point in path]
+    return None if any(mean is None for mean in means) else np.eye(setting.tasks.dim) - inner.alpha * np.array(means)
 
 
 def mean_norm_error(setting: Setting, value: np.ndarray) -> np.ndarray:
@@ -114,10 +117,16 @@ def mean_norm_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 
 def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
-    """What rounding can have added to `mean_product_norm`: norms of factors multiply, their relative errors add up."""
-    alpha, steps, dim = setting.inner.alpha, setting.inner.steps, setting.tasks.dim
-    largest = 1 + alpha * setting.tasks.regularity.L * (1 + dim / 2)
-    return np.full(value.shape, 32 * EPS * (dim + 8) * steps * largest**steps)
+    """What rounding can have added to `mean_product_norm`: an error of a factor times the norms of the others.
+
+    The error of a factor is a share of 1 and of the two parts of the mean Hessian that it is made of.
+    """
+    factors: Any = _mean_factors(setting)
+    alpha, dim = setting.inner.alpha, setting.tasks.dim
+    sizes = np.linalg.norm(factors, ord=2, axis=(-2, -1))
+    parts = setting.tasks.regularity.L * (1 if setting.hessian.stein else 1 + dim / 2)
+    relative = np.sum((sizes + 1 + alpha * parts) / sizes, axis=0)
+    return 32 * EPS * (dim + 8) * relative * np.prod(sizes, axis=0)
 
 
 def products(setting: Setting) -> Draw:

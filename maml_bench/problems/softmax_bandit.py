@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 
 from analytic.arguments import natural, settle, vectors
+from analytic.digits import is_precise, many_digits
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
@@ -15,6 +16,9 @@ from maml_bench.arrays import select, singly
 
 PATH_LIMIT = 500_000
 """Most paths of action counts to enumerate, for all tasks together: about a second of work."""
+
+PRECISE_LIMIT = 20_000
+"""Most of them with many digits: some ten seconds of work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +129,9 @@ class SoftmaxBandit:
         """
         return float(np.ptp(self.rewards, axis=-1).max() + self.regularity.L)
 
+    precise = True
+    """Whether `path_moments` keeps many digits."""
+
     @property
     def infimum(self) -> np.ndarray:
         """The infimum of each task: minus its largest reward."""
@@ -139,17 +146,18 @@ class SoftmaxBandit:
         return Actions(log_policy(w), rng.random((*shape, size)))
 
     @cached_property
-    def _baseline(self):
-        return (self.rewards.max(-1, keepdims=True) + self.rewards.min(-1, keepdims=True)) / 2
+    def _below_middle(self):
+        return _below_middle(self.rewards)
 
     def _terms(self, w, sample):
         """The policy, and for each action its share of the loss above minus the baseline."""
-        policy = scipy.special.softmax(w, axis=-1)
+        precise = is_precise(w)
+        policy = np.exp(log_policy(w)) if precise else scipy.special.softmax(w, axis=-1)
         weight = policy if sample is None else sample.weights(w)
-        return policy, weight * (self._baseline - self.rewards)
+        return policy, weight * (_below_middle(many_digits(self.rewards)) if precise else self._below_middle)
 
     def loss(self, w, sample=None):
-        return self._terms(w, sample)[1].sum(-1) - self._baseline[..., 0]
+        return self._terms(w, sample)[1].sum(-1) - _middle(self.rewards)[..., 0]
 
     def grad(self, w, sample=None):
         policy, share = self._terms(w, sample)
@@ -169,17 +177,33 @@ class SoftmaxBandit:
         return diagonal - cross - cross.swapaxes(-1, -2) + 2 * total * outer
 
     def path_moments(self, w, inner, noise) -> PathMoments | None:
-        """Exact moments by enumeration of the paths; None if there are too many, or under added noise."""
+        """Exact moments by enumeration of the paths; None if there are too many, or under added noise.
+
+        At a point w of many digits (`analytic.digits`) the vectors among them have as many.
+        """
         paths = math.comb(inner.S + self.dim - 1, inner.S) ** inner.steps
-        if noise is not None or math.prod(self.batch_shape) * paths > PATH_LIMIT:
+        limit = PRECISE_LIMIT if is_precise(w) else PATH_LIMIT
+        if noise is not None or math.prod(self.batch_shape) * paths > limit:
             return None
         law = w, inner.alpha, inner.steps, inner.S, inner.D, inner.T
         each = Shares(np.eye(self.dim))
         return stacked(moments.path_moments(log_policy, task.grad, task.hess, each, *law) for task in singly(self))
 
 
+def _middle(rewards):
+    """The baseline of estimates: the middle of the range of the rewards."""
+    return (rewards.max(-1, keepdims=True) + rewards.min(-1, keepdims=True)) / 2
+
+
+def _below_middle(rewards):
+    return _middle(rewards) - rewards
+
+
 def log_policy(w: np.ndarray) -> np.ndarray:
     """Logarithms of the probabilities of the actions."""
+    if is_precise(w):
+        least = w - w.max(-1, keepdims=True)
+        return least - np.log(np.exp(least).sum(-1, keepdims=True))
     return scipy.special.log_softmax(w, axis=-1)
 
 

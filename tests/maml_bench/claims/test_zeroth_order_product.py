@@ -4,6 +4,7 @@ Tests of a mean reject where an entry is five standard errors off (false alarm a
 approximation); tests of limits have confidence 1 - 1e-5 on each side. Seeds are fixed; ten were tried.
 """
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -134,3 +135,25 @@ def test_rounding_is_not_taken_for_a_violation():
         case = Setting(tasks, w, InnerLoop(0.05, 4), ZerothOrder(0.01, 10))
         for name in ("prop8", "prop8-mean"):
             assert check(name, case, method="monte-carlo", budget=1000).outcome != "violated"
+
+
+@pytest.mark.parametrize("stein", [False, True])
+def test_rounding_of_a_product_stays_within_what_is_stated(stein):
+    """A quadratic's factors are alike: the norm is the largest power of an eigenvalue, here with more digits."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        eigenvalues = rng.uniform(-1, 1, 6)
+        basis = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+        case = Setting(
+            Quadratic((basis * eigenvalues) @ basis.T, np.zeros((1, 6))),
+            np.ones(6),
+            InnerLoop(rng.uniform(0.1, 2.0), 12),
+            ZerothOrder(0.1, 1, stein, "population"),
+        )
+        with mpmath.workdps(40):
+            values = mpmath.eigsy(mpmath.matrix(case.tasks.A.reshape(6, 6).tolist()), eigvals_only=True)
+            trace = 0 if stein else mpmath.fsum(values) / 2
+            exact = max(abs(1 - case.inner.alpha * (value + trace)) ** 12 for value in values)
+        verdict = check("prop8", case, form="stein" if stein else "sharp")
+        assert verdict.lower <= exact <= verdict.upper
+        assert verdict.upper - verdict.lower <= 1e-9 * verdict.value
