@@ -170,7 +170,7 @@ class SoftmaxBandit:
 
     def hess(self, w, sample=None):
         policy, share = self._terms(w, sample)
-        total = share.sum(-1)[..., None, None]
+        total = share.sum(-1, keepdims=True)[..., None]
         cross = share[..., :, None] * policy[..., None, :]
         outer = policy[..., :, None] * policy[..., None, :]
         diagonal = (share - total[..., 0] * policy)[..., None] * np.eye(self.dim)
