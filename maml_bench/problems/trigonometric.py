@@ -152,7 +152,7 @@ class Trigonometric:
         return into(np.add, matvec(self.frequency, w), self.phase)
 
     def loss(self, w, sample=None):
-        smooth = np.vecdot(w, w @ self.A) / 2 - np.vecdot(self.b, w)
+        smooth = np.vecdot(w, matvec(self.A, w)) / 2 - np.vecdot(self.b, w)
         angle = self._angle(w)
         return smooth + np.vecdot(self.amplitude, cosine(angle))
 
