@@ -3,6 +3,7 @@
 from maml_bench.problems.axisymmetric import Axisymmetric
 from maml_bench.problems.digits import digits
 from maml_bench.problems.finite_sum import FiniteSum, TaskPairs
+from maml_bench.problems.hourglass import Hourglass
 from maml_bench.problems.kink import Kink
 from maml_bench.problems.logistic import Logistic, LogisticLoss
 from maml_bench.problems.navigation import Navigation
@@ -33,6 +34,7 @@ __all__ = [
     "AdditiveGaussian",
     "Axisymmetric",
     "FiniteSum",
+    "Hourglass",
     "Kink",
     "Logistic",
     "LogisticLoss",

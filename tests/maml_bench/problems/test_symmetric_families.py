@@ -1,11 +1,12 @@
-"""The radial cubic and the axisymmetric losses: derivatives and certificates under attack, and what they attain."""
+"""The radial cubic, axisymmetric losses, the hourglass: derivatives and certificates attacked, and what they attain."""
 
 import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, Setting, audit, check
+from maml_bench.claims.gaussian_smoothing import spectral_squares
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
-from maml_bench.problems import Axisymmetric, RadialCubic
+from maml_bench.problems import Axisymmetric, Hourglass, RadialCubic
 
 
 @pytest.mark.parametrize("dim", [1, 2, 5])
@@ -39,6 +40,43 @@ def test_the_quartic_is_certified_exactly_and_attains_what_its_docstring_says(di
     assert ratio == pytest.approx((0.5 + 3 * b - 4.5 * b**2 + (dim - 1) * b) / dim, rel=1e-12)
 
 
+@pytest.mark.parametrize("dim", [2, 3, 8])
+def test_the_hourglass_is_smooth_with_constant_one_odd_and_as_steep_as_far_out(dim):
+    tasks = Hourglass(dim)
+    found = audit(tasks)
+    assert found.passed and found["L"].ratio > 1 - 1e-9
+    w = np.random.default_rng(dim).standard_normal((1000, dim))
+    np.testing.assert_allclose(np.linalg.norm(tasks.grad(w), axis=-1), np.linalg.norm(w, axis=-1))
+    np.testing.assert_array_equal(tasks.grad(-w), tasks.grad(w))
+    np.testing.assert_array_equal(tasks.loss(-w), -tasks.loss(w))
+
+
+@pytest.mark.parametrize(("dim", "square"), [(2, 1 / 2 + 1 / np.pi), (3, (1 + np.sqrt(2)) / 3)])
+def test_the_share_of_the_first_row_by_hand(dim, square):
+    """E max(t, 1 - t): t = cos^2 a for a uniform angle a; t = x^2 for x uniform on [0, 1]."""
+    assert Hourglass(dim).row(2) == pytest.approx(square, rel=1e-12)
+
+
+@pytest.mark.parametrize(("dim", "directions"), [(2, 1), (3, 10), (16, 16)])
+def test_nearly_all_of_the_variance_of_an_hourglass_is_in_one_row(dim, directions):
+    """Its share of the Frobenius variance d (d + 2)/Q; 4000 draws, six standard errors."""
+    tasks = Hourglass(dim)
+    setting = Setting(tasks, np.zeros(dim), InnerLoop(0.1, 1), GaussianSmoothing(1.0, directions))
+    whole = check("prop7-frobenius", setting)
+    assert whole.value == pytest.approx(dim * (dim + 2) / directions, rel=1e-12) == whole.bound
+    squares = spectral_squares(setting)(np.random.default_rng(0), 4000)[:, 0]
+    error = 6 * squares.std() / np.sqrt(4000)
+    least = 1.0 if directions == 1 else tasks.row(2)
+    assert least - error / whole.value <= squares.mean() / whole.value <= 1 + error / whole.value
+
+
+@pytest.mark.parametrize("dim", [2, 5])
+def test_the_mean_gradient_of_an_hourglass(dim):
+    gradients = Hourglass(dim).grad(np.random.default_rng(1).standard_normal((200_000, dim)))
+    (smooth,) = Hourglass(dim).smoothings(np.zeros(dim), 1.0)
+    np.testing.assert_allclose(gradients.mean(0), smooth.grad, atol=6 * gradients.std() / 200_000**0.5)
+
+
 def test_differences_across_a_kink_are_no_fault():
     """At these seeds the audit differences the gradient across the kink at the origin."""
     for seed in (1322117304, 2147036171, 493631901):
@@ -70,6 +108,7 @@ def test_away_from_the_centre_no_exact_value_is_known():
 def test_bad_input_is_refused():
     for make, message in (
         (lambda: RadialCubic(0), "dimension = 0"),
+        (lambda: Hourglass(1), "dimension = 1: must be at least 2"),
         (lambda: RadialCubic(2, radius=0), "radius = 0"),
         (lambda: Axisymmetric(1, [1.0]), "must be at least 2"),
         (lambda: Axisymmetric(2, [1.0], 5), "degree = 5"),
