@@ -1,6 +1,5 @@
 """Moments of the inner path and of the stochastic meta gradient, for several tasks: what every exact method returns."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -58,9 +57,8 @@ class PathMoments:
         return replace(self, **shaped)
 
 
-def stacked(moments: Iterable[PathMoments]) -> PathMoments:
+def stacked(moments: list[PathMoments]) -> PathMoments:
     """The moments of single tasks, all of which know the same, along a first axis."""
-    moments = list(moments)
     names = (field.name for field in fields(PathMoments))
     columns = {name: [getattr(found, name) for found in moments] for name in names}
     return PathMoments(**{name: None if column[0] is None else np.array(column) for name, column in columns.items()})

@@ -127,7 +127,7 @@ class Quadratic:
         if not isinstance(noise, Noise):
             return None
         A, gradients = listed(self.A, self.batch_shape, 2), listed(self.grad(w), self.batch_shape, 1)
-        return stacked(self._moments(*task, inner, noise) for task in zip(A, gradients, strict=True))
+        return stacked([self._moments(*task, inner, noise) for task in zip(A, gradients, strict=True)])
 
     def _moments(self, A, gradient, inner, noise) -> PathMoments:
         covariance = moments.isotropic(self.dim, noise.sigma_g)

@@ -187,7 +187,7 @@ class SoftmaxBandit:
             return None
         law = w, inner.alpha, inner.steps, inner.S, inner.D, inner.T
         each = Shares(np.eye(self.dim))
-        return stacked(moments.path_moments(log_policy, task.grad, task.hess, each, *law) for task in singly(self))
+        return stacked([moments.path_moments(log_policy, task.grad, task.hess, each, *law) for task in singly(self)])
 
 
 def _middle(rewards):

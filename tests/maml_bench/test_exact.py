@@ -1,6 +1,8 @@
 """The door to exact values: a family of anybody's supplies its own, and what holds for any loss is known without it."""
 
 import dataclasses
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from analytic.moments.path import PathMoments, stacked
 from maml_bench import InnerLoop, Setting, check, exact
 from maml_bench.hessians import GaussianSmoothing
-from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
 
 INNER = InnerLoop(0.1, 2)
 
@@ -90,3 +92,43 @@ def test_what_one_setting_s_claims_ask_for_is_computed_once(monkeypatch):
     for name in ("prop2-second", "prop2-mean", "prop3", "prop4"):
         check(name, setting)
     assert len(calls) == 1
+
+
+ROOT = Path(exact.__file__).parents[1]
+ADDITIVE = AdditiveGaussian(0.5)
+SOURCES = {
+    "quadratic": Quadratic.random(2, 2, 0).with_noise(ADDITIVE),
+    "quadrature": Trigonometric.random(1, 2, 0).with_noise(ADDITIVE),
+    "softmax_bandit": SoftmaxBandit.random(3, 2, 0),
+    "two_point": Kink.random(2, 2, 0).with_noise(TwoPoint(0.5)),
+}
+
+
+@pytest.mark.parametrize("closed_form", SOURCES)
+def test_a_setting_gets_to_the_exact_second_moment_through_few_files(closed_form):
+    """At most four files of ours see the setting on its way, and four stand between the claim and the closed form."""
+    tasks = SOURCES[closed_form]
+    setting, seen, between = Setting(tasks, np.full(tasks.dim, 0.3), INNER), set(), set()
+
+    def look(frame, event, arg):
+        if event != "call" or not frame.f_code.co_filename.endswith(f"analytic/moments/{closed_form}.py"):
+            return
+        way = []
+        while frame is not None and frame.f_code.co_name != "check":
+            file = Path(frame.f_code.co_filename)
+            if file.is_relative_to(ROOT / "maml_bench") or file.is_relative_to(ROOT / "analytic"):
+                way.append(file)
+                if any(value is setting for value in frame.f_locals.values()):
+                    seen.add(file)
+            frame = frame.f_back
+        claim = max(number for number, file in enumerate(way) if file.parent.name == "claims")
+        between.add(frozenset(way[: claim + 1]))
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        assert check("prop4", setting).method == "exact"
+    finally:
+        sys.setprofile(before)
+    assert between and max(map(len, between)) <= 4, between
+    assert len(seen) <= 4, seen
