@@ -116,6 +116,12 @@ def listed(field: np.ndarray, batch_shape: tuple[int, ...], core: int) -> np.nda
     return np.broadcast_to(field, (*batch_shape, *core_shape)).reshape(-1, *core_shape)
 
 
+def by_columns(tasks, w: np.ndarray) -> np.ndarray:
+    """The Hessians at w (..., d) from products with the unit vectors, (..., d, d)."""
+    units = np.eye(w.shape[-1]).reshape(-1, *(1,) * (w.ndim - 1), w.shape[-1])
+    return np.moveaxis(tasks.hvp(w, units), 0, -1)
+
+
 def jets(tasks, w: np.ndarray) -> Iterator[tuple[Any, Any, Any]]:
     """Loss, gradient and Hessian of every task at w, which has one row a task."""
     at = w.reshape(*tasks.batch_shape, -1)

@@ -8,6 +8,7 @@ from numpy.polynomial import Chebyshev
 
 from analytic.arguments import natural, positive, settle, vector
 from analytic.regularity import Regularity
+from maml_bench.arrays import by_columns, take
 
 ANGLES, TILTS = 16384, 720
 
@@ -113,7 +114,7 @@ class Axisymmetric:
         )
 
     def __getitem__(self, index):
-        raise IndexError("a single task (batch_shape ()) cannot be indexed")
+        return take(index, self.batch_shape)
 
     def sample(self, rng, w, size) -> None:
         """There is no noise."""
@@ -143,7 +144,7 @@ class Axisymmetric:
         return r ** (k - 2) * (g * v + turned)
 
     def hess(self, w, sample=None):
-        return np.moveaxis(self.hvp(w, np.eye(self.dim).reshape(self.dim, *(1,) * (w.ndim - 1), -1)), 0, -1)
+        return by_columns(self, w)
 
     def smoothings(self, w, nu) -> list | None:
         """The smoothed loss at the origin, exactly; None elsewhere."""

@@ -11,6 +11,7 @@ from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import jets, listed, select
 from maml_bench.problems.noise import NoisyTasks
+from maml_bench.problems.ramp import Ramp
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,75 +110,34 @@ class Kink:
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""
 
-    def _split(self, t):
-        """A signed distance to the kink, cut at the radius, and how far beyond the radius it is."""
-        near = np.clip(t, -self.radius, self.radius)
-        return near, t - near
+    @cached_property
+    def ramp(self) -> Ramp:
+        return Ramp(self.rho, self.radius)
 
-    def _height(self, t):
-        """h, a sum of terms of one sign."""
-        near, beyond = self._split(t)
-        steepness = np.abs(near)
-        return self.rho * steepness * (near**2 / 6 + np.abs(near * beyond) / 2 + beyond**2 / 2)
-
-    def _bend(self, t):
-        """h''."""
-        return self.rho * np.abs(self._split(t)[0])
-
-    def _change(self, t, s):
-        """``h'(t + s) - h'(t)``, to full relative precision for small s.
-
-        The part of the way from t to t + s that lies in [-r, r] is ``inside``; there h' is ``rho y|y|/2``, elsewhere
-        its slope is ``rho r``.
-        """
-        r = self.radius
-        inside = np.clip(s, -r - t, r - t) - np.clip(0.0, -r - t, r - t)
-        start = np.clip(t, -r, r)
-        end = start + inside
-        one_side = inside * np.abs(start + end)
-        change = np.where(start * end >= 0, one_side, np.sign(inside) * (start**2 + end**2))
-        return self.rho * (change / 2 + r * (s - inside))
-
-    def _second_difference(self, t, s):
-        """``h(t + s) + h(t - s) - 2h(t)``, to full relative precision.
-
-        Even in t and s, so take both >= 0. Large s: nothing cancels. Small s: ``h''/rho`` is ``|y| - (|y| - r)_+`` if
-        t <= r, else ``r - (r - |y|)_+``, and the second difference of ``(y - a)_+^3 / 6`` is ``s^2 (t - a)``, 0 or
-        ``(t - a + s)^3 / 6``.
-        """
-        r = self.radius
-        t, s = np.broadcast_arrays(np.abs(t), np.abs(s))
-        wide = self._height(t + s) + self._height(s - t) - 2 * self._height(t)
-        ramp = np.where(s <= t, 6 * t * s**2, 2 * s**3 + 6 * t**2 * s - 2 * t**3)
-        near = ramp - np.maximum(s + t - r, 0) ** 3 - np.maximum(s - t - r, 0) ** 3
-        x = s - t
-        tent = np.where(x >= r, 6 * x * r**2, np.maximum(x + r, 0) ** 3 - 2 * np.maximum(x, 0) ** 3)
-        far = 6 * r * s**2 - tent
-        return np.where(s >= 2 * t, wide, self.rho * np.where(t <= r, near, far) / 6)
+    def _diagonal(self, w):
+        return self.ramp.curvature(w - self.center)
 
     def loss(self, w, sample=None):
-        return self._height(w - self.center).sum(-1) - np.vecdot(self.slope, w)
+        return self.ramp.value(w - self.center).sum(-1) - np.vecdot(self.slope, w)
 
     def grad(self, w, sample=None):
-        near, beyond = self._split(w - self.center)
-        return self.rho * np.abs(near) * (near / 2 + beyond) - self.slope
+        return self.ramp.slope(w - self.center) - self.slope
 
     def hvp(self, w, v, sample=None):
         shape = np.broadcast_shapes(w.shape, v.shape, (*self.batch_shape, self.dim))
-        return np.broadcast_to(self._bend(w - self.center) * v, shape)
+        return np.broadcast_to(self._diagonal(w) * v, shape)
 
     def hess(self, w, sample=None):
-        shape = np.broadcast_shapes(w.shape, (*self.batch_shape, self.dim))
-        return np.broadcast_to(self._bend(w - self.center), shape)[..., None] * np.eye(self.dim)
+        diagonal = np.broadcast_to(self._diagonal(w), np.broadcast_shapes(w.shape, (*self.batch_shape, self.dim)))
+        return diagonal[..., None] * np.eye(self.dim)
 
     def corners(self) -> np.ndarray:
         """Where the second derivative of each task has corners, ``(..., d, 3)``."""
-        return self.center[..., None] + self.radius * np.array([-1.0, 0.0, 1.0])
+        return self.center[..., None] + self.ramp.corners
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
-        parts = self._change, self._second_difference, self._bend
-        corners = self.radius * np.array([-1.0, 0.0, 1.0])
+        parts = self.ramp.change, self.ramp.second_difference, self.ramp.curvature
         away = w - listed(self.center, self.batch_shape, 1)
         each = zip(jets(self, w), away, strict=True)
-        return [separable.smoothing(loss, grad, *parts, corners, t, nu) for (loss, grad, _), t in each]
+        return [separable.smoothing(loss, grad, *parts, self.ramp.corners, t, nu) for (loss, grad, _), t in each]

@@ -6,6 +6,8 @@ import numpy as np
 
 from analytic.arguments import natural, positive, settle
 from analytic.regularity import Regularity
+from maml_bench.arrays import by_columns, take
+from maml_bench.problems.ramp import Ramp
 
 
 @dataclass(frozen=True)
@@ -51,38 +53,34 @@ class RadialCubic:
         return Regularity(L=self.rho * self.radius, rho=self.rho, sigma=0.0)
 
     def __getitem__(self, index):
-        raise IndexError("a single task (batch_shape ()) cannot be indexed")
+        return take(index, self.batch_shape)
 
     def sample(self, rng, w, size) -> None:
         """There is no noise."""
 
-    def _phi(self, r):
-        r, R = np.asarray(r, dtype=float), self.radius
-        beyond = R**3 / 6 + R**2 / 2 * (r - R) + R / 2 * (r - R) ** 2
-        return self.rho * np.where(r <= R, r**3 / 6, beyond)
+    @property
+    def phi(self) -> Ramp:
+        return Ramp(self.rho, self.radius)
 
-    def _push(self, r):
-        """phi'(r)/r."""
-        r, R = np.asarray(r, dtype=float), self.radius
-        return self.rho * np.where(r <= R, r / 2, R * (1 - R / (2 * np.maximum(r, R))))
-
-    def _bend(self, r):
-        """phi''(r)."""
-        return self.rho * np.minimum(r, self.radius)
+    def _polar(self, w):
+        """||w||, 1 at the origin in its place, and phi'/||w||."""
+        r = np.linalg.norm(w, axis=-1, keepdims=True)
+        divisor = np.where(r > 0, r, 1.0)
+        return r, divisor, self.phi.slope(r) / divisor
 
     def loss(self, w, sample=None):
-        return self._phi(np.linalg.norm(w, axis=-1))
+        return self.phi.value(np.linalg.norm(w, axis=-1))
 
     def grad(self, w, sample=None):
-        return self._push(np.linalg.norm(w, axis=-1, keepdims=True)) * w
+        return self._polar(w)[-1] * w
 
     def hvp(self, w, v, sample=None):
-        r = np.linalg.norm(w, axis=-1, keepdims=True)
-        along = np.vecdot(w, v)[..., None] / np.where(r > 0, r, 1.0) ** 2 * w
-        return self._push(r) * v + (self._bend(r) - self._push(r)) * along
+        r, divisor, push = self._polar(w)
+        along = np.vecdot(w, v)[..., None] / divisor**2 * w
+        return push * v + (self.phi.curvature(r) - push) * along
 
     def hess(self, w, sample=None):
-        return np.moveaxis(self.hvp(w, np.eye(self.dim).reshape(self.dim, *(1,) * (w.ndim - 1), -1)), 0, -1)
+        return by_columns(self, w)
 
     def smoothings(self, w, nu) -> list | None:
         """The smoothed loss at the origin, exactly; None elsewhere."""
@@ -90,5 +88,5 @@ class RadialCubic:
 
         if np.any(w):
             return None
-        parts = self._phi, lambda r: r * self._push(r), self._bend
+        parts = self.phi.value, self.phi.slope, self.phi.curvature
         return [symmetric.radial(*parts, (self.radius,), self.dim, nu)]
