@@ -103,7 +103,7 @@ class RandomPhase:
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "Waves":
         direction = rng.standard_normal((*shape, size, dim))
-        direction *= self.kappa / np.linalg.norm(direction, axis=-1, keepdims=True)
+        direction *= (self.kappa / np.sqrt(np.vecdot(direction, direction)))[..., None]
         return Waves(self.amplitude, direction, rng.uniform(0, 2 * np.pi, (*shape, size)))
 
 
