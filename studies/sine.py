@@ -8,7 +8,7 @@ step of 0.0001 adapts little, so one ten times as large stands beside it. What w
 from maml_bench.algorithms.programs import METHODS, RELEASED_SINE
 from maml_bench.algorithms.replay import sine as replay
 from maml_bench.algorithms.trials import Trial, measure
-from maml_bench.study import Figure, Study, between, curves, pick
+from maml_bench.study import Fact, Figure, Study, between, curves, pick
 
 __all__ = ["STUDY", "replay"]
 
@@ -24,11 +24,11 @@ def trial(protocol, α, iterations):
     return Trial("sine", protocol, METHODS, (1e-3,), (1e-2,), iterations, alpha=α, tasks=25)
 
 
-def share(t, protocol, α, steps):
-    """What ``steps`` inner steps take away of the held-out loss, under MAML, relatively."""
+def change(t, protocol, α, first, last):
+    """How much more held-out loss ``last`` inner steps leave than ``first``, under MAML, relatively."""
     chosen = pick(t, quantity="loss after adaptation", protocol=protocol, α=α, method="maml")
-    before, after = (pick(chosen, step=k)["value"].item() for k in (0, steps))
-    return 1 - after / before
+    before, after = (pick(chosen, step=k)["value"].item() for k in (first, last))
+    return after / before - 1
 
 
 def gap(t, method, other, **where):
@@ -41,13 +41,16 @@ def gap(t, method, other, **where):
 def facts(t):
     """What the inner steps do, and which methods are one."""
     found = []
-    for α, low, high in ((SMALL, 0, 0.06), (LARGE, 0.03, 0.3)):
-        words = f"specified, α = {α}: share of MAML's held-out loss that three inner steps take away"
-        found.append(between(words, [share(t, "specified", α, 3)], low, high))
+    for protocol in PROTOCOLS:
+        for α, first, last, low, high in ((SMALL, 0, 3, -0.06, 0), (LARGE, 0, 2, -0.2, 0), (LARGE, 2, 10, 0, 0.3)):
+            words = f"{protocol}, α = {α}: relative change of MAML's held-out loss from {first} to {last} inner steps"
+            found.append(between(words, [change(t, protocol, α, first, last)], low, high))
+        words = f"{protocol}, α = {SMALL}: GGS beside MAML, relative limits"
+        found.append(between(words, gap(t, "ggs", "maml", protocol=protocol, α=SMALL), -0.15, 0.15))
+        low, _, high = gap(t, "ggs", "maml", protocol=protocol, α=LARGE)
+        words = f"{protocol}, α = {LARGE}: GGS beside MAML, relative limits"
+        found.append(Fact(words, "0 lies between", f"{low:.4g} to {high:.4g}", bool(low <= 0 <= high)))
     for α in ALPHA:
-        for protocol in PROTOCOLS:
-            words = f"{protocol}, α = {α}: GGS beside MAML, relative limits"
-            found.append(between(words, gap(t, "ggs", "maml", protocol=protocol, α=α), -0.15, 0.15))
         words = f"released, α = {α}: first order beside MAML, relative limits"
         found.append(between(words, gap(t, "first-order", "maml", protocol="released", α=α), 0, 0))
     return found
