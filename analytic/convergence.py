@@ -343,7 +343,7 @@ STATEMENTS = (
         r"K",
         "Corollary 1",
         ITERATIONS,
-        remarks="Bounded in the number of inner steps N.",
+        remarks="No claim of its own: it is the bound of cor1 solved for K. Bounded in the number of inner steps N.",
     ),
     Statement(
         "zo-neighbourhood",

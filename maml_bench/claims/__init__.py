@@ -1,5 +1,6 @@
 """Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form."""
 
+from analytic import STATEMENTS
 from maml_bench.claims import (
     convergence,
     finite_sum,
@@ -47,6 +48,8 @@ def forms(name: str) -> list[str]:
         If there is none; lists those there are.
     """
     found = [form for known, form in CLAIMS if known == name]
+    if not found and name in STATEMENTS:
+        raise ValueError(f"{name} cannot be checked: {STATEMENTS[name].remarks}")
     if not found:
         raise ValueError(f"unknown claim {name!r}; known: {', '.join(names())}")
     return found

@@ -2,8 +2,8 @@
 zeroth-order Hessians reach.
 
 A replicate of a theorem is a whole run. Its value is the mean over the first K iterates of the norm of the exact meta
-gradient, so the draw of zeta is averaged out. The start of the meta objective less its infimum is taken from a proved
-lower bound, `maml_bench.claims.lowest`.
+gradient, so the draw of zeta is averaged out; where a ceiling of it is proved (`ceilings`), limits are certified. The
+start of the meta objective less its infimum is taken from a proved lower bound, `maml_bench.claims.lowest`.
 
 Lemma A speaks of one point, and its proof uses the heterogeneity there: sigma is that of the task gradients at w.
 """
@@ -15,7 +15,8 @@ import numpy as np
 from maml_bench.algorithms.methods import MAML
 from maml_bench.algorithms.optimizers import SGD
 from maml_bench.algorithms.outer_loop import gradient_norms, smoothness, step_sizes
-from maml_bench.claims.claim import EPS, Measurement, Sampling, claims_of
+from maml_bench.claims import ceilings
+from maml_bench.claims.claim import EPS, Measurement, Sampling, claims_of, either
 from maml_bench.claims.constants import constants
 from maml_bench.claims.lowest import lowest_objective
 from maml_bench.claims.requirements import (
@@ -29,6 +30,7 @@ from maml_bench.claims.requirements import (
     two_losses,
     zeroth_order,
 )
+from maml_bench.exact import meta_gradients
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
@@ -187,6 +189,18 @@ def means_of_runs(setting: Setting) -> Draw:
     return lambda rng, replicates: gradient_norms(setting, rng, replicates).mean(0)[:, None]
 
 
+def start_norm(setting: Setting) -> float:
+    """||grad calL(w)||."""
+    return float(np.linalg.norm(meta_gradients(setting).mean(0)))
+
+
+def capped_means(setting: Setting) -> Capped | None:
+    """`means_of_runs` with a ceiling, where one is known."""
+    found = ceilings.ceilings(setting)
+    ceiling = None if found is None else ceilings.of_mean(found, start_norm(setting))
+    return None if ceiling is None else Capped(means_of_runs(setting), ceiling)
+
+
 def run_floats(setting: Setting) -> int:
     """Floats that one run takes."""
     inner, Q = setting.inner, getattr(setting.hessian, "directions", 1)
@@ -200,19 +214,17 @@ def rounding(setting: Setting) -> float:
     return 64 * np.finfo(float).eps * (setting.inner.steps + 1) * float(gradients + setting.tasks.regularity.L)
 
 
-def convergence(*requirements) -> Measurement:
+def _theorem(losses_needed, *requirements) -> Measurement:
     """E ||grad calL(w_zeta)|| for algorithms that satisfy the requirements."""
+    needs = (losses_needed, estimated_step_size, plain_algorithm, *requirements, unconfined, bounded_below)
+    draw = either(capped_means, means_of_runs) if exact_hessian in requirements else means_of_runs
     return Measurement(
         words="E ||grad calL(w_zeta)||, zeta averaged out",
-        requires=first_reason(*requirements),
-        sampled=Sampling(means_of_runs, "mean", run_floats),
+        requires=first_reason(*needs),
+        sampled=Sampling(draw, "mean", run_floats),
         resolution=rounding,
         constants=outer_constants,
     )
-
-
-def _theorem(losses_needed, *requirements) -> Measurement:
-    return convergence(losses_needed, estimated_step_size, plain_algorithm, *requirements, unconfined, bounded_below)
 
 
 MEASUREMENTS = {

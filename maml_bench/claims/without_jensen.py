@@ -11,11 +11,10 @@ import numpy as np
 
 from analytic import statement
 from maml_bench.algorithms.outer_loop import along, gradient_norms, smoothness
-from maml_bench.claims import convergence
-from maml_bench.claims.claim import Claim, Known, Measurement, Sampling
+from maml_bench.claims import ceilings, convergence
+from maml_bench.claims.claim import Claim, Known, Measurement, Sampling, either
 from maml_bench.claims.constants import constants as plain_constants
 from maml_bench.claims.requirements import first_reason
-from maml_bench.exact import meta_gradients
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting
@@ -26,7 +25,7 @@ FAILURE = 0.1
 
 def level(setting: Setting) -> float:
     """The level at which gradients are cut: twice the norm of the meta gradient at w."""
-    return 2 * float(np.linalg.norm(meta_gradients(setting).mean(0)))
+    return 2 * convergence.start_norm(setting)
 
 
 def moving(setting: Setting) -> str:
@@ -80,6 +79,16 @@ def weighted_squares(setting: Setting) -> Draw:
     return draw
 
 
+def capped_weighted_squares(setting: Setting) -> Capped | None:
+    """`weighted_squares` with a ceiling, where one is known: means of G^2 and x^2 with weights."""
+    found = ceilings.ceilings(setting)
+    if found is None:
+        return None
+    start = convergence.start_norm(setting)
+    ceiling = ceilings.of_mean(np.maximum(found**2, _bound("thm1-square", setting)), start**2)
+    return None if ceiling is None else Capped(weighted_squares(setting), ceiling)
+
+
 def _measurement(words: str, draw, *requirements, constants=constants) -> Measurement:
     return Measurement(
         words=words,
@@ -101,7 +110,10 @@ CLAIMS = (
         "thm1-square",
         "direct",
         statement("thm1-square").forms["direct"],
-        _measurement("E[(a/L_w) ||grad calL||^2 + (1 - a/L_w) x^2] at w_zeta, x^2 the bound", weighted_squares),
+        _measurement(
+            "E[(a/L_w) ||grad calL||^2 + (1 - a/L_w) x^2] at w_zeta, x^2 the bound",
+            either(capped_weighted_squares, weighted_squares),
+        ),
     ),
     Claim(
         "thm1-capped",

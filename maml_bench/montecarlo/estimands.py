@@ -197,7 +197,7 @@ class MeanPlan:
 
 def _upper(mean, count, squares, level):
     """Where all numbers agree there is none: an event too rare to be drawn would not show."""
-    reach = betting.normal_reach(count, squares, level) if count >= betting.LEAST else np.inf
+    reach = betting.normal_reach(count, squares, level) if count >= betting.LEAST else np.full(np.shape(level), np.inf)
     return mean + np.where(squares > 0, reach, np.inf)
 
 

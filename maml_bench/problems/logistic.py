@@ -10,6 +10,7 @@ import scipy
 from analytic.arguments import common_shape, labels, last_axis, matrices, natural, nonnegative, settle
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, select, transposed_matvec
+from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.finite_sum import FiniteSum
 
 NEWTON_STEPS = 12
@@ -125,6 +126,15 @@ class LogisticLoss:
             w = w - np.linalg.solve(self.hess(w), self.grad(w)[..., None])[..., 0]
         gradient = self.grad(w)
         return np.maximum(self.loss(w) - np.vecdot(gradient, gradient) / (2 * self.ridge), 0.0)
+
+    @cached_property
+    def bowl(self) -> Bowl:
+        """The ridge and half the mean of z, with the bounds on the remainder."""
+        every = np.broadcast_to(self.signed, (*self.batch_shape, *self.signed.shape[-2:]))
+        every = every.reshape(-1, *every.shape[-2:])
+        triangle, cauchy = np.linalg.norm(every, axis=-1).mean(-1), np.sqrt(_top(every))
+        A, bend = self.ridge * np.eye(self.dim), self.regularity.L - self.ridge
+        return Bowl(A, every.mean(-2) / 2, np.minimum(triangle, cauchy) / 2, bend)
 
     def gradient_gap(self, other: "LogisticLoss") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w.

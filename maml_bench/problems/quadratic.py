@@ -11,6 +11,7 @@ from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
 from maml_bench.arrays import jets, listed, matvec, random_orthogonal, select
+from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.noise import Noise, NoisyTasks, RandomPhase, TwoPoint
 
 
@@ -85,6 +86,15 @@ class Quadratic:
         definite = values[..., :1] > 1e-12 * np.abs(values).max(-1, keepdims=True)
         depth = (along**2 / np.where(definite, values, 1.0)).sum(-1) / 2
         return np.broadcast_to(np.where(definite[..., 0], -depth, -np.inf), self.batch_shape)
+
+    @cached_property
+    def bowl(self) -> Bowl | None:
+        """A and b, where all tasks share A and it is positive semidefinite."""
+        every = self.A.reshape(-1, self.dim, self.dim)
+        if np.any(every != every[0]) or np.linalg.eigvalsh(every[0])[0] < 0:
+            return None
+        linear = listed(self.b, self.batch_shape, 1)
+        return Bowl(every[0], linear, np.zeros(len(linear)), 0.0)
 
     def gradient_gap(self, other: "Quadratic") -> np.ndarray:
         """``||grad l(w) - grad l_other(w)|| = ||b - b_other||`` per task, whatever w,

@@ -10,6 +10,7 @@ from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.circular import cosine, sine
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
@@ -127,6 +128,13 @@ class Trigonometric:
     def infimum(self) -> np.ndarray:
         """A lower bound of each task: the minimum of its quadratic less ``sum_k |a_k|``; -inf if A is singular."""
         return Quadratic(self.A, self.b).infimum - np.abs(self.amplitude).sum(-1)
+
+    @cached_property
+    def bowl(self) -> Bowl:
+        """A and b, with the bounds on what the cosines add."""
+        size, square = np.abs(self.amplitude), np.vecdot(self.frequency, self.frequency)
+        slope = np.broadcast_to(np.sqrt(np.sum(size**2 * square, axis=-1)), self.batch_shape)
+        return Bowl(self.A, listed(self.b, self.batch_shape, 1), slope.reshape(-1), float((size * square).max()))
 
     def gradient_gap(self, other: "Trigonometric") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w; cosines that differ may add up."""

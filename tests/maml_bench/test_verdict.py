@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from analytic import statement
+from analytic import STATEMENTS, statement
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims.claim import by_measurement
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
@@ -168,6 +168,12 @@ def test_without_a_form_it_is_the_sharp_one_or_the_only_one():
 def test_unknown_claim_lists_the_known():
     with pytest.raises(ValueError, match="unknown claim 'prop22'; known: .*prop2-first"):
         check("prop22", SETTING)
+
+
+def test_a_statement_has_a_claim_or_says_why_not():
+    assert set(STATEMENTS) - set(claims.names()) == {"cor1-iterations"}
+    with pytest.raises(ValueError, match="cannot be checked: No claim of its own: .* cor1 solved for K"):
+        check("cor1-iterations", SETTING)
 
 
 def test_scaling_by_nonsense_is_an_error():
