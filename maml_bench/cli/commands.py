@@ -47,9 +47,9 @@ def main() -> None:
 
 def _version(context: click.Context, _, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        from maml_bench.study import record
+        from maml_bench.study import findings
 
-        click.echo(record.describe())
+        click.echo(f"{findings.versions()}" + (f", commit {findings.commit()}" if findings.commit() else ""))
         context.exit()
 
 

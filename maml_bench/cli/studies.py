@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +99,6 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
     from maml_bench.study.run import jobs, run
     from maml_bench.study.site import write_index
 
-    start = time.monotonic()
     studies = {name: load_study(name) for name in names}
     violated, progress = 0, Progress(Console(stderr=True), [len(jobs(s, quick, seed)) for s in studies.values()])
     try:
@@ -115,6 +113,7 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
                         click.echo("\n".join(map(json.dumps, found)))
                 table = frame(rows)
                 violated += int((table["outcome"] == "violated").sum())
+                record.write(folder, quick=quick, seed=seed)
                 report = telling.write(study, table, template(name), folder)
                 if not as_json:
                     print_findings(study, table)
@@ -124,7 +123,6 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
             f"\ninterrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr
         )
         return INTERRUPTED
-    record.write(output, quick=quick, seed=seed, seconds=time.monotonic() - start)
     page = write_index(output, STUDIES)
     if not as_json:
         click.echo(f"all reports: {page}")

@@ -1,19 +1,23 @@
 """What the findings say about a statement, in one line made of them, and in a row for each form."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from maml_bench.study.findings import EVIDENCE
 from maml_bench.study.tables import verdicts
-from maml_bench.study.text import number
+from maml_bench.study.text import number, span
 
 SURE = ("exact", "certified")
 
 
 @dataclass(frozen=True)
 class FormRow:
-    """One form of a statement: how its checks ended, and how loose it was; nan where nothing was measured."""
+    """One form of a statement: how its checks ended, and how loose it was; nan where nothing was measured.
+
+    ``tightest`` and ``loosest`` are the keys of the rows in question.
+    """
 
     form: str
     checks: int
@@ -23,6 +27,8 @@ class FormRow:
     refused: int
     least: float
     most: float
+    tightest: str = ""
+    loosest: str = ""
 
 
 def form_rows(table: pd.DataFrame) -> list[FormRow]:
@@ -30,11 +36,14 @@ def form_rows(table: pd.DataFrame) -> list[FormRow]:
     rows = []
     for form, chosen in verdicts(table).groupby("form", sort=False):
         outcome = chosen["outcome"].value_counts()
-        ratio = chosen["ratio"][(chosen["ratio"] > 0) & (chosen["bound"] > 0)]
+        ratio = chosen.set_index("key")["ratio"][(chosen["ratio"] > 0).to_numpy() & (chosen["bound"] > 0).to_numpy()]
         refused, held, violated = (int(outcome.get(x, 0)) for x in ("not applicable", "holds", "violated"))
         checks = len(chosen) - refused
-        loose = (1 / ratio.max(), 1 / ratio.min()) if len(ratio) else (float("nan"),) * 2
-        rows.append(FormRow(str(form), checks, held, violated, checks - held - violated, refused, *map(float, loose)))
+        row = FormRow(str(form), checks, held, violated, checks - held - violated, refused, math.nan, math.nan)
+        if len(ratio):
+            row = replace(row, least=float(1 / ratio.max()), most=float(1 / ratio.min()))
+            row = replace(row, tightest=str(ratio.idxmax()), loosest=str(ratio.idxmin()))
+        rows.append(row)
     return rows
 
 
@@ -75,15 +84,11 @@ def _looseness(found: pd.DataFrame, forms: tuple[str, ...]) -> str:
     text = ""
     for row in rows:
         if row.form == "paper":
-            text += f" The paper's constant, as reconstructed, is {_span(row)} times the measured value here."
+            loose = span(row.least, row.most)
+            text += f" The paper's constant, as reconstructed, is {loose} times the measured value here."
     others = [row for row in rows if row.form != "paper" and row.form in forms]
     if others:
         best = min(others, key=lambda row: row.least)
         near = "is attained" if best.least < 1 + 1e-6 else f"is within a factor of {number(best.least)}"
         text += f" The form `{best.form}` {near} on the worst problem found."
     return text
-
-
-def _span(row: FormRow) -> str:
-    low, high = number(row.least), number(row.most)
-    return low if low == high else f"{low} to {high}"

@@ -1,12 +1,14 @@
 """What changed between two runs: outcomes, ratios beyond both their limits, rows that came or went, and times."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from maml_bench.study import record
-from maml_bench.study.findings import load
+from maml_bench.study.findings import FILE, load
+from maml_bench.study.record import Origin
 from maml_bench.study.site import environment
 from maml_bench.study.tables import verdicts, where
 from maml_bench.study.text import number
@@ -31,7 +33,7 @@ class Comparison:
 
     Attributes
     ----------
-    records : two dict
+    origins : two Origin
         See `maml_bench.study.record`.
     common : int
         Verdicts in both.
@@ -43,7 +45,7 @@ class Comparison:
         Study, and its time in either run.
     """
 
-    records: tuple[dict, dict]
+    origins: tuple[Origin, Origin]
     common: int
     outcomes: list[Change]
     ratios: list[Change]
@@ -65,7 +67,8 @@ def compare(before: Path, after: Path) -> Comparison:
     FileNotFoundError
         If one of them has none.
     """
-    first, second = _rows(before), _rows(after)
+    tables = load(before), load(after)
+    first, second = map(_rows, tables)
     outcomes, ratios = [], []
     for name in (name for name in first if name in second):
         old, new = first[name], second[name]
@@ -75,7 +78,7 @@ def compare(before: Path, after: Path) -> Comparison:
             ratios.append(_change(new, _value(old), _value(new)))
     seconds = _seconds(first.values()), _seconds(second.values())
     return Comparison(
-        (record.read(before), record.read(after)),
+        (_origin(tables[0], before), _origin(tables[1], after)),
         sum(name in second for name in first),
         outcomes,
         ratios,
@@ -85,9 +88,16 @@ def compare(before: Path, after: Path) -> Comparison:
     )
 
 
-def _rows(folder: Path) -> dict[tuple, pd.Series]:
+def _origin(table: pd.DataFrame, folder: Path) -> Origin:
+    """A folder of reports has a folder for each study; that of one study is its own."""
+    return record.origin(
+        table, [folder] if (folder / FILE).exists() else [folder / name for name in set(table["study"])]
+    )
+
+
+def _rows(table: pd.DataFrame) -> dict[tuple, pd.Series]:
     """Verdicts by what they are about, in words: keys would differ as soon as any code did."""
-    rows = [row for _, row in verdicts(load(folder)).iterrows()]
+    rows = [row for _, row in verdicts(table).iterrows()]
     return {
         tuple(str(row[name]) for name in ("study", "claim", "form", "problem")) + (where(row),): row for row in rows
     }
@@ -119,28 +129,22 @@ def _seconds(rows) -> dict[str, float]:
 
 def text(found: Comparison) -> str:
     """The comparison for a terminal."""
-    lines = [f"{name}: {_run(made)}" for name, made in zip(("before", "after"), found.records, strict=True)]
+    lines = [
+        textwrap.fill(f"{name}: {made}", 80, subsequent_indent="  ")
+        for name, made in zip(("before", "after"), found.origins, strict=True)
+    ]
     lines.append(f"{found.common} verdicts in both, {found.only_before} only before, {found.only_after} only after")
     for words, changes in (("outcomes that differ", found.outcomes), ("values beyond their limits", found.ratios)):
         lines.append(f"{words}: {len(changes)}")
         for change in changes:
-            lines.append(f"  {change.claim} ({change.form}) on {change.problem}, {change.study}: {change.where}")
+            about = f"{change.claim} ({change.form}) on {change.problem}, {change.study}: {change.where}"
+            lines.append(textwrap.fill(about, 80, initial_indent="  ", subsequent_indent="    "))
             lines.append(f"    {change.before} -> {change.after}")
     lines.append("seconds by study:")
     lines += [f"  {study:20} {before:8.1f} -> {after:8.1f}" for study, before, after in found.seconds]
     return "\n".join(lines)
 
 
-def _run(made: dict) -> str:
-    if not made:
-        return "no record of the run"
-    commit = f" ({made['commit']})" if made["commit"] else ""
-    return f"maml-bench {made['version']}{commit}, {made['date']}, seed {made['seed']}, {made['kind']}"
-
-
 def page(found: Comparison) -> str:
     """The comparison as a page."""
-    runs = [_run(made) for made in found.records]
-    return (
-        environment().get_template("compare.html").render(title="What changed between two runs", runs=runs, found=found)
-    )
+    return environment().get_template("compare.html").render(title="What changed between two runs", found=found)

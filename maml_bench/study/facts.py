@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from maml_bench.study.text import span
+
 NEAR = 0.1
 """A fitted exponent within this of the expected one agrees with it:
 over a finite range a sum of powers has no exact exponent.
@@ -154,12 +156,9 @@ def between(words: str, values: Iterable[float], low: float = -math.inf, high: f
     """All values lie in [low, high]."""
     values = [float(x) for x in values]
     ends = (min(values), max(values))
-    found = f"{ends[0]:.4g}" if ends[0] == ends[1] else f"{ends[0]:.4g} to {ends[1]:.4g}"
     if not expected:
-        expected = (
-            f"≤ {high:.4g}" if low == -math.inf else f"≥ {low:.4g}" if high == math.inf else f"{low:.4g} to {high:.4g}"
-        )
-    return Fact(words, expected, found, low <= ends[0] and ends[1] <= high)
+        expected = f"≤ {high:.4g}" if low == -math.inf else f"≥ {low:.4g}" if high == math.inf else span(low, high, 4)
+    return Fact(words, expected, span(*ends, 4), low <= ends[0] and ends[1] <= high)
 
 
 def bracketed(words: str, table: pd.DataFrame) -> Fact:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from maml_bench.study.facts import pick
-from maml_bench.study.text import number
+from maml_bench.study.text import number, span
+from maml_bench.study.typeset import signs
 
 LIGHT = ("#1f5fa8", "#c4511a", "#2b8a57", "#7a4fa3", "#8a6d1b", "#b0306a", "#3f7f8c", "#5b6673")
 DARK = ("#7db4f0", "#f0925c", "#6fd09b", "#c39be8", "#d9bb5c", "#f07fb0", "#7fd0de", "#a9b4c0")
@@ -36,8 +37,8 @@ FORM_LINES: dict[str, Any] = dict(zip(FORMS, LINES, strict=True))
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 9.5,
+    "font.size": 10.5,
+    "axes.titlesize": 11,
     "axes.grid": True,
     "axes.edgecolor": INK[0],
     "axes.labelcolor": INK[0],
@@ -49,9 +50,9 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "legend.fontsize": 8,
+    "legend.fontsize": 9.5,
     "lines.markersize": 4,
-    "lines.linewidth": 1.3,
+    "lines.linewidth": 1.4,
 }
 
 
@@ -147,7 +148,7 @@ def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
     from matplotlib.figure import Figure as Canvas
 
     with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
-        canvas = Canvas(figsize=(4.4, 3.5), layout="constrained")
+        canvas = Canvas(figsize=(4.4, 3.9), layout="constrained")
         axes = canvas.add_subplot()
         groups = list(dict.fromkeys(rows[figure.by])) if figure.by else [None]
         colors = dict(zip(groups, LIGHT * 3, strict=False))
@@ -163,7 +164,7 @@ def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
         if not figure.linear:
             axes.set(xscale="log", yscale="log")
             _ticks(axes, rows[figure.x])
-        axes.set(title=title, xlabel=figure.x, ylabel=figure.label or _quantity(rows))
+        axes.set(title=title, xlabel=signs(figure.x), ylabel=signs(figure.label or _quantity(rows)))
         notes = _legend(axes, figure, rows, forms, colors)
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -222,7 +223,9 @@ def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colo
     from matplotlib.lines import Line2D
 
     entries = (
-        [Line2D([], [], color=c, lw=4, label=f"{figure.by} = {by}") for by, c in colors.items()] if figure.by else []
+        [Line2D([], [], color=c, lw=4, label=signs(f"{figure.by} = {by}")) for by, c in colors.items()]
+        if figure.by
+        else []
     )
     notes = []
     for form in forms:
@@ -262,12 +265,12 @@ def _words(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
     if title:
         parts[0] += f" ({figure.across}: {title})"
     if len(values):
-        parts.append(f"measured values from {number(values.min())} to {number(values.max())}")
+        parts.append(f"measured values from {span(values.min(), values.max())}")
     for form in forms:
         ratio = rows.loc[rows["form"] == form, "ratio"].dropna()
         if len(ratio):
-            span = f"{number(ratio.min())} to {number(ratio.max())}"
-            parts.append(f"measured over the {form.replace('_', ' ')} bound: {span}")
+            ends = span(ratio.min(), ratio.max())
+            parts.append(f"measured over the {form.replace('_', ' ')} bound: {ends}")
     return "; ".join([*parts, *notes]) + "."
 
 
@@ -288,14 +291,23 @@ def standalone(panel: Panel) -> str:
 
 
 def clean(svg: str, name: str, words: str) -> str:
-    """Without prologue and metadata; colours as variables; identifiers made unlike those of other figures."""
+    """Without prologue, metadata and idle digits; colours as variables; identifiers unlike those of other figures."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg)
+    svg = re.sub(r' (?:width|height)="[\d.]+pt"| transform="rotate\(-0 [^"]*"|font-family: [^;"]*; ', "", svg)
+    svg = re.sub(r'<path [^>]*style="fill: none"/>', "", svg)
     for variable, (light, _) in _variables().items():
-        svg = svg.replace(f": {light}", f": var({variable}, {light})")
-    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
-    svg = re.sub(r'(url\(|href=")#([^")]+)', rf"\1#{name}-\2", svg)
-    svg = re.sub(r"\n\s*", "\n", svg)
+        svg = svg.replace(f": {light}", f": var({variable})")
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda match: match.group(0) if match.group(1) in used else "", svg)
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\1{name}-", svg)
+    svg = re.sub(r'="[^"]*"', lambda match: _short(match.group(0)), svg)
+    svg = re.sub(r"<g>\n(<(?:path|use|text)\b[^>]*(?:/>|>[^<]*</text>)\n)</g>\n", r"\1", re.sub(r"\n\s*", "\n", svg))
     safe = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{safe}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{safe}" font-family="DejaVu Sans, sans-serif" ', 1)
+
+
+def _short(attribute: str) -> str:
+    """Coordinates to a hundredth of a point, and paths on one line."""
+    attribute = re.sub(r"\d+\.\d+", lambda match: f"{float(match.group(0)):.2f}".rstrip("0").rstrip("."), attribute)
+    return re.sub(r"\s*\n", "", attribute)

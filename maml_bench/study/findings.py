@@ -7,7 +7,9 @@ import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ FILE = "findings.jsonl"
 ABOUT = ("study", "claim", "form", "quantity", "problem", "family", "estimator")
 FOUND = ("outcome", "evidence", "method", "value", "lower", "upper", "bound", "ratio", "task", "factor", "reason")
 EFFORT = ("replicates", "seconds", "seed", "confidence", "budget")
-ORIGIN = ("versions", "commit", "key", "part", "parts", "swept")
+ORIGIN = ("versions", "commit", "date", "machine", "key", "part", "parts", "swept")
 NUMBERS = (
     *("alpha", "alphaL", "N", "S", "D", "T", "d", "tasks", "Q", "nu", "delta"),
     *("L", "rho", "tau", "sigma", "sigma_g", "sigma_H", "radius", "b", "b_tilde"),
@@ -35,8 +37,18 @@ OUTCOMES, EVIDENCE = tuple(map(str, Outcome)), tuple(map(str, Evidence))
 
 
 def versions() -> str:
-    """Of Python and the numerical libraries."""
-    return f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
+    """Of this package, of Python and of the numerical libraries."""
+    try:
+        own = metadata.version("maml-bench")
+    except metadata.PackageNotFoundError:
+        own = "not installed"
+    return f"maml-bench {own}, python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
+
+
+def origin() -> dict:
+    """Which program finds something here and now, on which machine."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    return {"versions": versions(), "commit": commit(), "date": date.today().isoformat(), "machine": machine}
 
 
 @cache
@@ -109,7 +121,7 @@ def frame(rows: Iterable[Mapping]) -> pd.DataFrame:
     table = table.reindex(columns=[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)])
     numeric = [*NUMBERS, "value", "lower", "upper", "bound", "ratio", *EFFORT]
     table[numeric] = table[numeric].apply(pd.to_numeric)
-    words = ["claim", "form", "outcome", "evidence", "method", "problem", "family", "reason", "quantity"]
+    words = [*ABOUT, "outcome", "evidence", "method", "reason", "versions", "commit", "date", "machine"]
     table[words] = table[words].astype(object).where(table[words].notna(), "")
     return table
 

@@ -158,7 +158,7 @@ def rows(study: Study, job: Job, workers: Workers | int = 1, folder: Path | None
     known = findings.about_setting(case.point) if isinstance(case.point, Setting) else {}
     common = {"study": study.name, "problem": known.get("family", ""), **known, **case.parameters}
     effort: dict[str, Any] = {"budget": case.budget, "seed": job.seed}
-    origin = {"versions": findings.versions(), "commit": findings.commit(), "key": job.key}
+    origin = findings.origin() | {"key": job.key}
     found = job.found(workers)
     for claim, row in zip(job.claims, found, strict=False):
         if folder is not None and row.get("outcome") == Outcome.VIOLATED:

@@ -9,48 +9,37 @@ import re
 from pathlib import Path
 
 import jinja2
-import latex2mathml.converter
 import pandas as pd
-from markdown_it import MarkdownIt
 from markupsafe import Markup
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from analytic import STATEMENTS, Statement
-from analytic.bound import FormulaPrinter
+from analytic.bound import Bound, Definition, FormulaPrinter
 from analytic.vocabulary import CONSTANTS
 from maml_bench.study import record
 from maml_bench.study.answers import answer, counts, form_rows
 from maml_bench.study.figures import css
 from maml_bench.study.findings import EVIDENCE, FILE, NUMBERS, load
 from maml_bench.study.tables import summary_sentence, where
-from maml_bench.study.text import number
+from maml_bench.study.text import number, span
+from maml_bench.study.typeset import mathml, proofs, renderer, words
 
 TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
 SHOWN = (
     *("study", "claim", "form", "quantity", "problem", "family", "where", "outcome", "evidence", "method"),
     *("value", "lower", "upper", "bound", "ratio", "reason", "replicates", "seconds", "seed", "confidence", "budget"),
-    *(*NUMBERS, "key"),
+    *(*NUMBERS, "commit", "date", "key"),
 )
 """Columns that the page carries along, for its table and its downloads."""
 DIGITS = 7
-
-
-def mathml(formula: str, display: bool = False) -> Markup:
-    """LaTeX as MathML, which browsers draw without a script."""
-    return Markup(latex2mathml.converter.convert(formula, display="block" if display else "inline"))
-
-
-def _renderer() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark").enable("table")
-    return markdown.use(dollarmath_plugin, renderer=lambda formula, options: mathml(formula, options["display_mode"]))
+PROVED = re.compile(r"analytic\.(\w+)")
 
 
 def _cards(html: str) -> str:
     """Tables whose cells know their column, so that a narrow screen can show a row as a card."""
 
     def table(match):
-        text = match.group(0).replace("<table>", '<table class="cards">').replace("<th", '<th scope="col"')
-        labels = [re.sub("<.*?>", "", label) for label in re.findall(r"<th[^e].*?>(.*?)</th>", text)]
+        text = re.sub(r"<th\b(?!ead)", '<th scope="col"', match.group(0).replace("<table>", '<table class="cards">'))
+        labels = [re.sub("<.*?>", "", label) for label in re.findall(r"<th\b.*?>(.*?)</th>", text)]
 
         def row(line):
             names = iter(labels)
@@ -80,7 +69,7 @@ class _Study:
     @property
     def body(self) -> Markup:
         """The report, one level down, with its drawings in place of links to them."""
-        html = _renderer().render((self.folder / "report.md").read_text())
+        html = renderer().render((self.folder / "report.md").read_text())
         html = re.sub(r"<(/?)h([1-4])>", lambda m: f"<{m.group(1)}h{int(m.group(2)) + 2}>", html)
         html = _cards(html)
 
@@ -94,19 +83,17 @@ class _Study:
 def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study], anchors: set[str]) -> dict:
     """What the template needs of one statement."""
     found = table[table["claim"] == statement.name]
-    tally = counts(found)
+    tally, rows = counts(found), form_rows(found)
     group = statement.name.rsplit("-", 1)[0] if statement.name.startswith(("prop2", "prop7", "lemma-b")) else ""
     group = group if group and group not in anchors else ""
     anchors.add(group)
     measured = sum(tally[kind] for kind in EVIDENCE)
     if tally["violated"]:
-        mark, words = "bad", f"{tally['violated']} violated"
-    elif not measured:
-        mark, words = "none", "–"
+        mark, result = "bad", f"{tally['violated']} violated"
     elif tally["open"]:
-        mark, words = "warn", f"{tally['open']} open"
+        mark, result = "warn", f"{tally['open']} open"
     else:
-        mark, words = "good", "not refuted" if tally["search"] == measured else "holds"
+        mark, result = "good", "not refuted" if tally["search"] == measured else "holds"
     panels = [
         {"id": study.identifier(panel["file"]), "words": panel["words"], "study": study.name, "box": panel["box"]}
         for study in studies
@@ -114,31 +101,60 @@ def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study],
         if figure["claim"] == statement.name
         for panel in figure["panels"]
     ]
+    shared = _shared(statement)
+    first = next(iter(statement.forms.values()))
     return {
         "name": statement.name,
         "anchor": group,
         "title": statement.title,
         "source": statement.source[:1].upper() + statement.source[1:],
-        "quantity": mathml(statement.quantity_latex),
-        "quantity_words": statement.quantity,
+        "quantity": statement.quantity,
+        "claimed": mathml(
+            f"{statement.quantity_latex} {_SENSES[statement.sense]} {FormulaPrinter().doprint(first.formula)}"
+        ),
+        "first": _form(first, shared),
         "remarks": statement.remarks.rstrip(".") + "." if statement.remarks else "",
-        "answer": Markup(_renderer().renderInline(answer(found, tuple(statement.forms)))),
-        "forms": [_form(name, bound) for name, bound in statement.forms.items()],
-        "rows": form_rows(found),
+        "answer": Markup(renderer().renderInline(answer(found, tuple(statement.forms)))),
+        "forms": [_form(bound, shared) for bound in statement.forms.values()],
+        "where": _formulas(shared),
+        "rows": rows,
+        "loose": next((span(row.least, row.most, 1, "–") for row in rows if row.form == "paper"), "–"),
         "counts": tally,
+        "measured": measured,
         "mark": mark,
-        "mark_words": words,
+        "mark_words": result,
         "figures": panels,
         "studies": list(dict.fromkeys(found["study"])),
     }
 
 
-def _form(name: str, bound) -> dict:
+_SENSES = {"<=": r"\le", ">=": r"\ge", "=": "="}
+
+
+def _shared(statement: Statement) -> tuple[Definition, ...]:
+    """Abbreviations that mean the same in all forms that use them."""
+    used = dict.fromkeys(line for bound in statement.forms.values() for line in bound.abbreviations)
+    heads = [line.head for line in used]
+    return tuple(line for line in used if heads.count(line.head) == 1)
+
+
+def _formulas(lines) -> list[Markup]:
     printer = FormulaPrinter()
-    parts = [printer.doprint(bound.formula)]
-    parts += [f"{printer.doprint(line.head)} = {printer.doprint(line.value)}" for line in bound.where]
-    conditions = "; ".join(condition.words for condition in bound.conditions)
-    return {"name": name, "formulas": [mathml(x) for x in parts], "conditions": conditions, "proof": bound.proof}
+    return [mathml(f"{printer.doprint(line.head)} = {printer.doprint(line.value)}") for line in lines]
+
+
+def _form(bound: Bound, shared: tuple[Definition, ...]) -> dict:
+    proof = PROVED.search(bound.proof)
+    return {
+        "name": bound.form,
+        "formulas": [
+            mathml(FormulaPrinter().doprint(bound.formula)),
+            *_formulas(dict.fromkeys(line for line in bound.abbreviations if line not in shared)),
+        ],
+        "conditions": words("; ".join(condition.words for condition in bound.conditions)),
+        "proof": bound.proof,
+        "section": proof.group(1) if proof else "",
+    }
 
 
 def _symbols() -> list[dict]:
@@ -149,27 +165,38 @@ def _symbols() -> list[dict]:
     ]
 
 
-def _data(table: pd.DataFrame) -> Markup:
-    """The findings as compact JSON that cannot end the script it stands in."""
+def _data(table: pd.DataFrame, origins: dict[str, record.Origin]) -> Markup:
+    """The findings as compact JSON that cannot end the script it stands in: of each column its values, and which
+    a row has, or the rows' values themselves; and the options that make a study's command repeat its rows.
+    """
 
     def cell(value):
         if isinstance(value, float):
             if not math.isfinite(value):
                 return None
             return int(value) if value.is_integer() and abs(value) < 2**53 else float(f"{value:.{DIGITS}g}")
-        return value if isinstance(value, int | str) else None
+        return value if isinstance(value, int | str) and value != "" else None
 
-    shown = table.assign(where=[where(row) for _, row in table.iterrows()])[list(SHOWN)]
-    rows = [[cell(value) for value in row] for row in shown.astype(object).to_numpy()]
-    text = json.dumps({"columns": SHOWN, "rows": rows}, ensure_ascii=False, separators=(",", ":"))
+    shown = table.assign(where=[where(row) for _, row in table.iterrows()])
+    columns = {}
+    for name in SHOWN:
+        cells = [cell(value) for value in shown[name].astype(object)]
+        values = list(dict.fromkeys(cells))
+        at = {value: i for i, value in enumerate(values)}
+        few = len(values) < len(cells) / 2
+        columns[name] = {"values": values, "at": [at[x] for x in cells]} if few else {"at": cells}
+    options = {name: made.options for name, made in origins.items()}
+    text = json.dumps({"columns": columns, "options": options}, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
 
 def environment() -> jinja2.Environment:
     """Where the templates of pages are found, with what they share."""
     loader = jinja2.PackageLoader("maml_bench", "study")
-    found = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    found.filters["number"] = number
+    found = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters |= {"number": number, "words": words}
     style, script = (loader.get_source(found, name)[0] for name in ("page.css", "page.js"))
     found.globals |= {"css": Markup(css(":root") + style), "script": Markup(script)}
     return found
@@ -180,22 +207,26 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     names = sorted(path.parent.name for path in reports.glob("*/report.md") if (path.parent / FILE).exists())
     names = [name for name in order if name in names] + [name for name in names if name not in order]
     studies = [_Study(reports / name) for name in names]
-    table, made = load(reports), record.read(reports)
+    table = load(reports)
+    table = table[table["study"].isin(names)]
+    origins = {name: record.origin(table[table["study"] == name], [reports / name]) for name in names}
     anchors: set[str] = set()
+    statements = [_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()]
+    sections = dict.fromkeys(form["section"] for s in statements for form in s["forms"] if form["section"])
     page = (
         environment()
         .get_template("page.html")
         .render(
             title=TITLE,
-            record=made,
-            lead=Markup(_renderer().renderInline(summary_sentence(table))),
+            origin=record.origin(table, [reports / name for name in names]),
+            origins=origins,
+            lead=Markup(renderer().renderInline(summary_sentence(table))),
             evidence=EVIDENCE,
-            statements=[_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()],
+            statements=statements,
             studies=studies,
+            proofs={section: proofs(section) for section in sections},
             symbols=_symbols(),
-            data=_data(table),
-            quick_flag=" --quick" if made.get("kind") == "quick" else "",
-            links=[],
+            data=_data(table, origins),
         )
     )
     path = reports / "index.html"

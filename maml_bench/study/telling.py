@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from maml_bench.study import heatmap, tables
+from maml_bench.study import heatmap, record, tables
 from maml_bench.study.facts import Fact
 from maml_bench.study.figures import Panel, draw, standalone
 from maml_bench.study.findings import frame
@@ -120,5 +120,5 @@ def write(study: Study, table: pd.DataFrame, template: Path | None, folder: Path
     }
     (folder / "study.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     path = folder / "report.md"
-    path.write_text(re.sub(r"\n{3,}", "\n\n", text))
+    path.write_text(re.sub(r"\n{3,}", "\n\n", text).rstrip() + f"\n\n{record.origin(table, [folder])}\n")
     return path

@@ -3,12 +3,26 @@
 import math
 from collections.abc import Iterable, Sequence
 
+PLAIN = 100_000
+"""Numbers below are written without an exponent."""
+
 
 def number(x: float | None, digits: int = 3) -> str:
-    """A number in few characters; a dash where there is none."""
+    """A number in few characters: whole ones exactly, 1000 rather than 1e+03; a dash where there is none."""
     if x is None or math.isnan(x):
         return "–"
-    return f"{x:.{digits}g}"
+    if abs(x) < PLAIN and float(x).is_integer():
+        return str(int(x))
+    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa
+    return f"{float(mantissa) * 10 ** int(exponent):.0f}" if 1 <= abs(x) < PLAIN else f"{mantissa}e{int(exponent)}"
+
+
+def span(low: float, high: float, digits: int = 3, between: str = " to ") -> str:
+    """Two numbers, or one where they read the same."""
+    ends = number(low, digits), number(high, digits)
+    return ends[0] if ends[0] == ends[1] else between.join(ends)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

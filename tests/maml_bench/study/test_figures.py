@@ -33,7 +33,7 @@ def test_a_panel_for_each_value_with_every_form_in_its_legend():
     assert "bound, smooth" not in two.svg
     assert "smooth: does not apply here" in two.svg
     assert "smooth: does not apply here" in two.words
-    assert "measured over the paper bound: 0.5 to 0.5" in one.words
+    assert "measured over the paper bound: 0.5; " in one.words
     assert "against N from 1 to 4" in one.words
 
 
@@ -48,7 +48,10 @@ def test_svgs_are_whole_named_and_take_their_colours_from_the_page():
         ET.fromstring(standalone(panel))
     ids = [set(re.findall(r'id="([^"]+)"', panel.svg)) for panel in (one, two)]
     assert not ids[0] & ids[1]
-    assert all(f'id="{name}"' in one.svg for name in re.findall(r'href="#([^"]+)"', one.svg))
+    assert all(f'id="{name}"' in one.svg for name in re.findall(r'(?:href="|url\()#([^")]+)', one.svg))
+    assert not re.search(r'="[^"]*\d\.\d{3}', one.svg.partition("\n")[2])  # no coordinate finer than a hundredth
+    assert ">one<" in one.svg
+    assert "‖bias‖" in one.svg
 
 
 def test_a_figure_does_not_change_unless_the_findings_do():

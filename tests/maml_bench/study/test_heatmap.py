@@ -19,7 +19,7 @@ def test_every_number_is_in_its_cell_and_the_largest_counts():
     texts = [element.text for element in ET.fromstring(panel.svg).iter() if element.tag.endswith("text")]
     assert {"1", "0.5", "d = 1", "d = 2", "a"} <= set(texts)
     assert not {"0.25", "b"} & set(texts)
-    assert panel.svg.count("opacity: 0.375") == 1
+    assert panel.svg.count("opacity: 0.38") == 1
     assert panel.words == "largest ratio, for 1 values of bound_words and 2 of problem: from 0.5 to 1."
 
 

@@ -9,7 +9,7 @@ import pytest
 from analytic import STATEMENTS
 from maml_bench.study import Figure, Study, compare, record, telling
 from maml_bench.study.answers import answer, counts, form_rows
-from maml_bench.study.findings import append, frame
+from maml_bench.study.findings import append, frame, load
 from maml_bench.study.site import write_index
 
 ROW = {"study": "s", "claim": "prop3", "problem": "one", "outcome": "holds", "evidence": "exact", "quantity": "E"}
@@ -29,13 +29,13 @@ ROWS = [
 ]
 
 
-def written(folder, rows=ROWS, **options):
+def written(folder, rows=ROWS, quick=False, **options):
     """A folder of reports with one study."""
     study = Study("s", "Is it <true>?", [], {"first": Figure("prop3", x="N")}, **options)
     (folder / "s").mkdir(parents=True)
     append(folder / "s" / "findings.jsonl", rows)
+    record.write(folder / "s", quick=quick, seed=3)
     telling.write(study, frame(rows), None, folder / "s")
-    record.write(folder, quick=False, seed=3, seconds=1.0)
     return folder
 
 
@@ -72,14 +72,14 @@ def test_every_statement_has_a_section_and_every_link_a_target(page):
     assert set(reader.targets) <= set(reader.ids)
     assert reader.tags.count("h1") == 1
     assert not reader.bare
-    assert reader.sources == ["https://arxiv.org/abs/2002.07836"]
+    assert set(reader.sources) == {"https://arxiv.org/abs/2002.07836"}
 
 
 def test_the_answer_is_made_of_the_findings(page):
     section = page[page.index('id="prop3"') :]
     text = re.sub("<.*?>", "", section[: section.index("</section>")])
     assert "Holds in 4 of 4 checks, 3 of them exact or certified." in text
-    assert "The paper's constant, as reconstructed, is 1e+03 to 1e+06 times the measured value here." in text
+    assert "The paper's constant, as reconstructed, is 1000 to 1e6 times the measured value here." in text
     assert "The form sharp is within a factor of 2 on the worst problem found." in text
 
 
@@ -102,17 +102,50 @@ def test_counts_and_rows_of_the_forms():
     paper, sharp = form_rows(frame(ROWS))
     assert (paper.form, paper.checks, paper.held) == ("paper", 2, 2)
     assert (sharp.least, sharp.most) == (2, 4)
+    assert (sharp.tightest, sharp.loosest) == ("sharp1", "sharp2")
 
 
 def test_the_page_says_where_it_comes_from_and_carries_its_rows(page):
     assert "Full run" in page
     assert "seed 3" in page
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
-    assert len(data["rows"]) == 4
-    assert data["rows"][0][data["columns"].index("ratio")] == 1e-3
-    assert data["rows"][0][data["columns"].index("where")] == "N = 1"
+    columns = {
+        name: [found["values"][i] for i in found["at"]] if "values" in found else found["at"]
+        for name, found in data["columns"].items()
+    }
+    assert columns["ratio"] == [1e-3, 1e-6, 0.5, 0.25]
+    assert columns["where"] == ["N = 1", "N = 2"] * 2
+    assert columns["K"] == [None] * 4
+    assert "values" in data["columns"]["claim"]
+    assert data["options"] == {"s": " --seed 3"}
     assert "prefers-color-scheme" in page
     assert '<use href="#s-first-1"' in page
+
+
+def test_the_origin_of_every_row_is_told(tmp_path):
+    """Two commits, one with changes, on two days; of the second study nothing is on record."""
+    rows = [row("sharp", N, 0.5, commit="abc", date="2026-01-02", machine="one") for N in (1, 2)]
+    rows += [row("sharp", 3, 0.5, commit="def+", date="2026-01-03", machine="two")]
+    folder = written(tmp_path, rows, quick=True)
+    made = record.origin(load(folder), [folder / "s"])
+    assert str(made) == (
+        "Quick look, seed 3, 2026-01-02 to 2026-01-03; 3 rows of commits abc (2 rows), def+ (1 rows); one; two."
+    )
+    assert made.options == " --quick --seed 3"
+    assert (folder / "s" / "report.md").read_text().endswith(f"\n\n{made}\n")
+    page = write_index(folder, ()).read_text()
+    assert page.index("Quick look") < page.index("<h1>") < page.index('class="quick"')
+    assert "commits abc (2 rows), def+ (1 rows)" in page
+    (folder / "s" / "run.json").unlink()
+    assert "Run of unrecorded size" in write_index(folder, ()).read_text()
+
+
+def test_a_reports_tables_know_their_columns(page):
+    body = page[page.index('id="study-s"') :]
+    assert re.search(r'<table class="cards">\s*<thead>\s*<tr>\s*<th scope="col">claim, form</th>', body)
+    assert re.search(
+        '<td data-label="largest ratio"[^>]*>0.001</td>|<td data-label="largest ratio"[^>]*>0.5</td>', body
+    )
 
 
 def test_what_a_study_says_cannot_break_the_page(tmp_path):
