@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy
 
 from analytic.arguments import natural, settle, vectors
 from analytic.digits import is_precise, many_digits
@@ -143,7 +142,7 @@ class SoftmaxBandit:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        return Actions(log_policy(w), rng.random((*shape, size)))
+        return Actions(w, log_policy(w), rng.random((*shape, size)))
 
     @cached_property
     def _below_middle(self):
@@ -151,10 +150,9 @@ class SoftmaxBandit:
 
     def _terms(self, w, sample):
         """The policy, and for each action its share of the loss above minus the baseline."""
-        precise = is_precise(w)
-        policy = np.exp(log_policy(w)) if precise else scipy.special.softmax(w, axis=-1)
+        policy = np.exp(log_policy(w))
         weight = policy if sample is None else sample.weights(w)
-        return policy, weight * (_below_middle(many_digits(self.rewards)) if precise else self._below_middle)
+        return policy, weight * (_below_middle(many_digits(self.rewards)) if is_precise(w) else self._below_middle)
 
     def loss(self, w, sample=None):
         return self._terms(w, sample)[1].sum(-1) - _middle(self.rewards)[..., 0]
@@ -201,10 +199,8 @@ def _below_middle(rewards):
 
 def log_policy(w: np.ndarray) -> np.ndarray:
     """Logarithms of the probabilities of the actions."""
-    if is_precise(w):
-        least = w - w.max(-1, keepdims=True)
-        return least - np.log(np.exp(least).sum(-1, keepdims=True))
-    return scipy.special.log_softmax(w, axis=-1)
+    least = w - w.max(-1, keepdims=True)
+    return least - np.log(np.exp(least).sum(-1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,11 +217,12 @@ class Shares:
 class Actions:
     """Actions drawn by inversion of uniform numbers ``(..., batch)``; the mirror image uses ``1 - uniform``."""
 
+    point: np.ndarray
     log_policy: np.ndarray
     uniform: np.ndarray
 
     def __neg__(self):
-        return Actions(self.log_policy, 1 - self.uniform)
+        return Actions(self.point, self.log_policy, 1 - self.uniform)
 
     @cached_property
     def frequency(self) -> np.ndarray:
@@ -236,6 +233,8 @@ class Actions:
 
     def weights(self, w):
         """Frequencies times the likelihood ratio of w to the parameter they were drawn under."""
+        if w is self.point:
+            return self.frequency
         drawn = self.frequency > 0
         ratio = np.exp(np.where(drawn, log_policy(w) - self.log_policy, 0.0))
         return self.frequency * ratio
