@@ -8,6 +8,7 @@ from analytic.arguments import natural, settle
 from analytic.functions import norm_moment
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
+from maml_bench.arrays import by_columns, take
 
 NODES = 200
 
@@ -58,7 +59,7 @@ class Hourglass:
         return Regularity(L=1.0, rho=np.inf, sigma=0.0)
 
     def __getitem__(self, index):
-        raise IndexError("a single task (batch_shape ()) cannot be indexed")
+        return take(index, self.batch_shape)
 
     def sample(self, rng, w, size) -> None:
         """There is no noise."""
@@ -88,7 +89,7 @@ class Hourglass:
         return np.where(inside, np.sign(x) * v, np.concatenate([along, across], axis=-1))
 
     def hess(self, w, sample=None):
-        return np.moveaxis(self.hvp(w, np.eye(self.dim).reshape(self.dim, *(1,) * (w.ndim - 1), -1)), 0, -1)
+        return by_columns(self, w)
 
     def row(self, power: float) -> float:
         """``E max(cos a, sin a)^power``, a the angle of a random direction with the axis."""
