@@ -95,6 +95,18 @@ def test_theory_imports_nothing_of_ours():
     assert not foreign
 
 
+def test_exact_moments_take_derivatives_and_checked_arguments_from_the_caller():
+    for path in files("analytic/moments"):
+        defined = {
+            node.name for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)
+        }
+        assert not defined & {"loss", "grad", "hvp", "hess"}, (
+            f"{path.name} writes a loss or a derivative down once more"
+        )
+        checks = [name for name in imports(path) if name.startswith(("analytic.arguments", "analytic.vocabulary"))]
+        assert not checks, f"{path.name} checks arguments that came checked: {checks}"
+
+
 @pytest.mark.parametrize(
     ("home", "forbidden"),
     [("algorithms", "claims"), ("problems", "verdict"), ("exact", "verdict"), ("claims", "verdict")],

@@ -132,3 +132,8 @@ def test_a_setting_gets_to_the_exact_second_moment_through_few_files(closed_form
         sys.setprofile(before)
     assert between and max(map(len, between)) <= 4, between
     assert len(seen) <= 4, seen
+
+
+def test_a_bad_radius_is_named():
+    with pytest.raises(ValueError, match="nu = 0.0: must be a finite number > 0"):
+        exact.smoothings(Quadratic.concave(2), np.ones(2), 0.0)
