@@ -7,7 +7,7 @@ import numpy as np
 
 from analytic.arguments import natural, positive, settle
 from maml_bench.arrays import fits
-from maml_bench.problems.protocol import Tasks
+from maml_bench.problems.protocol import Tasks, WithGradients
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class InnerLoop:
         settle(self, alpha=positive, steps=natural, S=natural, D=natural, T=natural)
 
 
-def exact_path(tasks: Tasks, w: np.ndarray, alpha: float, steps: int) -> np.ndarray:
+def exact_path(tasks: WithGradients, w: np.ndarray, alpha: float, steps: int) -> np.ndarray:
     """Inner path with population gradients (eq. 1 of arXiv 2002.07836).
 
     Parameters

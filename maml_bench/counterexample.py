@@ -8,6 +8,7 @@ import importlib
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _value(tree, arrays):
     if "dict" in tree:
         return {key: _value(item, arrays) for key, item in tree["dict"]}
     module, _, name = tree["class"].partition(":")
-    kind = importlib.import_module(module)
+    kind: Any = importlib.import_module(module)
     for part in name.split("."):
         kind = getattr(kind, part)
     return kind(**{name: _value(item, arrays) for name, item in tree["fields"].items()})

@@ -10,6 +10,10 @@ from maml_bench.montecarlo.workers import Workers
 METHODS = ("auto", "exact", "search", "monte-carlo")
 
 
+def _pool(name: str, value: Any) -> Workers:
+    return value if isinstance(value, Workers) else Workers(value)
+
+
 @dataclass(frozen=True)
 class Effort:
     """How a quantity is measured.
@@ -58,5 +62,5 @@ class Effort:
             seed=lambda name, value: arguments.seed(value),
             confidence=arguments.probability,
             budget=arguments.natural,
-            workers=lambda name, value: value if isinstance(value, Workers) else Workers(value),
+            workers=_pool,
         )

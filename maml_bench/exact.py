@@ -33,7 +33,7 @@ from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.noise import AdditiveGaussian, Noise, NoisyTasks, TwoPoint
 from maml_bench.problems.protocol import Tasks
 from maml_bench.problems.quadratic import Quadratic
-from maml_bench.setting import Setting, losses
+from maml_bench.setting import Setting, losses, single
 
 __all__ = ["PathMoments", "Smoothing", "path_moments", "smoothings"]
 
@@ -88,12 +88,12 @@ def population(tasks: Tasks) -> Tasks:
 @lru_cache(maxsize=4)
 def moments(setting: Setting) -> PathMoments:
     """`path_moments` of a setting; the last few are kept, since several claims ask for one setting's."""
-    return path_moments(setting.tasks, setting.w, setting.inner)
+    return path_moments(single(setting), setting.w, setting.inner)
 
 
 def precise_moments(setting: Setting) -> PathMoments | None:
     """`moments` with many digits (`analytic.digits`), of families whose ``path_moments`` keep them: ``precise``."""
-    family: Any = population(setting.tasks)
+    family: Any = population(single(setting))
     noise = getattr(setting.tasks, "noise", None)
     if not getattr(family, "precise", False):
         return None
@@ -172,6 +172,7 @@ def _quadrature(tasks, w, inner) -> PathMoments | None:
     slope, curvature = derivative(loss.grad), derivative(lambda w: loss.hess(w)[..., 0])
     start = np.broadcast_to(w[0], tasks.batch_shape)
     law = slope, curvature, start, inner.alpha, inner.steps, tasks.noise.sigma_g, inner.S, inner.T
+    fine: Any
     fine, coarse = (quadrature.path_moments(*law, breaks=breaks, nodes=n) for n in (nodes, nodes - max(2, nodes // 8)))
 
     def confirmed(name):

@@ -43,6 +43,26 @@ FLOATS_IN_CACHE = 2**15
 Operator = Callable[[np.ndarray], np.ndarray]
 
 
+class Hessian(Protocol):
+    """Anything with an operator, such as the estimators below or one of a user's own."""
+
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator: ...
+
+
+class Differences(Hessian, Protocol):
+    """An estimator that takes differences between points, and says which samples they use."""
+
+    @property
+    def data(self) -> str: ...
+
+
+class OfKnownKind(Hessian, Protocol):
+    """An estimator that states whose theory holds for it."""
+
+    @property
+    def kind(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class ExactHessian:
     """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836)."""
@@ -259,12 +279,6 @@ class CentralDifference:
     def _product(self, tasks, w, v, batch):
         ahead, behind = w + self.delta * v, w - self.delta * v
         return (tasks.grad(ahead, batch(ahead)) - tasks.grad(behind, batch(behind))) / (2 * self.delta)
-
-
-class Hessian(Protocol):
-    """Anything with an operator, such as the estimators above or one of a user's own."""
-
-    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator: ...
 
 
 @dataclass(frozen=True, eq=False)

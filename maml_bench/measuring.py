@@ -95,7 +95,7 @@ def measure(
     measurement, effort = QUANTITIES[quantity], Effort(seed, confidence, budget, seconds, precision, method, workers)
     if reason := measurement.requires(setting):
         raise ValueError(f"{quantity} needs {reason}")
-    unbounded = Claim(quantity, "measured", Known("", lambda setting: np.inf), measurement)
+    unbounded = Claim(quantity, "measured", Known("", lambda setting: np.array(np.inf)), measurement)
     limits, evidence, replicates = left_side(unbounded, setting, effort)
     task = int(np.argmax(limits.value))
     value, lower, upper = (float(side[task]) for side in (limits.value, limits.lower, limits.upper))

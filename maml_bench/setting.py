@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from analytic import arguments
 from maml_bench.adaptation import InnerLoop
-from maml_bench.hessians import ExactHessian
+from maml_bench.hessians import ExactHessian, GaussianSmoothing, Hessian, ZerothOrder
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 
@@ -50,8 +50,8 @@ class OuterLoop:
     C_beta: float | None = None
     B_beta: int | None = None
     D_beta: int | None = None
-    method: object = None
-    optimizer: object = None
+    method: Any = None  # a `maml_bench.algorithms.Method`, which stands on a higher floor
+    optimizer: Any = None
 
     def __post_init__(self):
         arguments.settle(self, iterations=arguments.natural, B=arguments.natural)
@@ -100,11 +100,11 @@ class Setting:
         If ``w`` is not a finite vector of the tasks' dimension, or an argument lacks what the protocol asks for.
     """
 
-    tasks: Any  # Tasks or TaskPairs: which of them, and with what besides, is what a claim's `requires` tells
+    tasks: Tasks | TaskPairs
     w: np.ndarray
     inner: InnerLoop
-    hessian: Any = field(default_factory=ExactHessian)
-    outer: Any = None  # OuterLoop
+    hessian: Hessian = field(default_factory=ExactHessian)
+    outer: OuterLoop | None = None
 
     def __post_init__(self):
         if not isinstance(self.tasks, Tasks | TaskPairs):
@@ -136,7 +136,30 @@ def _named(tasks) -> str:
     return type(tasks).__name__ if noise is None else f"{_named(tasks.population)} with {noise}"
 
 
-def losses(setting: Setting) -> tuple:
+# What a setting holds beyond what every setting has, for code that runs after `requires` of a claim has asked for it.
+
+
+def single(setting: Setting) -> Tasks:
+    """The tasks, which have one loss each."""
+    return cast(Tasks, setting.tasks)
+
+
+def paired(setting: Setting) -> TaskPairs:
+    """The tasks, which have a support and a target loss."""
+    return cast(TaskPairs, setting.tasks)
+
+
+def looped(setting: Setting) -> OuterLoop:
+    """The outer loop, which is there."""
+    return cast(OuterLoop, setting.outer)
+
+
+def smoothed(setting: Setting) -> GaussianSmoothing | ZerothOrder:
+    """The Hessian estimator, which is one along Gaussian directions."""
+    return cast(GaussianSmoothing | ZerothOrder, setting.hessian)
+
+
+def losses(setting: Setting) -> tuple[Tasks, Tasks]:
     """The tasks to adapt on and those to be judged on; the same unless tasks have a support and a target loss."""
     tasks = setting.tasks
     return (tasks.support, tasks.target) if isinstance(tasks, TaskPairs) else (tasks, tasks)

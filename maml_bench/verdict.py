@@ -175,7 +175,7 @@ def judge(chosen: Sequence[Claim], setting: Setting, effort: Effort) -> list[Ver
     return _judge(chosen, setting, effort)
 
 
-def _judge(chosen, setting, effort):
+def _judge(chosen: Sequence[Claim], setting: Setting, effort: Effort) -> list[Verdict]:
     start = time.perf_counter()
     asked: list[Question | str | None] = [None] * len(chosen)
     found = _Found(None, effort.method, 0, "time spent")
@@ -237,7 +237,7 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
     means = _means(claim, setting, effort.method)
     if means != "monte-carlo":
         found = _computed(claim.measurement, setting, means)
-        undecided = means == "exact" and not _decided(questions, found.limits)
+        undecided = means == "exact" and found.limits is not None and not _decided(questions, found.limits)
         return (undecided and _recomputed(claim.measurement, setting)) or found
     run = sampling(claim, setting, effort)
     return _sampled(run, questions, effort.precision)
@@ -246,6 +246,8 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
 def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     """Looks at the left side of a claim. Its right side has no part in them."""
     measurement, sampled = claim.measurement, claim.measurement.sampled
+    if sampled is None:
+        raise ValueError(f"{claim.name} is not an expectation that can be sampled")
     floats = sampled.footprint(setting)
     block_size(0, floats)  # refuses what does not fit into memory
     draw = sampled.draw(setting)
@@ -277,11 +279,13 @@ def _less(draw, ceiling, target):
 
 
 def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
+    compute = measurement.exact if means == "exact" else measurement.search
+    value = compute and compute(setting)
+    assert value is not None, means  # `_means` has looked
     if means == "exact":
-        value, reason = measurement.exact(setting), "computed exactly"
-        error = measurement.error(setting, value)
+        reason, error = "computed exactly", measurement.error(setting, value)
     else:
-        value, reason = measurement.search(setting), "largest value found by a search for the supremum"
+        reason = "largest value found by a search for the supremum"
         error = np.full(value.shape, measurement.resolution(setting))
     if not np.all(np.isfinite(value)):
         raise OverflowError("the measured value overflows: the inner loop diverges at these parameters")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from maml_bench.montecarlo.sequence import block_generator
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.finite_sum import FullBatch, TaskPairs
 from maml_bench.problems.protocol import Tasks
-from maml_bench.setting import Setting, losses
+from maml_bench.setting import Setting, looped, losses
 
 LARGEST_BLOCK = 32
 """Most replicates of a block: its arrays should stay in the cache, and two workers share 64 replicates."""
@@ -151,9 +152,9 @@ def train(
 
 def iteration_samples(setting: Setting) -> Samples:
     """What one meta-iteration of one replicate spends."""
-    outer = setting.outer
+    outer = looped(setting)
     one = outer.B * _method(setting).samples(setting.inner, setting.hessian)
-    return one if outer.C_beta is None else one + Samples(gradient=outer.B_beta * outer.D_beta)
+    return one if outer.B_beta is None or outer.D_beta is None else one + Samples(gradient=outer.B_beta * outer.D_beta)
 
 
 def gradient_norms(setting: Setting, rng: np.random.Generator, replicates: int) -> np.ndarray:
@@ -163,7 +164,7 @@ def gradient_norms(setting: Setting, rng: np.random.Generator, replicates: int) 
 
 def along(setting: Setting, rng: np.random.Generator, replicates: int) -> Block:
     """Independent runs to the end, with their records (iterations, replicates); NaN where one has diverged."""
-    return _advance(setting, _fresh(setting, replicates, rng), setting.outer.iterations)
+    return _advance(setting, _fresh(setting, replicates, rng), looped(setting).iterations)
 
 
 def step_sizes(setting: Setting, rng: np.random.Generator, replicates: int) -> np.ndarray:
@@ -173,11 +174,11 @@ def step_sizes(setting: Setting, rng: np.random.Generator, replicates: int) -> n
 
 
 def _method(setting: Setting) -> Method:
-    return MAML() if setting.outer.method is None else setting.outer.method
+    return MAML() if looped(setting).method is None else looped(setting).method
 
 
 def _optimizer(setting: Setting):
-    return SGD() if setting.outer.optimizer is None else setting.outer.optimizer
+    return SGD() if looped(setting).optimizer is None else looped(setting).optimizer
 
 
 def _cells(setting: Setting) -> int:
@@ -186,7 +187,7 @@ def _cells(setting: Setting) -> int:
 
 def _start(setting: Setting, replicates: int, seed: int) -> list[Block]:
     inner, Q = setting.inner, getattr(setting.hessian, "directions", 1)
-    floats = setting.outer.B * setting.tasks.dim * max(inner.S, inner.D, inner.T, Q)
+    floats = looped(setting).B * setting.tasks.dim * max(inner.S, inner.D, inner.T, Q)
     size = max(1, min(LARGEST_BLOCK, BLOCK_FLOATS // floats))
     sizes = (min(size, replicates - first) for first in range(0, replicates, size))
     return [_fresh(setting, count, block_generator(seed, number)) for number, count in enumerate(sizes)]
@@ -209,7 +210,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
     """The block after ``until`` iterations; nothing of the one given changes."""
     slab, rng, w, memory, diverged = _slab(setting), copy.deepcopy(block.rng), block.w, block.memory, block.diverged
     source, optimizer, method = _Source.of(setting), _optimizer(setting), _method(setting)
-    step_size, share = _step_size(setting), np.full(setting.outer.B, 1 / setting.outer.B)
+    step_size, share = _step_size(setting), np.full(looped(setting).B, 1 / looped(setting).B)
     records: list[tuple[np.ndarray, ...]] = [tuple(getattr(block, name) for name in RECORDS)]
     with np.errstate(all="ignore"):  # what overflows is noticed by its value
         for first in range(block.done, until, slab):
@@ -217,7 +218,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
             lost = np.zeros(points.shape[:-1], dtype=bool)
             for row in range(len(points)):
                 points[row], lost[row] = w, diverged
-                support, target, w_of_tasks = source.draw(w, setting.outer.B, rng)
+                support, target, w_of_tasks = source.draw(w, looped(setting).B, rng)
                 gradients = method.meta_gradient(support, w_of_tasks, setting.inner, setting.hessian, rng, target)
                 size = step_size(source, w, rng)
                 memory, direction = optimizer.step(memory, np.vecmat(share, gradients), first + row)
@@ -233,7 +234,7 @@ def _advance(setting: Setting, block: Block, until: int) -> Block:
 
 def _step_size(setting: Setting) -> Callable:
     """The meta step size at w (replicates, d): beta, or 1/(C_beta L^_w), (replicates, 1) (eq. 10)."""
-    outer = setting.outer
+    outer = looped(setting)
     if outer.C_beta is None:
         return lambda source, w, rng: outer.beta
     constant, slope = smoothness(setting)
@@ -255,6 +256,11 @@ def smoothness(setting: Setting) -> tuple[float, float]:
     if isinstance(setting.tasks, TaskPairs):
         constant += growth * q ** (N - 1) * (q**N - 1) * setting.tasks.b
     return constant, growth * q ** (2 * N - 1)
+
+
+def largest_step(setting: Setting) -> float:
+    """What 1/(C_beta L^_w) cannot exceed, whatever the estimate: L^_w is at least the constant of `smoothness`."""
+    return 1 / (cast(float, looped(setting).C_beta) * smoothness(setting)[0])
 
 
 @dataclass(frozen=True)

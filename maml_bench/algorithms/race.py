@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from maml_bench.algorithms.outer_loop import iteration_samples, train
 from maml_bench.algorithms.seeds import best, checkpoints
 from maml_bench.meta_gradient import exact_meta_gradient, meta_objective
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.setting import Setting
+from maml_bench.problems.noise import NoisyTasks
+from maml_bench.setting import Setting, looped
 
 NORM, OBJECTIVE = "||grad calL||", "calL above the lowest value seen"
 STEP_SIZES = (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -41,12 +43,12 @@ def course(point: Setting, *, seed: int, budget: int, workers: Workers | int = 1
 def sized(point: Setting, beta: float, budget: int) -> Setting:
     """The setting with a meta step size, and with as many meta-iterations as the budget of samples allows."""
     iterations = max(2, budget // iteration_samples(point).total)
-    return replace(point, outer=replace(point.outer, beta=beta, iterations=iterations))
+    return replace(point, outer=replace(looped(point), beta=beta, iterations=iterations))
 
 
 def lowest(point: Setting) -> float:
     """The least value of the meta objective that descent from the start and from 0 finds."""
-    tasks, inner = point.tasks.population, point.inner
+    tasks, inner = cast(NoisyTasks, point.tasks).population, point.inner
     found = []
     for w in (point.w, np.zeros_like(point.w)):
         for _ in range(DESCENT):

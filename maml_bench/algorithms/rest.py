@@ -11,7 +11,7 @@ from maml_bench.hessians import Operator
 from maml_bench.meta_gradient import exact_meta_gradient, stochastic_meta_gradient
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.protocol import Tasks
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 REST = "||grad calL|| at rest"
 
@@ -34,7 +34,7 @@ def at_rest(point: Setting, *, seed: int, budget: int, workers: Workers | int = 
 
     ``budget`` steps of descent, and then the root nearby.
     """
-    tasks, inner, rng = point.tasks, point.inner, np.random.default_rng(seed)  # nothing is drawn
+    tasks, inner, rng = single(point), point.inner, np.random.default_rng(seed)  # nothing is drawn
 
     def field(w):
         return stochastic_meta_gradient(tasks, w, inner, point.hessian, rng).mean(0)

@@ -102,7 +102,7 @@ def _attack_points(tasks, size, claimed, rng, points, narrow):
     """Largest ``size(tasks, w)/claimed`` found over points; ``size`` has one value a point, or also one a task."""
     w = random_points(tasks, rng, (affordable(tasks, points),))
     values = size(tasks, lift(w, tasks)) / claimed
-    best = (-np.inf, None, ())
+    best: tuple[float, np.ndarray | None, tuple[int, ...]] = (-np.inf, None, ())
     for m, *index in best_starts(values, STARTS):
         task = one(tasks, tuple(index)) if narrow else tasks
         limit = claimed[tuple(index)] if narrow else claimed

@@ -6,6 +6,7 @@ meta gradient, and under which conditions.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from analytic import finite_sum, meta_gradient
 from analytic.bound import Bound, HypothesisError
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.claims.requirements import certified_noise, everywhere, first_reason, no_noise
+from maml_bench.hessians import OfKnownKind
 from maml_bench.setting import Setting
 
 _FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {
@@ -79,7 +81,7 @@ class ByEstimator:
         return self.plain.latex()
 
     def __call__(self, setting: Setting) -> float | np.ndarray:
-        kind = setting.hessian.kind
+        kind = cast(OfKnownKind, setting.hessian).kind
         forms = _FORMS[self.statement](kind)
         if self.form not in forms:
             raise HypothesisError(f"no form {self.form!r} is known for {kind} Hessians; known: {', '.join(forms)}")

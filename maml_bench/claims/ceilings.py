@@ -33,10 +33,10 @@ import math
 
 import numpy as np
 
-from maml_bench.algorithms.outer_loop import smoothness
+from maml_bench.algorithms.outer_loop import largest_step
 from maml_bench.claims.requirements import largest_noise, noise_free
 from maml_bench.exact import population
-from maml_bench.setting import Setting, losses
+from maml_bench.setting import Setting, looped, losses
 
 SINGULAR = 1e-9
 """Least ratio of the eigenvalues of A."""
@@ -59,7 +59,7 @@ def ceilings(setting: Setting) -> np.ndarray | None:
     alpha, N = setting.inner.alpha, setting.inner.steps
     values, vectors = np.linalg.eigh(judged.A)
     shrunk = (1 - alpha * values) ** (2 * N)
-    longest = 1 / (setting.outer.C_beta * smoothness(setting)[0])
+    longest = largest_step(setting)
     if values[0] < SINGULAR * values[-1] or alpha * values[-1] > 1 or longest * np.max(shrunk * values) > 1:
         return None
     least, top = values[0], values[-1]
@@ -79,7 +79,7 @@ def ceilings(setting: Setting) -> np.ndarray | None:
         after = R / math.sqrt(least) + longest * math.sqrt(top) * (1 + epsilon) * (R + U)
         bound = math.sqrt(top) * max(math.sqrt(np.sum(x**2 / values)), after)
     found = []
-    for _ in range(setting.outer.iterations):
+    for _ in range(looped(setting).iterations):
         found.append((1 + quiet) * t + mean + quiet * ends.mean())
         moved = (1 - longest * np.min(shrunk * values)) * t + longest * top * (epsilon * t + (1 + epsilon) * U)
         t = min(max(t, moved), bound)

@@ -9,12 +9,13 @@ Lemma A speaks of one point, and its proof uses the heterogeneity there: sigma i
 """
 
 import math
+from typing import cast
 
 import numpy as np
 
 from maml_bench.algorithms.methods import MAML
 from maml_bench.algorithms.optimizers import SGD
-from maml_bench.algorithms.outer_loop import gradient_norms, smoothness, step_sizes
+from maml_bench.algorithms.outer_loop import gradient_norms, largest_step, step_sizes
 from maml_bench.claims import ceilings
 from maml_bench.claims.claim import EPS, Measurement, Sampling, claims_of, either
 from maml_bench.claims.constants import constants
@@ -34,7 +35,7 @@ from maml_bench.exact import meta_gradients
 from maml_bench.meta_gradient import meta_objective
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting, losses
+from maml_bench.setting import Setting, looped, losses
 
 LEAST_FLOATS = 2**15
 """Floats that a run is taken for at least, so that a block has no more runs than suit the cache."""
@@ -89,12 +90,12 @@ def estimated_step_size(setting: Setting) -> str:
     """Requirement of statements about the step size 1/(C_beta L^_w)."""
     if setting.outer is None:
         return "an outer loop: Setting(..., outer=OuterLoop(iterations, B, C_beta=...))"
-    return "" if setting.outer.C_beta is not None else "the step size 1/(C_beta L^_w), OuterLoop(..., C_beta=...)"
+    return "" if looped(setting).C_beta is not None else "the step size 1/(C_beta L^_w), OuterLoop(..., C_beta=...)"
 
 
 def outer_constants(setting: Setting, names) -> dict[str, object]:
     """As `constants`, with those of the outer loop, and what is known of constants that a bound can do without."""
-    outer = setting.outer
+    outer = looped(setting)
     own = {"B": outer.B, "K": outer.iterations, "C_beta": outer.C_beta, "B_beta": outer.B_beta, "D_beta": outer.D_beta}
     found = constants(setting, [name for name in names if name not in own and name != "gap"])
     found |= {name: value for name, value in own.items() if value is not None}
@@ -109,7 +110,7 @@ def sizes(power: int):
     """Replicates of beta^power at w: at most 1/(C_beta a)^power, since no estimate of L_w is smaller than a."""
 
     def of(setting: Setting) -> Capped:
-        largest = 1 / (setting.outer.C_beta * smoothness(setting)[0])
+        largest = largest_step(setting)
         draw = lambda rng, replicates: step_sizes(setting, rng, replicates)[:, None] ** power
         return Capped(draw, np.array([largest**power]))
 
@@ -134,7 +135,7 @@ def _step_size(power: int) -> Measurement:
         words="E beta" if power == 1 else f"E beta^{power}",
         requires=first_reason(single_loss, estimated_step_size, exact_path_in_ball),
         exact=_fixed_size(power),
-        sampled=Sampling(sizes(power), "mean", lambda setting: setting.outer.B_beta * setting.tasks.dim),
+        sampled=Sampling(sizes(power), "mean", lambda setting: cast(int, looped(setting).B_beta) * setting.tasks.dim),
         constants=outer_constants,
     )
 
@@ -151,7 +152,7 @@ def gap(setting: Setting) -> float:
 
 def plain_algorithm(setting: Setting) -> str:
     """Requirement of the theorems: the step of eq. 7 along the mean of eq. 8."""
-    outer = setting.outer
+    outer = looped(setting)
     if not isinstance(outer.method, MAML | None):
         return f"the meta gradient of eq. 8, method=None, not {outer.method!r}"
     return (
@@ -176,8 +177,8 @@ def bounded_below(setting: Setting) -> str:
 def schedule(setting: Setting) -> str:
     """Requirement of Corollary 1."""
     inner, L = setting.inner, setting.tasks.regularity.L
-    if setting.outer.C_beta != 100:
-        return f"C_beta = 100, not {setting.outer.C_beta:g}"
+    if looped(setting).C_beta != 100:
+        return f"C_beta = 100, not {looped(setting).C_beta:g}"
     wanted = 1 / (8 * inner.steps * L) if L > 0 else math.inf
     if math.isclose(inner.alpha, wanted, rel_tol=1e-9):
         return ""
@@ -204,8 +205,8 @@ def capped_means(setting: Setting) -> Capped | None:
 def run_floats(setting: Setting) -> int:
     """Floats that one run takes."""
     inner, Q = setting.inner, getattr(setting.hessian, "directions", 1)
-    tasks = setting.outer.B * setting.tasks.dim * max(inner.S, inner.D, inner.T, Q)
-    return max(tasks, setting.outer.iterations, LEAST_FLOATS)
+    tasks = looped(setting).B * setting.tasks.dim * max(inner.S, inner.D, inner.T, Q)
+    return max(tasks, looped(setting).iterations, LEAST_FLOATS)
 
 
 def rounding(setting: Setting) -> float:

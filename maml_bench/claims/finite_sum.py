@@ -20,7 +20,7 @@ from maml_bench.meta_gradient import meta_gradient_along
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.problems.finite_sum import FullBatch
 from maml_bench.problems.quadratic import Quadratic
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, paired
 
 _ON_QUADRATICS = {
     "gaussian-smoothing": quadratic.ggs_hessian,
@@ -31,7 +31,7 @@ _ON_QUADRATICS = {
 
 def squares(setting: Setting) -> Draw:
     """Replicates of the mean over tasks of ||G^_i||^2, (replicates, 1)."""
-    tasks, inner = setting.tasks, setting.inner
+    tasks, inner = paired(setting), setting.inner
     support, target = FullBatch(tasks.support), FullBatch(tasks.target)
     path = exact_path(support, setting.w, inner.alpha, inner.steps)[:, None]
 
@@ -45,7 +45,7 @@ def squares(setting: Setting) -> Draw:
 
 def exact_square(setting: Setting) -> np.ndarray | None:
     """E_i E ||G^_i||^2, one cell, where nothing is random or the support losses are quadratic."""
-    tasks, inner, hessian = setting.tasks, setting.inner, setting.hessian
+    tasks, inner, hessian = paired(setting), setting.inner, setting.hessian
     if isinstance(hessian, ExactHessian | FirstOrder):
         return squares(setting)(np.random.default_rng(0), 1)[0]
     support = population(tasks.support)

@@ -6,7 +6,7 @@ The unit vector of the ``vector`` claims is the direction of the task's gradient
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,7 +46,7 @@ from maml_bench.claims.requirements import (
 from maml_bench.hessians import CentralDifference, DirectionMean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, paired, single, smoothed
 
 PILOT = 4096
 
@@ -101,13 +101,13 @@ def variance_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     place of the same traces with absolute values, which Cauchy-Schwarz bounds by products of Frobenius norms. Those
     occur in the moments themselves.
     """
-    square = np.linalg.norm(mean_hessians(setting), axis=(-2, -1)) ** 2 / setting.hessian.directions
+    square = np.linalg.norm(mean_hessians(setting), axis=(-2, -1)) ** 2 / smoothed(setting).directions
     return 512 * EPS * (setting.tasks.dim + 8) * (np.abs(value) + square)
 
 
 def bias_rounding(setting: Setting) -> float:
     """What rounding can add to the bias: of a gradient difference, divided by nu, times a direction."""
-    return 4 * np.finfo(float).eps * gradient_scale(setting) * math.sqrt(setting.tasks.dim) / setting.hessian.nu
+    return 4 * np.finfo(float).eps * gradient_scale(setting) * math.sqrt(setting.tasks.dim) / smoothed(setting).nu
 
 
 def vector_squares(setting: Setting) -> Draw:
@@ -139,7 +139,7 @@ def spectral_squares(setting: Setting) -> Draw:
 def floats(setting: Setting) -> int:
     """Floats of one replicate, with the matrices of the norm."""
     return direction_floats(setting) + 2 * cells(setting) * setting.tasks.dim * min(
-        setting.tasks.dim, 2 * setting.hessian.directions
+        setting.tasks.dim, 2 * smoothed(setting).directions
     )
 
 
@@ -154,7 +154,7 @@ def seen_constants(setting: Setting, names: Iterable[str]) -> dict[str, object]:
 
 def support(setting: Setting) -> Setting:
     """The setting with the support tasks, whose Hessians are estimated."""
-    return replace(setting, tasks=setting.tasks.support)
+    return replace(setting, tasks=paired(setting).support)
 
 
 def support_noise(setting: Setting) -> str:
@@ -188,16 +188,20 @@ def central_difference(setting: Setting) -> str:
     return words if reach > radius else ""
 
 
+def _central(setting: Setting) -> CentralDifference:
+    return cast(CentralDifference, setting.hessian)
+
+
 def product_error(setting: Setting) -> np.ndarray:
     """||[grad l(w + delta v) - grad l(w - delta v)]/(2 delta) - Hess l(w) v|| for each task, v along its gradient."""
-    tasks, w, v = setting.tasks, setting.w, directions_at(setting)
-    exact = replace(setting.hessian, data="population").operator(tasks, w, 1, None)(v)
+    tasks, w, v = single(setting), setting.w, directions_at(setting)
+    exact = replace(_central(setting), data="population").operator(tasks, w, 1, np.random.default_rng(0))(v)
     return np.linalg.norm(exact - tasks.hvp(w, v), axis=-1).reshape(-1)
 
 
 def product_rounding(setting: Setting, value: np.ndarray) -> np.ndarray:
     """Rounding of the difference of two gradients, over 2 delta."""
-    tasks, delta = setting.tasks, setting.hessian.delta
+    tasks, delta = single(setting), _central(setting).delta
     gradient = float(np.linalg.norm(tasks.grad(setting.w), axis=-1).max())
     scale = gradient + tasks.regularity.L * (float(np.linalg.norm(setting.w)) + delta)
     return np.full(value.shape, 32 * EPS * (tasks.dim + 32) * scale * (1 + 1 / delta))

@@ -14,7 +14,7 @@ themselves.
 import copy
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
 from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
 from maml_bench.problems.noise import Noise, NoisyTasks
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single, smoothed
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,21 @@ def residual(
 ) -> DirectionMean:
     """An operator whose mean is that of the setting's estimator at w less `known_mean`, that of the quadratic at w."""
     at = points(setting, w, replicates)
-    twin = Reflected(copy.deepcopy(rng))
-    one = replace(setting.hessian, directions=directions, data="population")
+    twin = cast(np.random.Generator, Reflected(copy.deepcopy(rng)))
+    one, tasks = replace(smoothed(setting), directions=directions, data="population"), single(setting)
     mirrored = isinstance(one, GaussianSmoothing)
     return _less_quadratic(
-        setting, at, one.operator(setting.tasks, at, 1, rng), mirrored and one.operator(setting.tasks, at, 1, twin)
+        setting, at, one.operator(tasks, at, 1, rng), one.operator(tasks, at, 1, twin) if mirrored else None
     )
 
 
 def residual_along(setting: Setting, at: np.ndarray, u: np.ndarray) -> DirectionMean:
     """`residual` at the points ``at`` for given directions (Q, *at.shape)."""
     rng = np.random.default_rng(0)  # population values: nothing is drawn
-    one = replace(setting.hessian, directions=len(u), data="population")
+    one, tasks = replace(smoothed(setting), directions=len(u), data="population"), single(setting)
     mirrored = isinstance(one, GaussianSmoothing)
     return _less_quadratic(
-        setting, at, one.along(setting.tasks, at, u, 1, rng), mirrored and one.along(setting.tasks, at, -u, 1, rng)
+        setting, at, one.along(tasks, at, u, 1, rng), one.along(tasks, at, -u, 1, rng) if mirrored else None
     )
 
 
@@ -78,8 +78,8 @@ def _less_quadratic(setting, at, drawn, opposite):
 
 def known_mean(setting: Setting, w: np.ndarray) -> np.ndarray:
     """The mean that `residual` leaves out, (*batch_shape, d, d)."""
-    H = setting.tasks.hess(w)
-    if isinstance(setting.hessian, GaussianSmoothing) or setting.hessian.stein:
+    H, hessian = single(setting).hess(w), smoothed(setting)
+    if isinstance(hessian, GaussianSmoothing) or hessian.stein:
         return H
     return H + np.trace(H, axis1=-2, axis2=-1)[..., None, None] / 2 * np.eye(setting.tasks.dim)
 
@@ -109,7 +109,7 @@ def squared_distance(one: DirectionMean, other: DirectionMean) -> np.ndarray:
 
 def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator) -> DirectionMean:
     """Independent draws of the estimator at w, as the setting has it."""
-    return setting.hessian.operator(setting.tasks, points(setting, setting.w, replicates), setting.inner.D, rng)
+    return smoothed(setting).operator(single(setting), points(setting, setting.w, replicates), setting.inner.D, rng)
 
 
 def half_squares(setting: Setting, vectors: np.ndarray):
@@ -128,7 +128,7 @@ def cells(setting: Setting) -> int:
 
 def direction_floats(setting: Setting) -> int:
     """Floats of one replicate of two copies of the estimator: directions with differences, or the batches at one."""
-    return cells(setting) * setting.tasks.dim * max(4 * setting.hessian.directions, setting.inner.D)
+    return cells(setting) * setting.tasks.dim * max(4 * smoothed(setting).directions, setting.inner.D)
 
 
 def matrix_floats(setting: Setting) -> int:
@@ -138,8 +138,8 @@ def matrix_floats(setting: Setting) -> int:
 
 def gradient_scale(setting: Setting) -> float:
     """Size of the numbers that a gradient near w is computed from."""
-    tasks, w = setting.tasks, setting.w
-    reach, L = np.linalg.norm(w) + setting.hessian.nu * math.sqrt(tasks.dim), tasks.regularity.L
+    tasks, w = single(setting), setting.w
+    reach, L = np.linalg.norm(w) + smoothed(setting).nu * math.sqrt(tasks.dim), tasks.regularity.L
     if math.isinf(L):  # no constant: the curvature found as far out as the directions go
         e = np.full(tasks.dim, tasks.dim**-0.5)
         L = np.linalg.norm(tasks.hvp(reach * e, e), axis=-1).max()
@@ -148,7 +148,7 @@ def gradient_scale(setting: Setting) -> float:
 
 def loss_scale(setting: Setting) -> float:
     """Size of the numbers that a loss near w is computed from."""
-    return float(np.abs(setting.tasks.loss(setting.w)).max() + gradient_scale(setting) * np.linalg.norm(setting.w))
+    return float(np.abs(single(setting).loss(setting.w)).max() + gradient_scale(setting) * np.linalg.norm(setting.w))
 
 
 def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
@@ -157,7 +157,7 @@ def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
     An estimator may state it, ``mean_hessian(tasks, w)``. Sampled gradients and losses have the population values for
     means, whatever ``data`` says: the sampling model plays no part.
     """
-    tasks, hessian, w = setting.tasks, setting.hessian, setting.w if w is None else w
+    tasks, hessian, w = single(setting), setting.hessian, setting.w if w is None else w
     if stated := getattr(hessian, "mean_hessian", None):
         return listed(np.asarray(stated(tasks, w)), tasks.batch_shape, 2)
     if not isinstance(hessian, GaussianSmoothing | ZerothOrder):
@@ -173,7 +173,7 @@ def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
 
 def mean_shifts(setting: Setting) -> tuple[np.ndarray, np.ndarray] | None:
     """``hess l_nu(w) - hess l(w)`` of each task, (cells, d, d), and what rounding can have added to its norm."""
-    found = smoothings(setting.tasks, setting.w, setting.hessian.nu)
+    found = smoothings(single(setting), setting.w, smoothed(setting).nu)
     if found is None:
         return None
     here, spare = hessians(setting), 32 * EPS * (setting.tasks.dim + 8)
@@ -192,7 +192,7 @@ def mean_shifts(setting: Setting) -> tuple[np.ndarray, np.ndarray] | None:
 
 def hessians(setting: Setting) -> np.ndarray:
     """The Hessian at w of each task: (cells, d, d)."""
-    tasks = setting.tasks
+    tasks = single(setting)
     shape = (*tasks.batch_shape, tasks.dim, tasks.dim)
     return np.broadcast_to(tasks.hess(setting.w), shape).reshape(-1, tasks.dim, tasks.dim)
 
@@ -202,7 +202,7 @@ def directions_at(setting: Setting) -> np.ndarray:
 
     Shape (*batch_shape, d). The estimators are applied to gradients, and their variance depends on the vector.
     """
-    tasks = setting.tasks
+    tasks = single(setting)
     gradient = np.broadcast_to(tasks.grad(setting.w), (*tasks.batch_shape, tasks.dim))
     size = np.linalg.norm(gradient, axis=-1, keepdims=True)
     first = np.eye(tasks.dim)[0]
@@ -262,7 +262,7 @@ def spectral_deviation(setting: Setting) -> np.ndarray | None:
     That is in one variable, and for one direction if the mean is 0, to rounding, as of an odd loss.
     """
     if setting.tasks.dim > 1:
-        if setting.hessian.directions > 1 or getattr(setting.hessian, "stein", False):
+        if smoothed(setting).directions > 1 or getattr(setting.hessian, "stein", False):
             return None
         mean = mean_hessians(setting)
         if mean is None or np.abs(mean).max() > 8 * EPS * setting.tasks.regularity.L:

@@ -55,7 +55,7 @@ from maml_bench.claims.hessian_draws import (
 )
 from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, independent
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single, smoothed
 
 EPS = 4 * np.finfo(float).eps
 
@@ -72,7 +72,7 @@ def provable(setting: Setting) -> bool:
 
 def _squares(setting, v, size, terms, rounded, noise):
     """Half squared distances of two copies of the estimator; ``size`` of an operator's difference, squared."""
-    tasks, hessian = setting.tasks, replace(setting.hessian, data="population")
+    tasks, hessian = single(setting), replace(smoothed(setting), data="population")
     count, dim = hessian.directions, tasks.dim
     envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count), exchangeable=True)
 
@@ -95,7 +95,7 @@ def vector_squares(setting: Setting) -> Capped | None:
     noise = known_noise(setting) if provable(setting) else None
     if noise is None:
         return None
-    L, hessian, v = setting.tasks.regularity.L, setting.hessian, directions_at(setting)
+    L, hessian, v = setting.tasks.regularity.L, smoothed(setting), directions_at(setting)
     if isinstance(hessian, GaussianSmoothing):
         terms = (Term(L**2, 2, along=True),)
         noise = 2 * noise**2 / (hessian.directions * setting.inner.D * hessian.nu**2)
@@ -128,10 +128,10 @@ def frobenius_squares(setting: Setting) -> Capped | None:
 
 def spectral_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||H^ - E H^||^2``, spectral, of gradient differences without noise."""
-    tasks, dim = setting.tasks, setting.tasks.dim
+    tasks, dim = single(setting), setting.tasks.dim
     if not (provable(setting) and isinstance(setting.hessian, GaussianSmoothing) and known_noise(setting) == 0):
         return None
-    hessian, means = replace(setting.hessian, data="population"), mean_hessians(setting)
+    hessian, means = replace(smoothed(setting), data="population"), mean_hessians(setting)
     if means is None:
         return None
     count, shape = hessian.directions, (*tasks.batch_shape, dim, dim)
@@ -164,12 +164,13 @@ def spectral_squares(setting: Setting) -> Capped | None:
 
 def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:
     """The envelope of the norm of one direction's `residual`, spectral or Frobenius."""
-    regularity, nu, dim = setting.tasks.regularity, setting.hessian.nu, setting.tasks.dim
-    if isinstance(setting.hessian, GaussianSmoothing):
+    regularity, hessian, dim = setting.tasks.regularity, smoothed(setting), setting.tasks.dim
+    if isinstance(hessian, GaussianSmoothing):
+        nu = hessian.nu
         orders = ((regularity.rho * nu / 2, 3), (regularity.tau * nu**2 / 6, 4), (2 * regularity.L, 2))
         offers = [(Term(factor, power),) for factor, power in orders]
     else:
-        identity = (1.0 if spectral else math.sqrt(dim)) if setting.hessian.stein else 0.0
+        identity = (1.0 if spectral else math.sqrt(dim)) if hessian.stein else 0.0
         offers = [
             (Term(factor, power + 2), *((Term(factor * identity, power),) if identity else ()))
             for factor, power in excess_orders(setting)
@@ -179,7 +180,7 @@ def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:
 
 def excess_orders(setting: Setting) -> tuple[tuple[float, int], ...]:
     """Bounds ``factor * ||u||^power`` of a second difference less ``u'Hu/2``."""
-    regularity, nu = setting.tasks.regularity, setting.hessian.nu
+    regularity, nu = setting.tasks.regularity, smoothed(setting).nu
     return (regularity.rho * nu / 6, 3), (regularity.tau * nu**2 / 24, 4), (regularity.L, 2)
 
 
@@ -277,7 +278,7 @@ def products(setting: Setting) -> Capped | None:
     if not provable(setting):
         return None
     alpha, dim, terms = setting.inner.alpha, setting.tasks.dim, residual_terms(setting)
-    path = exact_path(setting.tasks, setting.w, alpha, setting.inner.steps)[:-1]
+    path = exact_path(single(setting), setting.w, alpha, setting.inner.steps)[:-1]
     factors = [np.eye(dim) - alpha * known_mean(setting, point) for point in path]
     constants = [float(np.linalg.norm(factor, 2, axis=(-2, -1)).max()) * (1 + 1e-12) for factor in factors]
     scaled = tuple(replace(term, coefficient=alpha * term.coefficient) for term in terms)
@@ -289,7 +290,7 @@ def products(setting: Setting) -> Capped | None:
         u, G = independent(envelopes, rng, lead)
         product = np.eye(dim)
         for row, point, factor in zip(u[:, None], path, factors, strict=True):
-            g = sum(term(np.vecdot(row[0], row[0]), None) for term in terms)
+            g = np.sum([term(np.vecdot(row[0], row[0]), None) for term in terms], axis=0)
             product = product @ (factor - alpha * g[..., None, None] * _scaled(setting, point, row, g, 1.0))
         return by_cell(product * (ceiling / G)[..., None, None], 2)
 
@@ -300,7 +301,7 @@ def wobble(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
     """What rounding can add to the left factor of each direction, (Q, ...): a gradient difference over nu, or a second
     difference of losses over 2 nu^2 times the length of u.
     """
-    tasks, nu = setting.tasks, setting.hessian.nu
+    tasks, nu = single(setting), smoothed(setting).nu
     length = np.linalg.norm(u, axis=-1)
     reach = np.linalg.norm(w, axis=-1).max() + nu * length
     gradient = np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * reach

@@ -14,7 +14,7 @@ from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored
 from maml_bench.problems.quadratic import Quadratic
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 
 def _errors(setting: Setting):
@@ -22,7 +22,7 @@ def _errors(setting: Setting):
     with samples from ``tasks``.
     """
     inner = setting.inner
-    exact = exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[-1]
+    exact = exact_path(single(setting), setting.w, inner.alpha, inner.steps)[-1]
 
     def errors(tasks, rng, replicates):
         start = np.broadcast_to(setting.w, (replicates, *exact.shape))
@@ -116,7 +116,7 @@ def precise_norm(found, name: str, mean: bool = False) -> np.ndarray | None:
 
 def rounding(setting: Setting) -> float:
     """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
-    path = exact_path(setting.tasks, setting.w, setting.inner.alpha, setting.inner.steps)
+    path = exact_path(single(setting), setting.w, setting.inner.alpha, setting.inner.steps)
     return 16 * np.finfo(float).eps * len(path) * float(np.linalg.norm(path, axis=-1).max())
 
 
@@ -136,7 +136,7 @@ def drift_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 def no_bias(setting: Setting) -> bool:
     """Whether the paths and the meta gradient are linear in the noise, so that biases are 0 by proof."""
-    return setting.tasks.regularity.sigma_g == 0 or isinstance(population(setting.tasks), Quadratic)
+    return setting.tasks.regularity.sigma_g == 0 or isinstance(population(single(setting)), Quadratic)
 
 
 def weight_error(setting: Setting) -> float:

@@ -46,7 +46,7 @@ from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, Noise, NoisyTasks
 from maml_bench.problems.protocol import Tasks
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 PILOT = 256
 """Pairs of paths, at most, to which the factors of the control variates are fitted."""
@@ -96,7 +96,7 @@ class Expansion:
 
 def expand(setting: Setting) -> Expansion | None:
     """The expansion by central differences; None without noise, or for want of memory."""
-    tasks, inner = setting.tasks, setting.inner
+    tasks, inner = single(setting), setting.inner
     count, size, dim = math.prod(tasks.batch_shape), inner.steps * tasks.dim, tasks.dim
     variance = tasks.regularity.sigma_g**2 / (dim * inner.S)
     step, order = math.sqrt(variance), _order(setting)
@@ -137,7 +137,7 @@ def _one(setting: Setting):
     """``one(source, rng, replicates)``: G^_i - grad calL_i(w) and its control variate along a path with samples from
     ``source``, stacked; each has the shape (replicates, tasks, d).
     """
-    inner, tasks = setting.inner, setting.tasks
+    inner, tasks = setting.inner, single(setting)
     expansion, exact = expand(setting), meta_gradients(setting)
     leading = (1,) * len(tasks.batch_shape)
 
@@ -155,7 +155,7 @@ def _one(setting: Setting):
 
 def _factor(setting: Setting, pairs) -> np.ndarray:
     """The factor of the control variate of each task, (tasks, 1), fitted to a pilot sample of its own."""
-    size = min(PILOT, max(16, 2 * BLOCK_FLOATS // _footprint(setting)))
+    size = min(PILOT, max(16, 2 * BLOCK_FLOATS // bias_floats(setting)))
     pilot = pairs(np.random.default_rng(PILOT), size)
     error, control = pilot - pilot.mean(1, keepdims=True)
     square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
@@ -278,7 +278,7 @@ def rounding(setting: Setting) -> float:
     """What rounding can add to a norm of the bias: a few units in the last place of what is
     multiplied up and subtracted.
     """
-    inner, tasks = setting.inner, setting.tasks
+    inner, tasks = setting.inner, single(setting)
     path = exact_path(tasks, setting.w, inner.alpha, inner.steps)
     growth = (1 + inner.alpha * tasks.regularity.L) ** inner.steps
     size = np.linalg.norm(meta_gradients(setting), axis=-1).max() + growth * tasks.regularity.L * np.abs(path).max()
@@ -296,7 +296,7 @@ def _of_differences(setting):
     return 4 * np.finfo(float).eps * setting.inner.steps * setting.inner.alpha * lost
 
 
-def _footprint(setting: Setting) -> int:
+def bias_floats(setting: Setting) -> int:
     numbers = math.prod(setting.tasks.batch_shape) * setting.inner.steps * setting.tasks.dim
     return max(gradient_floats(setting), numbers * (setting.tasks.dim if _order(setting) == 2 else 1))
 
@@ -310,7 +310,7 @@ FAMILY = Measurement(
     exact=exact_family_bias,
     error=bias_error,
     precise=precise_family_bias,
-    sampled=Sampling(either(capped_family_bias, family_bias), "norm of mean", _footprint),
+    sampled=Sampling(either(capped_family_bias, family_bias), "norm of mean", bias_floats),
     resolution=rounding,
 )
 
@@ -321,7 +321,7 @@ EACH_TASK = Measurement(
     exact=exact_bias,
     error=bias_error,
     precise=precise_bias,
-    sampled=Sampling(either(capped_biases, biases), "norm of mean", _footprint),
+    sampled=Sampling(either(capped_biases, biases), "norm of mean", bias_floats),
     resolution=rounding,
     constants=constants_of_each_task,
 )

@@ -47,7 +47,7 @@ from maml_bench.adaptation import exact_path
 from maml_bench.claims.requirements import largest_noise, noisy_path_in_ball
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
 from maml_bench.problems.noise import AdditiveGaussian, Given, LinearTerm, Mirrored, NoisyTasks
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 SLACK = 1 + 1e-12
 
@@ -70,7 +70,7 @@ def reach(setting: Setting) -> np.ndarray:
 
 def noise_scale(setting: Setting, size: int) -> float:
     """Standard deviation of each entry of the error of a batch."""
-    return setting.tasks.noise.sigma_g / math.sqrt(setting.tasks.dim * size)
+    return setting.tasks.regularity.sigma_g / math.sqrt(setting.tasks.dim * size)
 
 
 def first_moment(setting: Setting) -> Envelope | float:
@@ -119,7 +119,7 @@ def bias(setting: Setting, control: np.ndarray, constant: float) -> Envelope | N
     constant : float
         The size of the mean that it has subtracted.
     """
-    inner, regularity, tasks = setting.inner, setting.tasks.regularity, setting.tasks
+    inner, regularity, tasks = setting.inner, setting.tasks.regularity, single(setting)
     if not gaussian(setting) or not math.isfinite(regularity.rho):
         return None
     N, q, L, rho = inner.steps, 1 + inner.alpha * regularity.L, regularity.L, regularity.rho
@@ -145,7 +145,7 @@ def bias(setting: Setting, control: np.ndarray, constant: float) -> Envelope | N
 
 def square(setting: Setting) -> Envelope | np.ndarray | None:
     """Of ``||G^_i||^2``: an envelope whose last row is the final gradient's noise, or a ceiling for each task."""
-    inner, tasks = setting.inner, setting.tasks
+    inner, tasks = setting.inner, single(setting)
     q, L, E = 1 + inner.alpha * tasks.regularity.L, tasks.regularity.L, reach(setting)[-1]
     end = exact_path(tasks, setting.w, inner.alpha, inner.steps)[-1]
     g = np.broadcast_to(np.linalg.norm(tasks.grad(end), axis=-1), tasks.batch_shape)
@@ -195,7 +195,6 @@ def capped(
         What rounding can add to it.
     """
     inner, tasks = setting.inner, setting.tasks
-    tilted = isinstance(envelope, Envelope)
     ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
     if ceiling is None or not np.all(np.isfinite(ceiling)) or noisy_path_in_ball(setting):
         return None
@@ -203,17 +202,17 @@ def capped(
     top = np.broadcast_to(ceiling, tasks.batch_shape).reshape(-1).astype(float)
 
     def draw(rng, replicates):
-        if tilted:
+        G: Any = None
+        sources: tuple[Any, Any] = tasks, Mirrored(tasks)
+        if isinstance(envelope, Envelope):
             rows, G = envelope.draw(rng, (replicates, *tasks.batch_shape))
             samples = [LinearTerm(row * noise_scale(setting, size)) for row, size in zip(rows, sizes, strict=False)]
             sources = Given(tasks, iter(samples)), Given(tasks, iter([-sample for sample in samples]))
-        else:
-            sources = tasks, Mirrored(tasks)
         twin = copy.deepcopy(rng)
         X = measured(sources[0], rng, replicates)
         if mirrored:
             X = (X + measured(sources[1], twin, replicates)) / 2
-        if not tilted:
+        if G is None:
             G = np.broadcast_to(np.asarray(ceiling, dtype=float), X.shape[: X.ndim - core])
         size = np.linalg.norm(X, axis=-1) if core else np.abs(X)
         Y = bounded(X, size, G, ceiling, lambda: rounding)

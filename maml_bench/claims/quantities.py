@@ -19,12 +19,12 @@ from maml_bench.exact import meta_gradients, moments
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 
 def operator(setting: Setting, replicates: int, rng: np.random.Generator):
     """Independent draws of the estimator at w, one a replicate and task."""
-    return setting.hessian.operator(setting.tasks, points(setting, setting.w, replicates), setting.inner.D, rng)
+    return setting.hessian.operator(single(setting), points(setting, setting.w, replicates), setting.inner.D, rng)
 
 
 def matrices(setting: Setting, replicates: int, rng: np.random.Generator) -> np.ndarray:
@@ -144,9 +144,7 @@ QUANTITIES: dict[str, Measurement] = {
         requires=single_loss,
         exact=meta_gradient.exact_bias,
         sampled=Sampling(
-            either(meta_gradient.capped_biases, meta_gradient.biases),
-            "norm of mean",
-            meta_gradient.EACH_TASK.sampled.footprint,
+            either(meta_gradient.capped_biases, meta_gradient.biases), "norm of mean", meta_gradient.bias_floats
         ),
         resolution=meta_gradient.rounding,
     ),
@@ -159,7 +157,7 @@ QUANTITIES: dict[str, Measurement] = {
     "meta-gradient-norm": Measurement(
         words="||grad calL(w)||, the mean over tasks",
         requires=lambda setting: "",
-        exact=lambda setting: np.linalg.norm(meta_gradients(setting).mean(0), keepdims=True),
+        exact=lambda setting: np.atleast_1d(np.linalg.norm(meta_gradients(setting).mean(0))),
     ),
     "convergence": Measurement(
         words="E ||grad calL(w_zeta)||, zeta averaged out",

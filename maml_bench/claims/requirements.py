@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path
 from maml_bench.exact import smoothable
-from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import Differences, ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks
 from maml_bench.problems.protocol import Tasks, outside
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 LARGEST_MATRIX = 64
 """Largest dimension whose mean d x d matrices are sampled."""
@@ -128,14 +129,14 @@ def no_noise(setting: Setting) -> str:
 def small_or_exact(setting: Setting) -> str:
     """Requirement of mean matrices, where they may have to be sampled."""
     dim = setting.tasks.dim
-    if dim <= LARGEST_MATRIX or smoothable(setting.tasks, setting.w):
+    if dim <= LARGEST_MATRIX or smoothable(single(setting), setting.w):
         return ""
     return f"dim <= {LARGEST_MATRIX} where the mean matrix has to be sampled, not {dim}"
 
 
 def known_smoothing(setting: Setting) -> str:
     """Requirement of quantities that need E H^ itself."""
-    return "" if smoothable(setting.tasks, setting.w) else "a family whose smoothed Hessian is known exactly"
+    return "" if smoothable(single(setting), setting.w) else "a family whose smoothed Hessian is known exactly"
 
 
 def noise_free(tasks) -> bool:
@@ -148,7 +149,7 @@ def difference_noise(setting: Setting) -> float | None:
 
     None for one batch evaluated at several points if its noise depends on the point.
     """
-    tasks, data = setting.tasks, setting.hessian.data
+    tasks, data = setting.tasks, cast(Differences, setting.hessian).data
     if data == "population" or noise_free(tasks):
         return 0.0
     if data == "resampled":

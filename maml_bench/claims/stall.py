@@ -15,17 +15,17 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.exact import meta_gradients, smoothings
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single, smoothed
 
 
 def excesses(setting: Setting) -> np.ndarray:
     """(l_nu(w) - l(w))/nu^2 for each task, (tasks,)."""
-    return np.array([smooth.excess for smooth in smoothings(setting.tasks, setting.w, setting.hessian.nu) or ()])
+    return np.array([smooth.excess for smooth in smoothings(single(setting), setting.w, smoothed(setting).nu) or ()])
 
 
 def mean_meta_gradients(setting: Setting) -> np.ndarray:
     """The mean of G^ for each task, (tasks, d): along the exact path the factors are independent."""
-    tasks, inner = setting.tasks, setting.inner
+    tasks, inner = single(setting), setting.inner
     path = exact_path(tasks, setting.w, inner.alpha, inner.steps)
     vector = tasks.grad(path[-1]).reshape(-1, tasks.dim)
     for point in path[-2::-1]:
@@ -42,7 +42,7 @@ def shift(setting: Setting) -> np.ndarray:
 
 def rounding_of_shift(setting: Setting, value: np.ndarray) -> np.ndarray:
     """What rounding can have added: a difference of two meta gradients."""
-    tasks, inner = setting.tasks, setting.inner
+    tasks, inner = single(setting), setting.inner
     L, dim = tasks.regularity.L, tasks.dim
     growth = (1 + inner.alpha * L * (1 + dim / 2)) ** (2 * inner.steps)
     size = np.linalg.norm(tasks.grad(setting.w), axis=-1).max() + L * np.linalg.norm(setting.w)
@@ -53,7 +53,7 @@ def constants_of_the_trace(setting: Setting, names) -> dict[str, object]:
     """As `constants`, with how the excess varies over tasks."""
     own = ("trace_spread", "trace_covariance")
     found, t = constants(setting, [name for name in names if name not in own]), excesses(setting)
-    gradients = setting.tasks.grad(setting.w).reshape(-1, setting.tasks.dim)
+    gradients = single(setting).grad(setting.w).reshape(-1, setting.tasks.dim)
     covariance = np.mean((t - t.mean())[:, None] * gradients, axis=0)
     return found | {"trace_spread": float(t.std()), "trace_covariance": float(np.linalg.norm(covariance))}
 

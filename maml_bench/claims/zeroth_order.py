@@ -41,7 +41,7 @@ from maml_bench.claims.requirements import (
 from maml_bench.exact import smoothings
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single, smoothed
 
 
 def excesses(setting: Setting) -> Draw:
@@ -57,7 +57,7 @@ def excesses(setting: Setting) -> Draw:
 
 def rounding(setting: Setting) -> float:
     """What rounding can add to Delta: of a second difference of losses, divided by 2 nu^2."""
-    return 4 * np.finfo(float).eps * loss_scale(setting) / (2 * setting.hessian.nu**2)
+    return 4 * np.finfo(float).eps * loss_scale(setting) / (2 * smoothed(setting).nu ** 2)
 
 
 def mean_size(setting: Setting) -> np.ndarray:
@@ -77,12 +77,12 @@ def rounding_of_excess(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 
 def _excesses(setting):
-    found = smoothings(setting.tasks, setting.w, setting.hessian.nu)
+    found = smoothings(single(setting), setting.w, smoothed(setting).nu)
     if found is None:
         return None
     half, spare = np.trace(hessians(setting), axis1=-2, axis2=-1) / 2, 32 * EPS * (setting.tasks.dim + 8)
     known = [smooth.excess_shift is not None for smooth in found]
-    shift = [s.excess_shift if k else s.excess - h for s, k, h in zip(found, known, half, strict=True)]
+    shift: list[Any] = [s.excess_shift if k else s.excess - h for s, k, h in zip(found, known, half, strict=True)]
     scale = [abs(x) if k else abs(s.excess) + abs(h) for s, k, h, x in zip(found, known, half, shift, strict=True)]
     return np.array(shift), spare * np.array(scale)
 
@@ -105,7 +105,7 @@ def mean_product_norm(setting: Setting) -> np.ndarray | None:
 def _mean_factors(setting):
     """The means of the factors, (N, cells, d, d)."""
     inner = setting.inner
-    path = exact_path(setting.tasks, setting.w, inner.alpha, inner.steps)[:-1]
+    path = exact_path(single(setting), setting.w, inner.alpha, inner.steps)[:-1]
     means = [mean_hessians(setting, point) for point in path]
     return None if any(mean is None for mean in means) else np.eye(setting.tasks.dim) - inner.alpha * np.array(means)
 
@@ -124,7 +124,7 @@ def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     factors: Any = _mean_factors(setting)
     alpha, dim = setting.inner.alpha, setting.tasks.dim
     sizes = np.linalg.norm(factors, ord=2, axis=(-2, -1))
-    parts = setting.tasks.regularity.L * (1 if setting.hessian.stein else 1 + dim / 2)
+    parts = setting.tasks.regularity.L * (1 if getattr(setting.hessian, "stein", False) else 1 + dim / 2)
     relative = np.sum((sizes + 1 + alpha * parts) / sizes, axis=0)
     return 32 * EPS * (dim + 8) * relative * np.prod(sizes, axis=0)
 
@@ -132,7 +132,7 @@ def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 def products(setting: Setting) -> Draw:
     """Replicates with the mean E prod_j (I - alpha H^(w_j)), (d, d); the directions of the factors are independent."""
     alpha = setting.inner.alpha
-    path = exact_path(setting.tasks, setting.w, alpha, setting.inner.steps)[:-1]
+    path = exact_path(single(setting), setting.w, alpha, setting.inner.steps)[:-1]
     factors = [np.eye(setting.tasks.dim) - alpha * known_mean(setting, point) for point in path]
 
     def draw(rng, replicates):
@@ -175,7 +175,7 @@ def rounding_of_product(setting: Setting) -> float:
 
 def rounding_of_variance(setting: Setting) -> float:
     """What rounding can add to the variance: that of a second difference r, which adds r^2 E ||u||^2 (u.v)^2 / Q."""
-    return 4 * rounding(setting) ** 2 * (setting.tasks.dim + 2) / setting.hessian.directions
+    return 4 * rounding(setting) ** 2 * (setting.tasks.dim + 2) / smoothed(setting).directions
 
 
 @cache

@@ -15,6 +15,7 @@ or one task and an estimator of its Hessian.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -135,7 +136,7 @@ def paths(form: str, alpha_l: float | None, steps: int, order: int) -> Arena:
             return skew + tilt * np.take_along_axis(offsets, nearest, -1)[..., 0]
 
         start = np.zeros((len(x), 1))
-        found = two_point.path_moments(loss.grad, loss.hvp, parameter, start, [1.0], rate, steps, sigma_g, 1, 1)
+        found: Any = two_point.path_moments(loss.grad, loss.hvp, parameter, start, [1.0], rate, steps, sigma_g, 1, 1)
         gradient, length = np.abs(found.gradient[:, 0]), np.abs(path).max(0)
         value, scale = {
             "prop2-first": (found.path_first, length),
@@ -231,7 +232,7 @@ def smoothed(claim: str, form: str) -> Arena:
         knots = np.concatenate([[0.0], np.cumsum(gaps)]) + between(x[9], -1, 0) * gaps.sum()
         if order == 3:
             values = np.array([0.0, *values[1:4], 0.0])
-        loss = Piecewise(knots[None], values[None], [0.0], order, np.clip(x[10], -1, 1) if order == 3 else 0.0)
+        loss = Piecewise(knots[None], values[None], np.zeros(1), order, np.clip(x[10], -1, 1) if order == 3 else 0.0)
         return Setting(loss, np.zeros(1), InnerLoop(0.1, 1), _estimator(claim, form))
 
     return one_by_one("one variable, smoothed", 11, setting)

@@ -28,7 +28,7 @@ ANGLES, ROUNDS, SLACK = 160, 40, 3e-4
 def steepest(dim: int, count: int = 16) -> Axisymmetric:
     """The axisymmetric cubic, of ``count`` coefficients, whose smoothed Hessian at 0 has the largest entry: rho = 1."""
     directions = [Axisymmetric(dim, row) for row in np.eye(count)]
-    gain = np.array([one.smoothings(np.zeros(dim), 1.0)[0].hess[0, 0] for one in directions])
+    gain = np.array([smooth.hess[0, 0] for one in directions for smooth in one.smoothings(np.zeros(dim), 1.0) or ()])
     plane, across = directed(third_derivative(count, np.linspace(0, np.pi / 2, ANGLES)))
     # Third derivatives along v at sines c of the angle between v and the plane; one column a basis function.
     cosines = np.cos(np.linspace(0, np.pi / 2, 9 if dim > 2 else 1))[:, None, None, None]

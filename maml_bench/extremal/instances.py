@@ -112,7 +112,7 @@ def kinked(alpha: float, steps: int, slope: float, reach: float) -> Piecewise:
             knots = np.append(knots, points[-1] + reach * shape)
             values = np.append(values, -1 + reach * np.array([0.0, 1.0, 0.0, 1.0, 0.0]))
         order = np.argsort(knots)
-        loss = Piecewise(knots[order][None], values[order][None], [slope])
+        loss = Piecewise(knots[order][None], values[order][None], np.array([slope]))
         points.append(float(points[-1] - alpha * loss.grad(np.array(points[-1:]))[0]))
     return loss
 
@@ -120,7 +120,7 @@ def kinked(alpha: float, steps: int, slope: float, reach: float) -> Piecewise:
 def drift(alpha: float = 0.1, steps: int = 3, sigma_g: float = 1e-7, skew: float = 1e3) -> Setting:
     """A kink at a stationary point, which is the whole path; skewed noise."""
     reach = 8 * sigma_g * skew
-    loss = Piecewise([[-reach, 0.0, reach]], [[reach - 1, -1.0, reach - 1]], [0.0])
+    loss = Piecewise(np.array([[-reach, 0.0, reach]]), np.array([[reach - 1, -1.0, reach - 1]]), np.zeros(1))
     return Setting(loss.with_noise(TwoPoint(sigma_g, -skew)), np.zeros(1), InnerLoop(alpha, steps))
 
 
@@ -136,7 +136,8 @@ def one_step_bias(alpha: float = 0.1, sigma_g: float = 0.2) -> Setting:
     """One step: curvature -1 at w, and a third derivative that is 1 around w~_1 and falls to 0 at a finite rate."""
     slope, width = 20 * sigma_g, alpha * sigma_g
     knots = -alpha * slope + width * np.array([-3.0, -2.0, 2.0, 3.0])
-    loss = Piecewise([knots], [[0.0, -1.0, -1.0, 0.0]], [slope], order=3, curvature=-1 + 5 * width)
+    values = np.array([[0.0, -1.0, -1.0, 0.0]])
+    loss = Piecewise(knots[None], values, np.array([slope]), order=3, curvature=-1 + 5 * width)
     return Setting(loss.with_noise(TwoPoint(sigma_g)), np.zeros(1), InnerLoop(alpha, 1))
 
 
@@ -145,7 +146,7 @@ def notched(alpha: float = 0.1, steps: int = 3, slope: float = 1e4, width: float
     points = -slope * ((1 + alpha) ** np.arange(steps + 1) - 1)
     for _ in range(3):  # the teeth move the path by their areas
         knots = (points[::-1, None] + width * np.array([0.0, 1.0, 2.0])).ravel()
-        loss = Piecewise(knots[None], np.tile([-1.0, width - 1, -1.0], len(points))[None], [slope])
+        loss = Piecewise(knots[None], np.tile([-1.0, width - 1, -1.0], len(points))[None], np.array([slope]))
         points = path_points(loss, 0.0, alpha, steps)
     return loss
 
@@ -179,13 +180,13 @@ def mirrored(alpha: float = 0.001, steps: int = 3) -> Setting:
 def notched_pair(alpha: float = 0.1, steps: int = 3, b: float = 1.0) -> Setting:
     """Support and target of one curvature, with gradients of size 10^4 (1 + b) and 10^4 at the origin."""
     support = notched(alpha, steps, slope=1e4 * (1 + b))
-    target = Piecewise(support.knots, support.values, [1e4])
+    target = Piecewise(support.knots, support.values, np.array([1e4]))
     return Setting(FiniteSum.pair(support, target), np.zeros(1), InnerLoop(alpha, steps))
 
 
 def concave_pair(alpha: float = 0.1, steps: int = 3, b: float = 1.0) -> Setting:
     """Support ``-w^2/2``, target ``-w^2/2 + b w``, at the point 1 + b."""
-    support, target = Quadratic([[[-1.0]]], [[0.0]]), Quadratic([[[-1.0]]], [[-b]])
+    support, target = (Quadratic(-np.eye(1)[None], np.array([[shift]])) for shift in (0.0, -b))
     return Setting(FiniteSum.pair(support, target), np.array([1.0 + b]), InnerLoop(alpha, steps))
 
 
@@ -209,7 +210,7 @@ def radial(hessian: Callable, dim: int = 3, nu: float = 0.1) -> Setting:
 
 def radial_quartic(dim: int = 3, nu: float = 0.1) -> Setting:
     """``||w||^4 / 24`` at 0."""
-    return _smoothed(Axisymmetric(dim, [1 / 24], 4), ZerothOrder(nu, 1, data="population"))
+    return _smoothed(Axisymmetric(dim, np.array([1 / 24]), 4), ZerothOrder(nu, 1, data="population"))
 
 
 def cubic(dim: int = 1, nu: float = 0.1, count: int = 24) -> Setting:
@@ -223,7 +224,7 @@ def cubic(dim: int = 1, nu: float = 0.1, count: int = 24) -> Setting:
 def _parabola(reach: float) -> Piecewise:
     """Curvature ``w^2/2`` less a constant within reach of 0; beyond, it bends back."""
     ends = reach * np.array([-2.0, -1.0, 1.0, 2.0])
-    return Piecewise([ends], [reach * np.array([0.0, -1.0, 1.0, 0.0])], [0.0], order=3)
+    return Piecewise(ends[None], reach * np.array([[0.0, -1.0, 1.0, 0.0]]), np.zeros(1), order=3)
 
 
 def quartic(dim: int = 1, nu: float = 0.1) -> Setting:

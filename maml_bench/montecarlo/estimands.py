@@ -119,8 +119,10 @@ class Mean:
 
     def __init__(self, level, cells, ceiling=None, root=False):
         self.levels, self.ceiling, self.root = np.array([[level / cells], [level]]), ceiling, root
-        self.moments, self.bet, self.signed = None, 0, False
-        self.rising = self.falling = None
+        self.moments: Any = None  # Moments, from the first block on
+        self.bet, self.signed = 0, False
+        self.rising: Any = None
+        self.falling: Any = None
         self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
         self.low = self.lowered = np.zeros((2, cells))
         if ceiling is not None:
@@ -231,8 +233,11 @@ class Norm:
 
     def __init__(self, level, cells, ceiling=None, spectral=False):
         self.levels, self.ceiling, self.spectral = np.array([[level / cells], [level]]), ceiling, spectral
-        self.positive = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
-        self.moments = self.along = self.gram = self._plan = None
+        self.positive: Any = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
+        self.moments: Any = None  # Moments, from the first block on, as the rest
+        self.along: Any = None
+        self.gram: Any = None
+        self._plan: Any = None
         self.bet, self.bets = 0, np.zeros((cells, betting.STAKES))
         self.low = np.zeros((2, cells))
 

@@ -1,5 +1,7 @@
 """Problem families with certified constants, and sampling models."""
 
+from typing import Any
+
 from maml_bench.problems.axisymmetric import Axisymmetric
 from maml_bench.problems.digits import digits
 from maml_bench.problems.finite_sum import FiniteSum, TaskPairs
@@ -18,7 +20,7 @@ from maml_bench.problems.sine import SineRegression
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
 from maml_bench.problems.trigonometric import Trigonometric
 
-FAMILIES = {
+FAMILIES: dict[str, Any] = {
     "quadratic": Quadratic,
     "trigonometric": Trigonometric,
     "kink": Kink,
