@@ -251,15 +251,19 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     floats = sampled.footprint(setting)
     block_size(0, floats)  # refuses what does not fit into memory
     draw = sampled.draw(setting)
-    ceiling = draw.ceiling if isinstance(draw, Capped) else None
-    cells = draw(np.random.default_rng(0), 1).shape[1] if ceiling is None else len(ceiling)
+    bounded = isinstance(draw, Capped)
+    ceiling, square = (draw.ceiling, draw.square) if bounded else (None, None)
+    cells = draw.cells if bounded else draw(np.random.default_rng(0), 1).shape[1]
+    if effort.precision < math.inf or measurement.target is not None:
+        square = None  # it decides what it can, but is too wide for a value; nor is it that of a difference
     if measurement.target is not None:
         draw, ceiling = _less(draw, ceiling, claim.factor * measurement.target(setting))
     level = 1 - effort.confidence
     estimand = ESTIMANDS[sampled.estimand](
         level / 2 if claim.sense == "=" and measurement.target is None else level,  # either limit can refute it
         cells,
-        ceiling,
+        ceiling if square is None else None,
+        square,
     )
     return looks(
         draw,

@@ -78,7 +78,7 @@ def _slope(setting):
 def capped_deviations(setting: Setting) -> Capped | None:
     """`deviations` with a ceiling, where one is known."""
     plain = hessian_envelopes.deviations(setting)
-    without_bias = plain is None or not plain.ceiling.any()
+    without_bias = plain is None or not np.any(plain.ceiling)
     return plain if without_bias else hessian_envelopes.deviations(setting, slope=_slope(setting))
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims import path_envelopes
+from maml_bench.claims import path_envelopes, path_squares
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either, footprint, relative_rounding
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import AGREEMENT, moments, population, precise_moments
@@ -62,33 +62,44 @@ def antithetic_errors(setting: Setting) -> Draw:
 
 
 def capped_distances(setting: Setting) -> Capped | None:
-    """`distances` with a ceiling, where one is known."""
-    errors = _errors(setting)
+    """`distances` with a ceiling or a bound of the mean square, where one is known."""
+    errors, squares = _errors(setting), path_squares.path_squares(setting)
     return path_envelopes.capped(
         setting,
         path_envelopes.first_moment(setting),
         lambda tasks, rng, replicates: np.linalg.norm(errors(tasks, rng, replicates), axis=-1),
+        square=squares.second[-1],
         rounding=rounding(setting),
     )
 
 
 def capped_squared_distances(setting: Setting) -> Capped | None:
-    """`squared_distances` with a ceiling, where one is known."""
-    errors = _errors(setting)
+    """`squared_distances` with a ceiling or a bound of the mean square, where one is known."""
+    errors, squares = _errors(setting), path_squares.path_squares(setting)
 
-    def squares(tasks, rng, replicates):
+    def measured(tasks, rng, replicates):
         error = errors(tasks, rng, replicates)
         return np.vecdot(error, error)
 
     return path_envelopes.capped(
-        setting, path_envelopes.second_moment(setting), squares, rounding=rounding(setting) ** 2
+        setting,
+        path_envelopes.second_moment(setting),
+        measured,
+        square=squares.fourth[-1],
+        rounding=rounding(setting) ** 2,
     )
 
 
 def capped_antithetic_errors(setting: Setting) -> Capped | None:
-    """`antithetic_errors` with a ceiling, where one is known."""
+    """`antithetic_errors` with a ceiling or a bound of the mean square, where one is known."""
     return path_envelopes.capped(
-        setting, path_envelopes.drift(setting), _errors(setting), mirrored=True, core=1, rounding=rounding(setting)
+        setting,
+        path_envelopes.drift(setting),
+        _errors(setting),
+        square=path_squares.drift_square(setting),
+        mirrored=True,
+        core=1,
+        rounding=rounding(setting),
     )
 
 

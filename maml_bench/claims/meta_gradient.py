@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
-from maml_bench.claims import inner_path, path_envelopes
+from maml_bench.claims import inner_path, path_envelopes, path_squares
 from maml_bench.claims.by_estimator import claims_by_estimator, known_kind
 from maml_bench.claims.claim import EPS, Measurement, Sampling, either, footprint
 from maml_bench.claims.constants import constants_of_each_task
@@ -211,23 +211,29 @@ def biases(setting: Setting) -> Draw:
 
 
 def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
-    """`biases`, or the mean over tasks, with a ceiling, where one is known."""
-    if not (isinstance(setting.hessian, ExactHessian) and path_envelopes.gaussian(setting)):
+    """`biases`, or the mean over tasks, with a ceiling or a bound of the mean square, where one is known."""
+    inner, tasks = setting.inner, setting.tasks
+    tilted, still = path_envelopes.gaussian(setting), np.zeros((inner.steps, inner.steps))
+    known = tilted or math.isfinite(path_squares.bias_square(setting, still, still[0], 0.0))
+    if not (isinstance(setting.hessian, ExactHessian) and known):
         return None
     _, one, factor, expansion = _biases(setting)
-    inner, tasks = setting.inner, setting.tasks
-    control, constant = np.zeros((inner.steps, inner.steps)), 0.0
+    control, linear, constant = still, still[0], 0.0
+    if expansion is not None:
+        slopes = expansion.linear.reshape(-1, inner.steps, tasks.dim * tasks.dim)
+        linear = (np.abs(factor) * np.linalg.norm(slopes, axis=-1)).max(0)
     if expansion is not None and expansion.quadratic is not None:
         blocks = expansion.quadratic.reshape(-1, inner.steps, tasks.dim, inner.steps, tasks.dim, tasks.dim)
         sizes = np.abs(factor)[..., None] * np.sqrt(np.einsum("taibjd->tab", blocks**2))
         control, constant = sizes.max(0), float(np.max(np.abs(factor[:, 0]) * np.linalg.norm(expansion.mean, axis=-1)))
     envelope = path_envelopes.bias(setting, control, constant)
+    square = path_squares.bias_square(setting, control, linear, constant)
 
     def measured(source, rng, replicates):
         return one(source, rng, replicates).reshape(replicates, *tasks.batch_shape, tasks.dim)
 
     return path_envelopes.capped(
-        setting, envelope, measured, mirrored=True, family=family, core=1, rounding=rounding(setting)
+        setting, envelope, measured, square=square, mirrored=True, family=family, core=1, rounding=rounding(setting)
     )
 
 
@@ -350,7 +356,7 @@ def squares(setting: Setting) -> Draw:
 
 
 def capped_squares(setting: Setting, family: bool = True) -> Capped | None:
-    """`squares` with a ceiling, where one is known, for the family or for each task."""
+    """`squares` with a ceiling or a bound of their mean square, where one is known, for the family or each task."""
     if not isinstance(setting.hessian, ExactHessian):
         return None
     leading = (1,) * len(setting.tasks.batch_shape)
@@ -360,7 +366,8 @@ def capped_squares(setting: Setting, family: bool = True) -> Capped | None:
         gradient = stochastic_meta_gradient(source, start, setting.inner, setting.hessian, rng)
         return np.vecdot(gradient, gradient)
 
-    return path_envelopes.capped(setting, path_envelopes.square(setting), measured, mirrored=True, family=family)
+    envelope, square = path_envelopes.square(setting), path_squares.fourth_moments(setting)
+    return path_envelopes.capped(setting, envelope, measured, square=square, mirrored=True, family=family)
 
 
 def exact_square(setting: Setting) -> np.ndarray | None:

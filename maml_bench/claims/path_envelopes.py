@@ -33,7 +33,8 @@ variate :math:`f(\xi^TQ\xi - EQ)` adds :math:`f\sum_{ik}\|Q_{ik}\|x_ix_k` and a 
 tasks) the mean of this envelope, averaged over tasks, is :math:`q^{2N}(\sum_kp_k)^2`.
 
 *Bounded noise*, :math:`x_j \le h` for every sample (``tasks.largest_noise``), needs no tilt: the same sums bound the
-replicates themselves. Errors of sampled Hessians are bounded by ``tasks.largest_hessian_noise``.
+replicates themselves. Errors of sampled Hessians are bounded by ``tasks.largest_hessian_noise``. For many steps or
+large batches that is crude, and a bound of the mean square serves (`path_squares`).
 """
 
 import copy
@@ -51,8 +52,8 @@ from maml_bench.setting import Setting, single
 
 SLACK = 1 + 1e-12
 
-CRUDE = 300
-"""A ceiling of bounded noise this much larger than what it is a ceiling of would decide nothing in reasonable time."""
+CRUDE, USELESS = 30, 300
+"""A ceiling so much larger than the root mean square decides later than a bound of the mean square, or never."""
 
 
 def gaussian(setting: Setting) -> bool:
@@ -153,9 +154,7 @@ def square(setting: Setting) -> Envelope | np.ndarray | None:
         noise, hessian = largest_noise(setting.tasks), getattr(tasks, "largest_hessian_noise", math.inf)
         if math.isinf(noise) or math.isinf(hessian):
             return None
-        top = (q + inner.alpha * hessian) ** (2 * inner.steps) * (g + L * noise * E.sum() + noise) ** 2
-        spread = setting.tasks.regularity.sigma_g * (L * np.linalg.norm(E) / math.sqrt(inner.S) + inner.T**-0.5)
-        return top if np.all(top <= CRUDE * q ** (2 * inner.steps) * (g + spread) ** 2) else None
+        return (q + inner.alpha * hessian) ** (2 * inner.steps) * (g + L * noise * E.sum() + noise) ** 2
     deviations = np.array([*(L * E * noise_scale(setting, inner.S)), noise_scale(setting, inner.T)])
     rms = np.array([*(deviations * math.sqrt(tasks.dim)), math.sqrt(np.mean(g**2))])
     total, growth = rms.sum(), q ** (2 * inner.steps)
@@ -173,18 +172,22 @@ def capped(
     envelope: Envelope | np.ndarray | float | None,
     measured: Callable,
     *,
+    square: np.ndarray | float = math.inf,
     mirrored: bool = False,
     family: bool = False,
     core: int = 0,
     rounding: float = 0.0,
 ) -> Capped | None:
-    """A draw of ``measured(tasks, rng, replicates)``, (replicates, *batch_shape, ...), with its ceiling.
+    """A draw of ``measured(tasks, rng, replicates)``, (replicates, *batch_shape, ...), with its ceiling, or with a
+    bound of its mean square where the ceiling of noise that is not tilted is crude or none.
 
     Parameters
     ----------
     envelope : Envelope, array (*batch_shape), float or None
         Tilted Gaussian noise is given as the tasks' samples: its rows are those of the steps and, if there is one
-        more, of the final gradient. A number is a ceiling of what is drawn as it is. Nothing finite: None.
+        more, of the final gradient. A number is a ceiling of what is drawn as it is.
+    square : array (*batch_shape) or float
+        What the mean square does not exceed.
     mirrored : bool
         A replicate is the mean over the noise and its mirror image.
     family : bool
@@ -196,10 +199,22 @@ def capped(
     """
     inner, tasks = setting.inner, setting.tasks
     ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
-    if ceiling is None or not np.all(np.isfinite(ceiling)) or noisy_path_in_ball(setting):
+    finite = ceiling is not None and bool(np.all(np.isfinite(ceiling)))
+    certain = not tilted and bool(np.all(np.isfinite(square)))
+    if not (finite or certain) or noisy_path_in_ball(setting):
         return None
+
+    def exceeds(times):
+        return certain and bool(np.any(ceiling > times * np.sqrt(square)))
+
     sizes = [inner.S] * inner.steps + [inner.T]
-    top = np.broadcast_to(ceiling, tasks.batch_shape).reshape(-1).astype(float)
+
+    def each_cell(bound):
+        cells = np.broadcast_to(bound, tasks.batch_shape).reshape(-1).astype(float)
+        return cells.mean(keepdims=True) * SLACK if family else cells
+
+    top = each_cell(ceiling) if finite and not exceeds(USELESS) else None
+    squares = each_cell(square) if certain and (not finite or exceeds(CRUDE)) else None
 
     def draw(rng, replicates):
         G: Any = None
@@ -208,15 +223,16 @@ def capped(
             rows, G = envelope.draw(rng, (replicates, *tasks.batch_shape))
             samples = [LinearTerm(row * noise_scale(setting, size)) for row, size in zip(rows, sizes, strict=False)]
             sources = Given(tasks, iter(samples)), Given(tasks, iter([-sample for sample in samples]))
-        twin = copy.deepcopy(rng)
+        twin = copy.deepcopy(rng) if mirrored else rng
         X = measured(sources[0], rng, replicates)
         if mirrored:
             X = (X + measured(sources[1], twin, replicates)) / 2
         if G is None:
             G = np.broadcast_to(np.asarray(ceiling, dtype=float), X.shape[: X.ndim - core])
-        size = np.linalg.norm(X, axis=-1) if core else np.abs(X)
-        Y = bounded(X, size, G, ceiling, lambda: rounding)
-        Y = Y.reshape(replicates, len(top), *Y.shape[Y.ndim - core :])
-        return Y.mean(1, keepdims=True) if family else Y
+        if finite:
+            size = np.linalg.norm(X, axis=-1) if core else np.abs(X)
+            X = bounded(X, size, G, ceiling, lambda: rounding)
+        X = X.reshape(replicates, -1, *X.shape[X.ndim - core :])
+        return X.mean(1, keepdims=True) if family else X
 
-    return Capped(draw, top.mean(keepdims=True) * SLACK if family else top)
+    return Capped(draw, top, squares)

@@ -31,6 +31,23 @@ The product over i is at least :math:`\exp\bigl(n\lambda(\|\mu\| - \|\bar Y\|)/C
 :math:`\Lambda` the largest eigenvalue of :math:`\sum_i(Y_i-z_i)(Y_i-z_i)^T`, whatever :math:`\varphi` is. Averaged over
 a grid of :math:`\lambda` it grows with :math:`\|\mu\|`; the value that makes it :math:`1/\delta` is an upper limit.
 
+*A bound of the mean square* in place of a ceiling: let :math:`EY^2 \le M`, the sign of Y whatever it is. As
+:math:`1 - z + z^2/2 \ge \frac12`, the product of :math:`(1 - \lambda Y_i + \lambda^2Y_i^2/2)/(1 - \lambda\mu +
+\lambda^2M/2)` is a nonnegative supermartingale for every slope :math:`\lambda > 0`. It stays one if the numerator is
+held at its least value, 1/2, beyond :math:`\lambda Y_i = 1`, so that no outlier looks like a small number. The average
+W(m) over slopes, with m for :math:`\mu`, grows with m up to :math:`\sqrt M`: the least m with :math:`W_n(m) \ge
+1/\delta` is an upper limit. To second order log W gains :math:`\lambda(m - \bar Y) - \lambda^2(M - m^2)/2` a number,
+as if M were the mean square itself. With -Y for Y the same product, over :math:`1 + \lambda m + \lambda^2M/2`, falls
+with m and gives a lower limit.
+
+For the norm of a mean with :math:`E\|Y_i\|^2 \le M`, :math:`x_i = \langle\varphi, Y_i\rangle` takes the place of
+:math:`Y_i`. In the lower limit :math:`\varphi` is chosen from past blocks, :math:`Ex_i \le \|\mu\|`. For the upper one
+:math:`\log(1 - z + z^2/2) \ge -z - |z|^3/6` for all real z: if :math:`z \ge 0`, the left side is at least -z, as
+:math:`e^{-z} \le 1 - z + z^2/2`; the derivative of :math:`\log(1 + y + y^2/2)` is :math:`1 -
+\frac{y^2/2}{1 + y + y^2/2} \ge 1 - y^2/2`, so at y = -z > 0 it is at least :math:`y - y^3/6`. Hence the sum of the
+logarithms is at least :math:`-n\lambda\|\bar Y\| - \lambda^3\Lambda_3/6`, :math:`\Lambda_3` the largest eigenvalue of
+:math:`\sum_i\|Y_i\|Y_iY_i^T`, whatever :math:`\varphi` is.
+
 *Asymptotic limits*, for what has no ceiling: the same with the normal law's exponent, which is no bound but an
 approximation for many numbers with a finite variance; nothing is said before `LEAST` of them.
 """
@@ -57,6 +74,9 @@ TUNED = 512
 
 SLOPES = 0.75 * 2.0 ** -np.arange(STAKES)
 
+SQUARE_SLOPES = 4 * 2.0 ** -np.arange(STAKES)
+"""In units of the root of the bound of the mean square."""
+
 ROUNDS = 60
 
 
@@ -72,14 +92,20 @@ def stakes(scale: np.ndarray, reach: float = 2.0**10) -> np.ndarray:
     return np.geomspace(1 / (reach * scale), reach / scale, STAKES, axis=-1)
 
 
-def logs(numbers: np.ndarray, stakes: np.ndarray) -> np.ndarray:
-    """The sums ``S_k`` over numbers >= 0, (n, cells): one for each cell and stake, (cells, STAKES)."""
+def logs(numbers: np.ndarray, stakes: np.ndarray, squared: bool = False) -> np.ndarray:
+    """The sums ``S_k`` over numbers >= 0, (n, cells): one for each cell and stake, (cells, STAKES).
+
+    ``squared``: of ``log(1 - z + z^2/2)``, z the least of 1 and a stake times a number of any sign.
+    """
     total = np.zeros(stakes.shape)
     rows = max(1, FLOATS // stakes.size // CHUNK) * CHUNK
     for first in range(0, len(numbers), rows):
         part = np.ascontiguousarray(numbers[first : first + rows].T)
         factors = part[:, None] * stakes[:, :, None]
-        if part.shape[1] % CHUNK or part.max() * stakes.max() > LARGEST_FACTOR:
+        if squared:
+            np.minimum(factors, 1, out=factors)
+            factors *= factors / 2 - 1
+        if part.shape[1] % CHUNK or np.abs(part).max() * stakes.max() > LARGEST_FACTOR ** (0.5 if squared else 1):
             total += np.log1p(factors).sum(-1)
             continue
         factors += 1
@@ -104,6 +130,21 @@ def lower_limit(count: int, logs: np.ndarray, stakes: np.ndarray, level, start: 
         return _log_sum(terms, count * stakes / grown, target)
 
     return _climb(excess, start)
+
+
+def limits_of_squares(count: int, logs: np.ndarray, slopes: np.ndarray, square: np.ndarray, level, start, sign: int):
+    """The limit of a mean whose mean square is at most ``square`` (cells,), or ``start`` where that is closer.
+
+    ``sign`` is 1 for the upper limit, where ``start`` is at most the root of ``square``, and -1 for the lower one.
+    """
+    target = np.log(STAKES / np.asarray(level, dtype=float))
+    constant = 1 + slopes**2 * square[:, None] / 2
+
+    def excess(away):  # convex and falling in the distance from the start, on the far side of the limit
+        grown = constant - sign * slopes * (start - sign * away)[..., None]
+        return _log_sum(logs - count * np.log(grown), count * slopes / grown, target)
+
+    return start - sign * _climb(excess, np.zeros(start.shape))
 
 
 def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach: np.ndarray, level) -> np.ndarray:

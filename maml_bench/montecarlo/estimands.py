@@ -113,11 +113,13 @@ class Mean:
     ceiling : array (cells,), optional
         No number exceeds it, by a proof: each number is checked. Without it upper limits are asymptotic, and so are
         lower limits once a number is negative; the stakes are fitted to the first block, and only later ones bet on.
+    square : array (cells,), optional
+        In place of a ceiling: the mean square of the numbers does not exceed it, by a proof.
     root : bool
         Estimate the root of the mean.
     """
 
-    def __init__(self, level, cells, ceiling=None, root=False):
+    def __init__(self, level, cells, ceiling=None, square=None, root=False):
         self.levels, self.ceiling, self.root = np.array([[level / cells], [level]]), ceiling, root
         self.moments: Any = None  # Moments, from the first block on
         self.bet, self.signed = 0, False
@@ -125,8 +127,13 @@ class Mean:
         self.falling: Any = None
         self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
         self.low = self.lowered = np.zeros((2, cells))
+        self.square = square
         if ceiling is not None:
             self.rising = self.falling = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
+        elif square is not None:
+            size = np.sqrt(np.where(square > 0, square, 1.0))
+            self.rising, self.falling = betting.stakes(size), betting.SQUARE_SLOPES / size[:, None]
+            self.high = np.tile(np.sqrt(square), (2, 1))
 
     def plan(self, block: int) -> "MeanPlan":
         """How block number ``block`` is to be looked at."""
@@ -156,14 +163,18 @@ class Mean:
         if self.bet:
             self.low = betting.lower_limit(self.bet, self.up, self.rising, self.levels, self.low)
         kind = CERTIFIED
-        if self.ceiling is None:
+        ceiling = self.ceiling
+        if self.square is not None:
+            ceiling, bets = np.sqrt(self.square), (self.bet, self.down, self.falling, self.square, self.levels)
+            upper = self.high = betting.limits_of_squares(*bets, self.high, 1)
+        elif ceiling is None:
             kind = ASYMPTOTIC
             upper = _upper(moments.mean, moments.count, moments.squares, self.levels)
         else:
             if self.bet:
                 self.lowered = betting.lower_limit(self.bet, self.down, self.falling, self.levels, self.lowered)
-            upper = self.ceiling - self.lowered
-        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, self.ceiling)
+            upper = ceiling - self.lowered
+        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, ceiling)
         return found.map(np.sqrt) if self.root else found
 
     def _signed(self):
@@ -186,14 +197,17 @@ class MeanPlan:
         if values.ndim != 2:
             raise ValueError(f"replicates of a mean have the shape {values.shape}: must be (replicates, cells)")
         if np.min(values) < 0:
-            if self.root or self.ceiling is not None:
+            if self.root or self.falling is not None:
                 raise ValueError(f"a replicate is {values.min():.6g}: what is estimated is a mean of numbers >= 0")
             return Moments.of(values), None, None, True
         if self.ceiling is not None:
             _check(values, self.ceiling)
             values = np.minimum(values, self.ceiling)
         up = None if self.rising is None else betting.logs(values, self.rising)
-        down = None if self.falling is None else betting.logs(self.ceiling - values, self.falling)
+        down = None
+        if self.falling is not None:
+            lacking = values if self.ceiling is None else self.ceiling - values
+            down = betting.logs(lacking, self.falling, squared=self.ceiling is None)
         return Moments.of(values), up, down, False
 
 
@@ -223,6 +237,8 @@ class Norm:
     cells : int
     ceiling : array (cells,), optional
         The norm of no replicate exceeds it, by a proof: each is checked. Without it all limits are asymptotic.
+    square : array (cells,), optional
+        In place of a ceiling: the mean square of the norm does not exceed it, by a proof.
     spectral : bool
 
     Notes
@@ -231,7 +247,7 @@ class Norm:
     ``2^k``, for blocks ``2^k, ..., 2^(k+1) - 1``.
     """
 
-    def __init__(self, level, cells, ceiling=None, spectral=False):
+    def __init__(self, level, cells, ceiling=None, square=None, spectral=False):
         self.levels, self.ceiling, self.spectral = np.array([[level / cells], [level]]), ceiling, spectral
         self.positive: Any = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
         self.moments: Any = None  # Moments, from the first block on, as the rest
@@ -240,9 +256,15 @@ class Norm:
         self._plan: Any = None
         self.bet, self.bets = 0, np.zeros((cells, betting.STAKES))
         self.low = np.zeros((2, cells))
+        self.square = square
+        if square is not None:
+            self.slopes = betting.SQUARE_SLOPES / np.sqrt(np.where(square > 0, square, 1.0))[:, None]
+            self.high = np.tile(np.sqrt(square), (2, 1))
 
     @property
     def stakes(self):
+        if self.square is not None:
+            return self.slopes
         return None if self.ceiling is None else betting.stakes(2 * self.positive)
 
     def plan(self, block: int) -> "NormPlan":
@@ -269,7 +291,16 @@ class Norm:
         count, mean, along = self.moments.count, self.moments.mean, self.along
         norm = _norm(mean, self.spectral)
         largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
-        if self.ceiling is None:
+        ceiling = self.ceiling
+        if self.square is not None:
+            kind, ceiling = CERTIFIED, np.sqrt(self.square)
+            sums = -self.slopes * (count * norm[:, None]) - self.slopes**3 * largest[:, None] / 6
+            known = self.slopes, self.square, self.levels
+            upper = self.high = betting.limits_of_squares(count, sums, *known, self.high, 1)
+            if self.bet:
+                self.low = betting.limits_of_squares(self.bet, self.bets, *known, self.low, -1)
+            lower = self.low
+        elif ceiling is None:
             kind, upper, lower = ASYMPTOTIC, _upper(norm, count, largest, self.levels), self.low
             if along is not None and along.count >= betting.LEAST:
                 lower = np.maximum(along.mean - betting.normal_reach(along.count, along.squares, self.levels), 0.0)
@@ -282,7 +313,7 @@ class Norm:
                 self.low = np.maximum(risen, self.low)
             lower = self.low
         value = self._value(norm, upper[0], lower[0])
-        return Limits(value, lower[0], upper[0], lower[1], upper[1], kind, kind, self.ceiling)
+        return Limits(value, lower[0], upper[0], lower[1], upper[1], kind, kind, ceiling)
 
     def _value(self, norm, upper, lower):
         """The root of an unbiased estimate of the square; for the spectral norm the mean along earlier directions."""
@@ -309,6 +340,8 @@ class NormPlan:
         if self.ceiling is not None:
             _check(self._sizes(values), self.ceiling)
         away = values if self.centre is None else values - self.centre
+        if self.ceiling is None and self.stakes is not None:  # a bound of the mean square: third powers, no centre
+            away = values * np.sqrt(self._norms(values)).reshape(count, cells, *(1,) * (values.ndim - 2))
         gram = _grams(away, self.spectral)
         along = bets = None
         if self.direction is not None:
@@ -316,15 +349,21 @@ class NormPlan:
             along = Moments.of(x)
             if self.ceiling is not None and self.stakes is not None:
                 bets = betting.logs(np.maximum(self.ceiling + x, 0.0), self.stakes)
+            elif self.stakes is not None:
+                bets = betting.logs(-x, self.stakes, squared=True)
         return Moments.of(values), gram, along, bets
 
     def _sizes(self, values):
         """Norms (n, cells): Frobenius norms bound spectral ones, which are worked out where that is not enough."""
-        sizes = np.sqrt(np.einsum("ncd,ncd->nc", *[values.reshape(*values.shape[:2], -1)] * 2))
+        sizes = self._norms(values)
         large = sizes > self.ceiling
         if self.spectral and np.any(large):
             sizes[large] = np.linalg.norm(values[large], 2, axis=(-2, -1))
         return sizes
+
+    @staticmethod
+    def _norms(values):
+        return np.sqrt(np.einsum("ncd,ncd->nc", *[values.reshape(*values.shape[:2], -1)] * 2))
 
 
 def _grams(away, spectral):
@@ -358,12 +397,12 @@ def _direction(mean, spectral):
     return np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)
 
 
-def _root_of_mean(level, cells, ceiling):
-    return Mean(level, cells, ceiling, root=True)
+def _root_of_mean(level, cells, ceiling, square):
+    return Mean(level, cells, ceiling, square, root=True)
 
 
-def _spectral_norm_of_mean(level, cells, ceiling):
-    return Norm(level, cells, ceiling, spectral=True)
+def _spectral_norm_of_mean(level, cells, ceiling, square):
+    return Norm(level, cells, ceiling, square, spectral=True)
 
 
 ESTIMANDS = {
@@ -372,4 +411,4 @@ ESTIMANDS = {
     "norm of mean": Norm,
     "spectral norm of mean": _spectral_norm_of_mean,
 }
-"""By name: a function of the level, the number of cells and the ceiling (or None)."""
+"""By name: a function of the level, the number of cells, the ceiling and the bound of the mean square (or None)."""

@@ -162,17 +162,27 @@ def independent(envelopes: "tuple[Envelope, ...]", rng: np.random.Generator, sha
 
 @dataclass(frozen=True)
 class Capped:
-    """A draw none of whose replicates exceeds the ceiling of its cell in size.
+    """A draw whose replicates are bounded by a proof: in size, or in the mean square.
 
     Attributes
     ----------
     draw : callable
         ``draw(rng, replicates) -> (replicates, cells, ...)``.
-    ceiling : array (cells,)
+    ceiling : array (cells,) or None
+        None of the replicates of a cell exceeds it in size.
+    square : array (cells,) or None
+        The mean square of the size does not exceed it. Given where the ceiling is none, or so high that this decides
+        earlier.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
-    ceiling: np.ndarray
+    ceiling: np.ndarray | None
+    square: np.ndarray | None = None
+
+    @property
+    def cells(self) -> int:
+        given = self.square if self.ceiling is None else self.ceiling
+        return 0 if given is None else len(given)
 
     def __call__(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
         return self.draw(rng, replicates)

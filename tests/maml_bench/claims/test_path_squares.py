@@ -1,0 +1,96 @@
+"""Bounds of mean squares for bounded noise: attained where the proof is, never exceeded, and what they decide."""
+
+import numpy as np
+import pytest
+
+from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.claims import inner_path, meta_gradient
+from maml_bench.claims.path_squares import bias_square, drift_square, fourth_moments, path_squares
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
+
+COUNT = 4000
+SIGMAS = 6.0
+"""A sample's mean is so many of its standard errors above the true one with probability below 1e-8."""
+
+
+def setting(tasks, steps=3, **inner):
+    return Setting(
+        tasks, np.full(tasks.dim, 0.3), InnerLoop(**{"alpha": 0.15, "steps": steps, "S": 2, "T": 3, **inner})
+    )
+
+
+def waves(seed, amplitude=1.0, kappa=1.5):
+    return Trigonometric.random(2, 2, seed).with_noise(RandomPhase(amplitude, kappa))
+
+
+def assert_below(numbers, bound):
+    assert np.all(numbers.mean(0) - SIGMAS * numbers.std(0) / np.sqrt(len(numbers)) <= bound)
+
+
+def test_the_second_moment_is_attained_by_concave_quadratics():
+    case = setting(Quadratic.concave(2, 1.3).with_noise(RandomPhase(0.5, 1.0)), steps=4)
+    assert path_squares(case).second[-1] == pytest.approx(inner_path.moments(case).path_second[0], rel=1e-12)
+
+
+def test_the_fourth_moment_is_attained_by_one_sample_of_one_step():
+    # The noise of one sample, a kappa |sin(phase)|, has E x^4 = 3/8 (a kappa)^4 = h^2 sigma_g^2 times 3/4.
+    case = setting(Quadratic.concave(1, 1.0).with_noise(RandomPhase(0.5, 2.0)), steps=1, S=1)
+    assert path_squares(case).fourth[-1] == pytest.approx(0.15**4 / 2)
+    errors = inner_path.capped_squared_distances(case).draw(np.random.default_rng(0), COUNT) ** 2
+    assert errors.mean() == pytest.approx(0.15**4 * 3 / 8, rel=0.1)
+
+
+def test_the_fourth_moment_is_nearly_attained_by_large_batches_in_one_dimension():
+    # They are nearly normal, whose fourth moment is three squares of the second; a relative standard error of 2.5 %.
+    case = setting(Quadratic.concave(1, 1.0).with_noise(RandomPhase(0.5, 2.0)), steps=4, S=30)
+    fourth = inner_path.squared_distances(case)(np.random.default_rng(0), 5 * COUNT) ** 2
+    assert 0.75 < fourth.mean() / path_squares(case).fourth[-1] < 1.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("S", [1, 5])
+def test_no_mean_square_is_exceeded(seed, S):
+    for case in (setting(waves(seed), S=S), setting(SoftmaxBandit.random(3, 2, seed), S=S, alpha=1.0)):
+        squares, rng = path_squares(case), np.random.default_rng(seed)
+        away = inner_path.squared_distances(case)(rng, COUNT)
+        assert_below(away, squares.second[-1])
+        assert_below(away**2, squares.fourth[-1])
+        drift = inner_path.antithetic_errors(case)(rng, COUNT)
+        assert_below(np.vecdot(drift, drift), drift_square(case))
+        gradient = meta_gradient.squares(case)(rng, COUNT)
+        assert_below(gradient**2, np.mean(fourth_moments(case)))
+
+
+@pytest.mark.parametrize("tau", [True, False])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
+def test_the_bias_less_its_control_variate_stays_below_its_mean_square(scale, tau):
+    for seed in range(3):
+        case = setting(waves(seed, scale), steps=1 + seed)
+        if not tau:
+            case.tasks.population.__dict__["regularity"] = without_tau(case.tasks.population.regularity)
+        capped = meta_gradient.capped_biases(case)
+        found = capped.draw(np.random.default_rng(seed), COUNT)
+        plain = bias_square(case, np.zeros((1 + seed,) * 2), np.zeros(1 + seed), 0.0)
+        assert_below(np.vecdot(found, found), capped.square)
+        assert np.all(plain <= capped.square)
+
+
+def without_tau(regularity):
+    from dataclasses import replace
+
+    return replace(regularity, tau=np.inf)
+
+
+def test_gaussian_noise_is_not_bounded():
+    case = setting(Quadratic.concave(2).with_noise(AdditiveGaussian(1.0)))
+    assert np.all(np.isinf(path_squares(case).second)) and np.isinf(drift_square(case))
+    assert inner_path.capped_distances(case).square is None
+
+
+def test_bounded_noise_decides_with_certainty_where_no_precision_is_asked_for():
+    case = setting(waves(0, 0.5, 1.0), S=16, alpha=0.05)
+    for name in ("prop2-first", "prop2-second", "prop2-mean", "prop3", "prop4"):
+        verdict = check(name, case, method="monte-carlo", confidence=1 - 1e-5)
+        assert (verdict.outcome, verdict.evidence) == ("holds", "certified"), name
+        assert check(claims.get(name).scaled(1e-4), case, method="monte-carlo", budget=20_000).outcome != "holds"
+    assert check("prop3", case, precision=0.1, budget=5000).evidence == "asymptotic"
