@@ -200,7 +200,7 @@ def capped(
     inner, tasks = setting.inner, setting.tasks
     ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
     finite = ceiling is not None and bool(np.all(np.isfinite(ceiling)))
-    certain = not tilted and bool(np.all(np.isfinite(square)))
+    certain = not isinstance(envelope, Envelope) and bool(np.all(np.isfinite(square)))
     if not (finite or certain) or noisy_path_in_ball(setting):
         return None
 
