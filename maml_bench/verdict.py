@@ -251,9 +251,9 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     floats = sampled.footprint(setting)
     block_size(0, floats)  # refuses what does not fit into memory
     draw = sampled.draw(setting)
-    bounded = isinstance(draw, Capped)
-    ceiling, square = (draw.ceiling, draw.square) if bounded else (None, None)
-    cells = draw.cells if bounded else draw(np.random.default_rng(0), 1).shape[1]
+    known = draw if isinstance(draw, Capped) else None
+    ceiling, square = (None, None) if known is None else (known.ceiling, known.square)
+    cells = draw(np.random.default_rng(0), 1).shape[1] if known is None else known.cells
     if effort.precision < math.inf or measurement.target is not None:
         square = None  # it decides what it can, but is too wide for a value; nor is it that of a difference
     if measurement.target is not None:

@@ -41,7 +41,7 @@ import numpy as np
 from maml_bench.adaptation import exact_path
 from maml_bench.claims.requirements import largest_noise
 from maml_bench.problems.noise import Noise, NoisyTasks
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
 
 SLACK = 1 + 1e-9
 
@@ -119,7 +119,7 @@ def bias_square(setting: Setting, quadratic: np.ndarray, linear: np.ndarray, con
     if not np.all(np.isfinite(found.pair)):
         return math.inf
     N, alpha, L, rho, tau = inner.steps, inner.alpha, regularity.L, regularity.rho, regularity.tau
-    q, g = 1 + alpha * L, np.linalg.norm(setting.tasks.grad(setting.w), axis=-1).max()
+    q, g = 1 + alpha * L, np.linalg.norm(single(setting).grad(setting.w), axis=-1).max()
     root = found.fourth**0.25
     size = q**N * (L * found.pair[N] + rho / 2 * root[N] ** 2)
     for j in range(N):
@@ -137,7 +137,7 @@ def bias_square(setting: Setting, quadratic: np.ndarray, linear: np.ndarray, con
 
 def fourth_moments(setting: Setting) -> np.ndarray | float:
     """Of ``||G^_i||^2`` with Hessians of batches: bounds of its mean square, for each task; infinite where unknown."""
-    found, tasks, inner = path_squares(setting), setting.tasks, setting.inner
+    found, tasks, inner = path_squares(setting), single(setting), setting.inner
     spread = getattr(tasks, "largest_hessian_noise", math.inf)
     if math.isinf(found.batch) or math.isinf(spread):
         return math.inf
