@@ -51,7 +51,13 @@ def test_importing_the_package_loads_none_of_its_rooms():
 def test_check_loads_no_slow_module_before_it_is_called():
     modules = loaded("from maml_bench import check")
     assert "maml_bench.verdict" in modules
-    assert not modules & {*SLOW, "click", "rich"}
+    assert not modules & {*SLOW, "click", "rich", "analytic.convergence"}
+
+
+def test_a_claim_loads_its_topic_and_none_after_it():
+    modules = loaded("from maml_bench import claims; claims.get('prop2-second', 'paper')")
+    assert "maml_bench.claims.inner_path" in modules
+    assert not modules & {*SLOW, "maml_bench.claims.zeroth_order", "analytic.convergence"}
 
 
 def test_a_bound_loads_its_section_alone():

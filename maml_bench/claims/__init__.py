@@ -1,37 +1,53 @@
-"""Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form."""
+"""Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form.
+
+Claims are made when asked for: a topic is loaded when a claim is first looked up in it, or in one that comes later.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
 
 from analytic import STATEMENTS
-from maml_bench.claims import (
-    convergence,
-    finite_sum,
-    gaussian_smoothing,
-    inner_path,
-    meta_gradient,
-    smoothness,
-    stall,
-    without_jensen,
-    zeroth_order,
-)
 from maml_bench.claims.claim import Claim, Measurement
 
 _TOPICS = (
-    smoothness,
-    inner_path,
-    meta_gradient,
-    zeroth_order,
-    gaussian_smoothing,
-    stall,
-    convergence,
-    without_jensen,
-    finite_sum,
+    "smoothness",
+    "inner_path",
+    "meta_gradient",
+    "zeroth_order",
+    "gaussian_smoothing",
+    "stall",
+    "convergence",
+    "without_jensen",
+    "finite_sum",
 )
 
-CLAIMS: dict[tuple[str, str], Claim] = {(claim.name, claim.form): claim for topic in _TOPICS for claim in topic.CLAIMS}
 
-MODULES: dict[str, str] = {claim.name: topic.__name__ for topic in _TOPICS for claim in topic.CLAIMS}
-"""The module that makes a claim: part of what its verdicts depend on."""
+def _topics() -> Iterator[tuple[Claim, ...]]:
+    """The claims of one topic after another."""
+    for topic in _TOPICS:
+        yield importlib.import_module(f"maml_bench.claims.{topic}").CLAIMS
 
-__all__ = ["CLAIMS", "MODULES", "Claim", "Measurement", "chosen", "forms", "get", "names"]
+
+class _Claims(Mapping[tuple[str, str], Claim]):
+    """All claims by name and form."""
+
+    def __getitem__(self, key: tuple[str, str]) -> Claim:
+        for claims in _topics():
+            for claim in claims:
+                if (claim.name, claim.form) == key:
+                    return claim
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((claim.name, claim.form) for claims in _topics() for claim in claims)
+
+    def __len__(self) -> int:
+        return sum(map(len, _topics()))
+
+
+CLAIMS: Mapping[tuple[str, str], Claim] = _Claims()
+
+__all__ = ["CLAIMS", "Claim", "Measurement", "chosen", "forms", "get", "names"]
 
 
 def names() -> list[str]:
@@ -47,12 +63,12 @@ def forms(name: str) -> list[str]:
     ValueError
         If there is none; lists those there are.
     """
-    found = [form for known, form in CLAIMS if known == name]
-    if not found and name in STATEMENTS:
+    for claims in _topics():
+        if found := [claim.form for claim in claims if claim.name == name]:
+            return found
+    if name in STATEMENTS:
         raise ValueError(f"{name} cannot be checked: {STATEMENTS[name].remarks}")
-    if not found:
-        raise ValueError(f"unknown claim {name!r}; known: {', '.join(names())}")
-    return found
+    raise ValueError(f"unknown claim {name!r}; known: {', '.join(names())}")
 
 
 def get(name: str, form: str | None = None) -> Claim:
