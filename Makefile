@@ -40,10 +40,10 @@ reference: $(VENV)/installed
 	$(BIN)/maml-bench report --output reports --workers $(WORKERS)
 	$(BIN)/python docs/readme.py
 
-# The page in a headless Chromium, Debian's package; `make test` runs the same tests where Chromium is present.
+# The page and the documentation in a headless Chromium, Debian's package; `make test` runs them where it is present.
 test-browser: $(VENV)/installed-test
 	command -v chromium || apt-get install --yes chromium
-	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(BIN)/python -m pip install --quiet --editable '.[browser,docs]'
 	$(BIN)/python -m pytest tests/browser
 
 # Ten thousand lines typed at random, and a study killed 50 times.

@@ -10,16 +10,19 @@ import json
 import re
 from pathlib import Path
 
-import latex2mathml.converter
+from docutils.nodes import SkipNode, math_block
 
 from analytic.bound import FormulaPrinter
 from analytic.vocabulary import CONSTANTS
+from maml_bench.study import typeset
+from maml_bench.study.typeset import claimed, forms_of, mathml, words
 
 project = "maml-bench"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 myst_heading_anchors = 3
 exclude_patterns = ["*.py"]
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = "maml-bench"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
@@ -30,37 +33,36 @@ ROOT = Path(__file__).parents[1]
 PRINTER = FormulaPrinter()
 
 
-def math(formula: str) -> str:
-    return latex2mathml.converter.convert(formula)
+def _formula(html: str) -> str:
+    return f'<div style="overflow-x:auto; padding:.2rem 0" tabindex="0">{html}</div>\n'
 
 
 def statements(section: str) -> str:
     """The statements of a section of the theory, with all forms."""
     lines = []
     for statement in importlib.import_module(f"analytic.{section}").STATEMENTS:
-        lines += [f"({statement.name})=", f"## {statement.title}", ""]
-        lines += [
-            f"`{statement.name}`, {statement.source}. Bounds {math(statement.quantity_latex)}. {statement.remarks}",
-            "",
-        ]
-        for form, bound in statement.forms.items():
-            parts = [PRINTER.doprint(bound.formula)]
-            parts += [f"{PRINTER.doprint(line.head)} = {PRINTER.doprint(line.value)}" for line in bound.where]
-            lines += [f"**{form}**", ""]
-            lines += [f'<div style="overflow-x:auto" tabindex="0">{math(part)}</div>\n' for part in parts]
-            conditions = "; ".join(condition.words for condition in bound.conditions)
-            lines += [f"Needs {conditions}." if conditions else "Needs nothing more.", f"Proof: {bound.proof}.", ""]
+        forms, where = forms_of(statement)
+        lines += [f"({statement.name})=", f"## {statement.title}", "", _formula(claimed(statement))]
+        first = "the bound of the paper, as reconstructed" if forms[0].name == "paper" else f"the form {forms[0].name}"
+        about = f"`{statement.name}`, {statement.source}: {words(statement.quantity)}; on the right {first}."
+        lines += [f"{about} {words(statement.remarks)}", ""]
+        for form in forms:
+            lines += [f"**{form.name}**", "", *map(_formula, form.formulas)]
+            needs = f"Needs {form.conditions}." if form.conditions else "Needs nothing beyond Assumptions 1–3."
+            lines += [f"{needs} Proof: {form.proof}.", ""]
+        lines += ["**where**", "", *map(_formula, where)] if where else []
     return "\n".join(lines)
 
 
 def proofs(section: str) -> str:
-    """The docstring of a section, as it stands: its formulas are plain text."""
-    return f"```text\n{importlib.import_module(f'analytic.{section}').__doc__}\n```"
+    """The docstring of a section, typeset."""
+    html = re.sub(r"<(/?)h4>", r"<\1h3>", str(typeset.proofs(section)))
+    return f'````{{raw}} html\n<div style="overflow-x:auto" tabindex="0">{html}</div>\n````\n'
 
 
 def symbols(_: str) -> str:
     """The vocabulary."""
-    rows = [f"| {math(PRINTER.doprint(c.symbol))} | `{name}` | {c.words} |" for name, c in CONSTANTS.items()]
+    rows = [f"| {mathml(PRINTER.doprint(c.symbol))} | `{name}` | {words(c.words)} |" for name, c in CONSTANTS.items()]
     return "\n".join(["| symbol | name in code | meaning |", "| --- | --- | --- |", *rows])
 
 
@@ -101,5 +103,14 @@ def filled(app, name: str, source: list[str]) -> None:
     )
 
 
+def drawn(translator, node) -> None:
+    """A formula in a docstring or on a page, in place of a script from a network that would draw it."""
+    block = isinstance(node, math_block)
+    formula = mathml(node.astext(), display=block)
+    translator.body.append(f'<div style="overflow-x:auto" tabindex="0">{formula}</div>' if block else formula)
+    raise SkipNode
+
+
 def setup(app) -> None:
+    app.add_html_math_renderer("mathml", (drawn, None), (drawn, None))
     app.connect("source-read", filled)

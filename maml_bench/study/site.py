@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analytic import STATEMENTS, Statement
-from analytic.bound import Bound, Definition, FormulaPrinter
+from analytic.bound import FormulaPrinter
 from analytic.vocabulary import CONSTANTS
 from maml_bench.study import record
 from maml_bench.study.answers import answer, counts, form_rows
@@ -21,7 +21,7 @@ from maml_bench.study.figures import css
 from maml_bench.study.findings import EVIDENCE, FILE, NUMBERS, load
 from maml_bench.study.tables import summary_sentence, where
 from maml_bench.study.text import number, span
-from maml_bench.study.typeset import mathml, proofs, renderer, words
+from maml_bench.study.typeset import claimed, forms_of, mathml, proofs, renderer, words
 
 TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
 SHOWN = (
@@ -31,7 +31,6 @@ SHOWN = (
 )
 """Columns that the page carries along, for its table and its downloads."""
 DIGITS = 7
-PROVED = re.compile(r"analytic\.(\w+)")
 
 
 def _cards(html: str) -> str:
@@ -101,22 +100,19 @@ def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study],
         if figure["claim"] == statement.name
         for panel in figure["panels"]
     ]
-    shared = _shared(statement)
-    first = next(iter(statement.forms.values()))
+    forms, abbreviations = forms_of(statement)
     return {
         "name": statement.name,
         "anchor": group,
         "title": statement.title,
         "source": statement.source[:1].upper() + statement.source[1:],
         "quantity": statement.quantity,
-        "claimed": mathml(
-            f"{statement.quantity_latex} {_SENSES[statement.sense]} {FormulaPrinter().doprint(first.formula)}"
-        ),
-        "first": _form(first, shared),
+        "claimed": claimed(statement),
+        "first": forms[0],
         "remarks": statement.remarks.rstrip(".") + "." if statement.remarks else "",
         "answer": Markup(renderer().renderInline(answer(found, tuple(statement.forms)))),
-        "forms": [_form(bound, shared) for bound in statement.forms.values()],
-        "where": _formulas(shared),
+        "forms": forms,
+        "where": abbreviations,
         "rows": rows,
         "loose": next((span(row.least, row.most, 1, "–") for row in rows if row.form == "paper"), "–"),
         "counts": tally,
@@ -125,35 +121,6 @@ def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study],
         "mark_words": result,
         "figures": panels,
         "studies": list(dict.fromkeys(found["study"])),
-    }
-
-
-_SENSES = {"<=": r"\le", ">=": r"\ge", "=": "="}
-
-
-def _shared(statement: Statement) -> tuple[Definition, ...]:
-    """Abbreviations that mean the same in all forms that use them."""
-    used = dict.fromkeys(line for bound in statement.forms.values() for line in bound.abbreviations)
-    heads = [line.head for line in used]
-    return tuple(line for line in used if heads.count(line.head) == 1)
-
-
-def _formulas(lines) -> list[Markup]:
-    printer = FormulaPrinter()
-    return [mathml(f"{printer.doprint(line.head)} = {printer.doprint(line.value)}") for line in lines]
-
-
-def _form(bound: Bound, shared: tuple[Definition, ...]) -> dict:
-    proof = PROVED.search(bound.proof)
-    return {
-        "name": bound.form,
-        "formulas": [
-            mathml(FormulaPrinter().doprint(bound.formula)),
-            *_formulas(dict.fromkeys(line for line in bound.abbreviations if line not in shared)),
-        ],
-        "conditions": words("; ".join(condition.words for condition in bound.conditions)),
-        "proof": bound.proof,
-        "section": proof.group(1) if proof else "",
     }
 
 
@@ -212,7 +179,7 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     origins = {name: record.origin(table[table["study"] == name], [reports / name]) for name in names}
     anchors: set[str] = set()
     statements = [_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()]
-    sections = dict.fromkeys(form["section"] for s in statements for form in s["forms"] if form["section"])
+    sections = dict.fromkeys(form.section for s in statements for form in s["forms"] if form.section)
     page = (
         environment()
         .get_template("page.html")

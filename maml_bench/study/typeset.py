@@ -2,12 +2,16 @@
 
 import importlib
 import re
+from dataclasses import dataclass
 from functools import cache
 
 import latex2mathml.converter
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from analytic import Bound, Definition, Statement
+from analytic.bound import FormulaPrinter
 
 GREEK = dict(
     zip(
@@ -40,6 +44,50 @@ def words(text: str) -> Markup:
 def mathml(formula: str, display: bool = False) -> Markup:
     """LaTeX as MathML."""
     return Markup(latex2mathml.converter.convert(formula, display="block" if display else "inline"))
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of a statement, typeset: its formulas, what it needs, where its proof stands, and in which section."""
+
+    name: str
+    formulas: list[Markup]
+    conditions: Markup
+    proof: str
+    section: str
+
+
+def forms_of(statement: Statement) -> tuple[list[Form], list[Markup]]:
+    """The forms, each with the abbreviations that mean something else in another form; and the other abbreviations."""
+    used = dict.fromkeys(line for bound in statement.forms.values() for line in bound.abbreviations)
+    heads = [line.head for line in used]
+    shared = [line for line in used if heads.count(line.head) == 1]
+
+    def form(bound: Bound) -> Form:
+        section = re.search(r"analytic\.(\w+)", bound.proof)
+        own = dict.fromkeys(line for line in bound.abbreviations if line not in shared)
+        formulas = [_large(FormulaPrinter().doprint(bound.formula)), *map(_defined, own)]
+        conditions = words("; ".join(condition.words for condition in bound.conditions))
+        return Form(bound.form, formulas, conditions, bound.proof, section.group(1) if section else "")
+
+    return [form(bound) for bound in statement.forms.values()], list(map(_defined, shared))
+
+
+def claimed(statement: Statement) -> Markup:
+    """The statement in its first form, the paper's where that is known."""
+    sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[statement.sense]
+    first = next(iter(statement.forms.values()))
+    return _large(f"{statement.quantity_latex} {sense} {FormulaPrinter().doprint(first.formula)}")
+
+
+def _defined(line: Definition) -> Markup:
+    printer = FormulaPrinter()
+    return _large(f"{printer.doprint(line.head)} = {printer.doprint(line.value)}")
+
+
+def _large(formula: str) -> Markup:
+    """With fractions and sums as large as in a line of their own, but set to the left."""
+    return Markup(str(mathml(formula)).replace("<math ", '<math displaystyle="true" ', 1))
 
 
 def renderer() -> MarkdownIt:

@@ -15,13 +15,21 @@ LACKING = [
     )
     if not there
 ]
-collect_ignore = ["test_page.py"] if LACKING else []
+collect_ignore = ["test_page.py", "test_documentation.py"] if LACKING else []
+if not importlib.util.find_spec("sphinx"):
+    collect_ignore.append("test_documentation.py")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The program."""
-    return CHROMIUM
+def browser():
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield found
+        found.close()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 import maml_bench
 from maml_bench.cli.studies import STUDIES, load_study, template
@@ -19,15 +18,6 @@ from maml_bench.study.findings import FILE
 from maml_bench.study.site import write_index
 
 REPORTS = Path(maml_bench.__file__).parents[1] / "reports"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
