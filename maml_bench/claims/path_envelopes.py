@@ -53,7 +53,9 @@ from maml_bench.setting import Setting, single
 SLACK = 1 + 1e-12
 
 CRUDE, USELESS = 30, 300
-"""A ceiling so much larger than the root mean square decides later than a bound of the mean square, or never."""
+"""A ceiling so much larger than the root mean square decides later than a bound of the mean square, or in no
+reasonable time.
+"""
 
 
 def gaussian(setting: Setting) -> bool:
@@ -154,7 +156,9 @@ def square(setting: Setting) -> Envelope | np.ndarray | None:
         noise, hessian = largest_noise(setting.tasks), getattr(tasks, "largest_hessian_noise", math.inf)
         if math.isinf(noise) or math.isinf(hessian):
             return None
-        return (q + inner.alpha * hessian) ** (2 * inner.steps) * (g + L * noise * E.sum() + noise) ** 2
+        top = (q + inner.alpha * hessian) ** (2 * inner.steps) * (g + L * noise * E.sum() + noise) ** 2
+        spread = tasks.regularity.sigma_g * (L * np.linalg.norm(E) / math.sqrt(inner.S) + inner.T**-0.5)
+        return top if np.all(top <= USELESS * q ** (2 * inner.steps) * (g + spread) ** 2) else None
     deviations = np.array([*(L * E * noise_scale(setting, inner.S)), noise_scale(setting, inner.T)])
     rms = np.array([*(deviations * math.sqrt(tasks.dim)), math.sqrt(np.mean(g**2))])
     total, growth = rms.sum(), q ** (2 * inner.steps)
