@@ -16,6 +16,8 @@ What else an estimator states is a capability that claims and measurements ask f
 - ``columns = True``: extra leading axes of ``v`` are served, as above; without it matrices are built column by column;
 - ``linear = True``: the operator is linear in ``v``;
 - ``mean_hessian(tasks, w)``: its known mean, (..., d, d);
+- ``largest_norm(tasks, w)``: what the spectral norm of no draw at w exceeds, by a proof; a number, or one a task. It
+  makes limits of what is measured certified; every draw is checked;
 - ``kind``: whose theory holds for it, one of ``sampled``, ``first-order``, ``gaussian-smoothing``, ``zeroth-order`` and
   ``zeroth-order-stein``, so that Propositions 3 and 4 have bounds for it.
 """

@@ -1,7 +1,8 @@
 """Quantities to measure without a bound, with any Hessian estimator; one cell a task unless it is a mean over tasks.
 
 An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states serves if it is there: ``columns``,
-that its operator takes vectors with a further leading axis; ``mean_hessian(tasks, w)``, its known mean (..., d, d).
+that its operator takes vectors with a further leading axis; ``mean_hessian(tasks, w)``, its known mean (..., d, d);
+``largest_norm(tasks, w)``, an envelope: what no draw exceeds in the spectral norm. With it limits are certified.
 """
 
 import math
@@ -58,8 +59,33 @@ def applied(setting: Setting, drawn, vectors: np.ndarray) -> np.ndarray:
 
 def biases(setting: Setting) -> Draw:
     """Replicates of H^ - Hess l(w), (d, d)."""
-    known = hessians(setting)
-    return lambda rng, replicates: by_cell(matrices(setting, replicates, rng), 2) - known
+    known, largest = hessians(setting), largest_norms(setting)
+
+    def draw(rng, replicates):
+        return by_cell(matrices(setting, replicates, rng), 2) - known
+
+    return draw if largest is None else Capped(draw, largest + np.linalg.norm(known, 2, axis=(-2, -1)))
+
+
+def largest_norms(setting: Setting) -> np.ndarray | None:
+    """What the estimator states that no draw at w exceeds in the spectral norm, for each task; None if nothing.
+
+    Raises
+    ------
+    ValueError
+        If it states no number >= 0, or not one for each task.
+    """
+    stated = getattr(setting.hessian, "largest_norm", None)
+    if stated is None:
+        return None
+    shape = setting.tasks.batch_shape
+    largest = np.asarray(stated(single(setting), setting.w), dtype=float)
+    if largest.shape not in ((), shape) or not np.all(np.isfinite(largest) & (largest >= 0)):
+        raise ValueError(
+            f"hessian = {setting.hessian!r}: largest_norm gave {largest}; it must be a finite number >= 0, or one for "
+            f"each of the tasks {shape}"
+        )
+    return np.broadcast_to(largest, shape).reshape(-1)
 
 
 def variances(setting: Setting) -> Draw:
@@ -71,7 +97,8 @@ def variances(setting: Setting) -> Draw:
         one, two = (applied(setting, operator(setting, replicates, rng), at) for _ in range(2))
         return by_cell(np.vecdot(one - two, one - two) / 2, 0)
 
-    return draw
+    largest = largest_norms(setting)
+    return draw if largest is None else Capped(draw, 2 * largest**2)
 
 
 def exact_bias(setting: Setting) -> np.ndarray | None:

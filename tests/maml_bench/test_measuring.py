@@ -8,6 +8,7 @@ import pytest
 from maml_bench import InnerLoop, OuterLoop, Setting, measure
 from maml_bench.claims.quantities import QUANTITIES
 from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, ZerothOrder
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 
 A = np.diag([1.0, -0.5, 0.25])
@@ -43,6 +44,28 @@ def test_an_estimator_of_one_s_own_is_measured_by_its_operator_alone():
     assert variance.task == np.argmax(truth)
     assert variance.lower <= truth.max() <= variance.upper
     assert measure("meta-gradient-bias", setting(Rademacher()), **CERTAIN).lower == 0
+
+
+@dataclass(frozen=True)
+class Bounded(Rademacher):
+    """``||A u u'|| <= L ||u||^2 = L d``, which its author states, or a wrong multiple of it."""
+
+    share: float = 1.0
+
+    def largest_norm(self, tasks, w):
+        return self.share * tasks.regularity.L * tasks.dim
+
+
+def test_an_estimator_that_states_an_envelope_is_measured_with_certainty():
+    for quantity in ("hessian-bias", "hessian-variance"):
+        plain, bounded = (measure(quantity, setting(kind()), **CERTAIN) for kind in (Rademacher, Bounded))
+        assert (plain.evidence, bounded.evidence) == ("asymptotic", "certified")
+        assert bounded.lower <= plain.upper and plain.lower <= bounded.upper
+        with pytest.raises(EnvelopeExceeded, match=r"replicate \d+ of its block has the size .* exceeds its ceiling"):
+            measure(quantity, setting(Bounded(share=0.1)), **CERTAIN)
+    for wrong in (-1.0, np.inf):
+        with pytest.raises(ValueError, match="largest_norm gave"):
+            measure("hessian-bias", setting(Bounded(share=wrong)), **CERTAIN)
 
 
 def test_biases_of_estimators_are_exact_where_their_mean_is_known():
