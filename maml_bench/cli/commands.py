@@ -11,15 +11,21 @@ from pathlib import Path
 
 import click
 
-from maml_bench.cli.options import effort_options, problem_options, setting_options
+from maml_bench.cli.options import (
+    claim_options,
+    effort_options,
+    json_option,
+    problem_options,
+    setting_options,
+    study_options,
+    workers_options,
+)
 from maml_bench.cli.studies import INTERRUPTED, STUDIES, conduct, redo
 
 EXIT_CODES = {"holds": 0, "not refuted": 0, "violated": 1, "inconclusive": 3, "not applicable": 4}
 CLOSED_PIPE = 141
 """As a shell has it for a program that nobody listens to: not one of the outcomes."""
 COUNTEREXAMPLES = Path("build/counterexamples")
-OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
-OUTPUT_HELP = f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]"
 
 
 def main() -> None:
@@ -62,20 +68,6 @@ def cli():
 
     Measures the left-hand sides of its statements and compares them with the bounds.
     """
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-
-
-def workers_options(command):
-    """Add the options that say where replicates are computed."""
-    for option in (
-        click.option("--cluster", default="", help="Address of a Dask scheduler, such as tcp://host:8786."),
-        click.option("--processes", is_flag=True, help="Processes in place of threads."),
-        click.option("--workers", default=1, show_default=True, help="Workers here; no number depends on it."),
-    ):
-        command = option(command)
-    return command
 
 
 @cli.command("claims")
@@ -124,29 +116,13 @@ def theory_command(name, latex, as_json):
 
 
 @cli.command("check")
-@click.argument("claim", metavar="CLAIM|FILE.py:claim")
-@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
+@claim_options
 @setting_options
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: how sharp could it be?")
 @partial(effort_options, budget=1_000_000, precision=math.inf)
 @workers_options
 @json_option
-def check_command(
-    claim,
-    form,
-    as_json,
-    factor,
-    seed,
-    confidence,
-    budget,
-    seconds,
-    precision,
-    method,
-    workers,
-    processes,
-    cluster,
-    **problem,
-):
+def check_command(claim, form, factor, effort, workers, as_json, **problem):
     """Check one claim on one problem; either may be your own, FILE.py:object.
 
     Exit code: 0 holds or not refuted, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
@@ -154,28 +130,17 @@ def check_command(
     from maml_bench.cli import terminal
     from maml_bench.cli.setting import claim_from, setting_from
     from maml_bench.counterexample import write
-    from maml_bench.montecarlo.workers import Workers
     from maml_bench.verdict import check
 
     chosen, setting = claim_from(claim, form).scaled(factor), setting_from(**problem)
-    verdict = check(
-        chosen,
-        setting,
-        seed=seed,
-        confidence=confidence,
-        budget=budget,
-        seconds=seconds,
-        precision=precision,
-        method=method,
-        workers=Workers(workers, processes, cluster),
-    )
+    verdict = check(chosen, setting, **effort, workers=workers)
     if as_json:
         terminal.print_json(verdict.as_dict())
     else:
         terminal.print_verdict(verdict)
     if verdict.outcome == "violated":
         try:
-            written = write(verdict, chosen, setting, COUNTEREXAMPLES, budget)
+            written = write(verdict, chosen, setting, COUNTEREXAMPLES, effort["budget"])
             click.echo(f"counterexample, to be replayed: python {written}", err=True)
         except ValueError as error:
             click.echo(f"no counterexample is written: {error}", err=True)
@@ -188,9 +153,7 @@ def check_command(
 @partial(effort_options, budget=100_000, precision=0.01)
 @workers_options
 @json_option
-def measure_command(
-    quantity, seed, confidence, budget, seconds, precision, method, workers, processes, cluster, as_json, **problem
-):
+def measure_command(quantity, effort, workers, as_json, **problem):
     """Measure a quantity where no bound is asked for, with any Hessian estimator.
 
     The quantities: path-error, path-drift, hessian-bias, hessian-variance, meta-gradient-bias,
@@ -199,19 +162,8 @@ def measure_command(
     from maml_bench.cli import terminal
     from maml_bench.cli.setting import setting_from
     from maml_bench.measuring import measure
-    from maml_bench.montecarlo.workers import Workers
 
-    found = measure(
-        quantity,
-        setting_from(**problem),
-        seed=seed,
-        confidence=confidence,
-        budget=budget,
-        seconds=seconds,
-        precision=precision,
-        method=method,
-        workers=Workers(workers, processes, cluster),
-    )
+    found = measure(quantity, setting_from(**problem), **effort, workers=workers)
     if as_json:
         terminal.print_json(found.as_dict())
     else:
@@ -230,16 +182,13 @@ def new_command(kind, file):
 
 
 @cli.command("power")
-@click.argument("claim", metavar="CLAIM|FILE.py:claim")
-@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
+@claim_options
 @setting_options
-@click.option("--runs", default=20, show_default=True, help="Runs of the check, each with a seed of its own.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the first run; the next has the next.")
-@click.option("--confidence", default=0.99, show_default=True, help="Confidence of each run.")
-@click.option("--budget", default=100_000, show_default=True, help="Replicates of each run.")
+@click.option("--runs", default=20, show_default=True, help="Runs of the check, with seeds from --seed on.")
+@partial(effort_options, budget=100_000)
 @workers_options
 @json_option
-def power_command(claim, form, runs, seed, confidence, budget, workers, processes, cluster, as_json, **problem):
+def power_command(claim, form, runs, effort, workers, as_json, **problem):
     """How false would the bound have to be before the bench notices?
 
     Multiplies the bound by factors and tells how often runs of the check say `violated` or `holds`,
@@ -247,19 +196,10 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
     """
     from maml_bench.cli import terminal
     from maml_bench.cli.setting import claim_from, setting_from
-    from maml_bench.montecarlo.workers import Workers
     from maml_bench.power import power
 
     chosen = claim_from(claim, form)
-    found = power(
-        chosen,
-        setting_from(**problem),
-        runs=runs,
-        seed=seed,
-        confidence=confidence,
-        budget=budget,
-        workers=Workers(workers, processes, cluster),
-    )
+    found = power(chosen, setting_from(**problem), runs=runs, **effort, workers=workers)
     if as_json:
         terminal.print_json(terminal.power_as_dict(chosen, found))
     else:
@@ -273,7 +213,7 @@ def power_command(claim, form, runs, seed, confidence, budget, workers, processe
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A file to go on from, and to keep up to date.")
 @workers_options
 @json_option
-def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_json, **problem):
+def train_command(as_json, replicates, seed, checkpoint, workers, **problem):
     """Run an algorithm many times; how fast does the exact meta gradient fall, and for how many samples?
 
     Needs --iterations, and --beta or --C-beta. Exit code: 0, or 1 if a run diverged, 2 bad input.
@@ -281,19 +221,12 @@ def train_command(replicates, seed, checkpoint, workers, processes, cluster, as_
     from maml_bench.algorithms import train
     from maml_bench.cli import terminal, training
     from maml_bench.cli.setting import setting_from
-    from maml_bench.montecarlo.workers import Workers
 
     if problem["iterations"] is None:
         raise click.UsageError("train needs --iterations")
     with training.meter("meta-iterations") as progress:
-        run = train(
-            setting_from(**problem),
-            replicates,
-            seed,
-            workers=Workers(workers, processes, cluster),
-            checkpoint=checkpoint,
-            progress=progress,
-        )
+        options = {"workers": workers, "checkpoint": checkpoint, "progress": progress}
+        run = train(setting_from(**problem), replicates, seed, **options)
     if as_json:
         terminal.print_json(training.run_as_dict(run))
     else:
@@ -326,8 +259,7 @@ def audit_command(seed, error, hessian, as_json, **problem):
 
 
 @cli.command("tightness")
-@click.argument("claim")
-@click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
+@partial(claim_options, metavar="CLAIM")
 @click.option("--alpha-l", type=float, help="Hold alpha L fixed.  [default: searched]")
 @click.option("--steps", type=int, help="Hold N fixed.  [default: 1 to 3]")
 @click.option("--factor", default=1.0, show_default=True, help="Multiply the bound: would a smaller one be refuted?")
@@ -361,10 +293,7 @@ def tightness_command(claim, form, factor, code, as_json, **options):
 
 @cli.command("study")
 @click.argument("name", metavar="NAME|FILE.py")
-@click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets: a look in well under a minute.")
-@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
-@click.option("--seed", default=0, show_default=True)
-@workers_options
+@study_options
 @click.option("--row", default="", metavar="KEY", help="Only redo the row of this key and print it.")
 @json_option
 def study_command(name, row, **options):
@@ -372,31 +301,17 @@ def study_command(name, row, **options):
 
     A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
-    return _study(name, row, **options)
+    return redo(name, row, **options) if row else conduct([name], **options)
 
 
 @cli.command("report")
-@click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets.")
-@click.option("--output", type=click.Path(path_type=Path), help=OUTPUT_HELP)
-@click.option("--seed", default=0, show_default=True)
-@workers_options
+@study_options
 def report_command(**options):
     """Run all studies and write their reports and index.html.
 
     A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
     """
-    return _conduct(STUDIES, as_json=False, **options)
-
-
-def _study(name, row, **options) -> int:
-    return redo(name, row, **options) if row else _conduct([name], **options)
-
-
-def _conduct(names, *, quick, output, workers, processes, cluster, **options) -> int:
-    from maml_bench.montecarlo.workers import Workers
-
-    where = Workers(workers, processes, cluster)
-    return conduct(names, output or (QUICK_OUTPUT if quick else OUTPUT), quick=quick, workers=where, **options)
+    return conduct(STUDIES, **options)
 
 
 @cli.command("compare")

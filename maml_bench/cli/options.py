@@ -1,8 +1,14 @@
-"""Command-line options that describe a problem. Known names are looked up when a command's help lists them."""
+"""Options that several commands share: what a problem is, how hard to try, where to compute, where reports go.
+
+Known names are looked up when a command's help lists them. Options that belong together reach a command as one
+argument: ``effort``, a dictionary of keywords of `maml_bench.check`, and ``workers``, a `Workers`.
+"""
 
 import math
 from collections.abc import Callable, Iterable
 from copy import copy
+from functools import wraps
+from pathlib import Path
 
 import click
 
@@ -114,18 +120,83 @@ def _added(command, options):
     return command
 
 
-def effort_options(command, budget: int, precision: float):
-    """Add the options that say how hard to try, with these defaults."""
-    options = (
-        click.option("--seed", default=0, show_default=True, help="Seed of the replicates."),
-        click.option("--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely."),
-        click.option("--budget", default=budget, show_default=True, help="Most replicates to draw."),
-        click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in."),
-        click.option(
+def _gathered(command, name: str, options: dict, make: Callable):
+    """Add the options, and hand on what they say as one argument ``name``: ``make(**values)``."""
+
+    @wraps(command)
+    def gathering(**values):
+        own = {each: values.pop(each) for each in options}
+        return command(**values, **{name: make(**own)})
+
+    return _added(gathering, tuple(options.values()))
+
+
+def effort_options(command, budget: int, precision: float | None = None):
+    """Add the options that say how hard to try, with these defaults; without a precision, those of repeated runs."""
+    options = {
+        "seed": click.option("--seed", default=0, show_default=True, help="Seed of the replicates."),
+        "confidence": click.option(
+            "--confidence", default=0.99, show_default=True, help="A decision is wrong at most this rarely."
+        ),
+        "budget": click.option("--budget", default=budget, show_default=True, help="Most replicates to draw."),
+        "seconds": click.option("--seconds", default=math.inf, show_default=True, help="Time to draw them in."),
+        "precision": click.option(
             "--precision", default=precision, show_default=True, help="Draw on until limits are this close (relative)."
         ),
-        click.option(
+        "method": click.option(
             "--method", cls=Listed, known=known_methods, default="auto", show_default=True, help="How to measure"
         ),
+    }
+    if precision is None:
+        options = {name: options[name] for name in ("seed", "confidence", "budget")}
+    return _gathered(command, "effort", options, dict)
+
+
+def _workers(workers, processes, cluster):
+    from maml_bench.montecarlo.workers import Workers
+
+    return Workers(workers, processes, cluster)
+
+
+def workers_options(command):
+    """Add the options that say where replicates are computed."""
+    options = {
+        "workers": click.option(
+            "--workers", default=1, show_default=True, help="Workers here; no number depends on it."
+        ),
+        "processes": click.option("--processes", is_flag=True, help="Processes in place of threads."),
+        "cluster": click.option("--cluster", default="", help="Address of a Dask scheduler, such as tcp://host:8786."),
+    }
+    return _gathered(command, "workers", options, _workers)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+_FORM = click.option("--form", help="Form of the bound, see `maml-bench claims`.  [default: sharp, or the first]")
+
+
+def claim_options(command, metavar: str = "CLAIM|FILE.py:claim"):
+    """Add the argument and the option that name a claim."""
+    return _added(command, (click.argument("claim", metavar=metavar), _FORM))
+
+
+OUTPUT, QUICK_OUTPUT = Path("reports"), Path("build/quick")
+
+
+def study_options(command):
+    """Add the options of a run of studies; ``output`` is a folder, by default one that depends on ``quick``."""
+
+    @wraps(command)
+    def placed(output, quick, **values):
+        return command(output=output or (QUICK_OUTPUT if quick else OUTPUT), quick=quick, **values)
+
+    options = (
+        click.option("--quick", is_flag=True, help="Fewer cases and smaller budgets: a first look."),
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path),
+            help=f"Reports go here.  [default: {OUTPUT}, with --quick {QUICK_OUTPUT}]",
+        ),
+        click.option("--seed", default=0, show_default=True, help="Seed of all that is drawn."),
     )
-    return _added(command, options)
+    return _added(workers_options(placed), options)
