@@ -1,11 +1,13 @@
 """Every claim in every form on every family: measured, bound, ratio and verdict in one table.
 
-One reference setting for each family; the other studies sweep. What was found is told in ``summary.md``.
+One reference setting for each family, and one for runs; the other studies sweep. ``summary.md`` tells what was found.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
-from maml_bench import InnerLoop, Setting, claims
+from maml_bench import OuterLoop, Setting, claims
 from maml_bench.hessians import CentralDifference, ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import (
     AdditiveGaussian,
@@ -19,6 +21,7 @@ from maml_bench.problems import (
     Trigonometric,
 )
 from maml_bench.study import Study, between, pick, sweep
+from maml_bench.study.points import inner_loop
 
 ADDITIVE, PHASE = AdditiveGaussian(sigma_g=0.5), RandomPhase(amplitude=0.5, kappa=1.0)
 FIRST, SECOND = (Trigonometric.random(dim=4, tasks=4, rng=seed) for seed in (5, 6))
@@ -35,41 +38,39 @@ FAMILIES = {
 }
 SMOOTHED = GaussianSmoothing(nu=0.1, directions=8)
 PLAIN, CORRECTED = (ZerothOrder(nu=0.1, directions=8, stein=stein, data="population") for stein in (False, True))
+EXACT, SHARED = ExactHessian(), replace(SMOOTHED, data="population")
 ESTIMATORS = {
-    "prop6": SMOOTHED,
-    "prop7-vector": SMOOTHED,
-    "prop7-frobenius": SMOOTHED,
-    "prop7-spectral": SMOOTHED,
-    "finite-prop7-vector": GaussianSmoothing(nu=0.1, directions=8, data="population"),
-    "prop5": PLAIN,
-    "prop8": PLAIN,
-    "prop8-mean": PLAIN,
-    "zo-vector": PLAIN,
+    **dict.fromkeys(("prop6", "prop7-vector", "prop7-frobenius", "prop7-spectral", "thm2"), SMOOTHED),
+    **dict.fromkeys(("finite-prop7-vector", "finite-thm2"), SHARED),
+    **dict.fromkeys(("prop5", "prop8", "prop8-mean", "zo-vector", "zo-shift", "zo-neighbourhood"), PLAIN),
     "zo-stein-vector": CORRECTED,
     "hvp-central": CentralDifference(delta=0.1, data="population"),
 }
 """The estimator that a claim speaks of; the others are about exact Hessians."""
-RUNS = ("lemma-b-first", "lemma-b-second", "thm1", "cor1", "thm2", "zo-neighbourhood", "finite-thm1", "finite-thm2")
-NAMES = [name for name in claims.names() if name not in RUNS]
-"""Claims about one point; runs of an algorithm have studies of their own."""
+RUNS = [n for n in claims.names() if n.startswith(("lemma-b", "thm", "cor1", "finite-thm")) or n == "zo-neighbourhood"]
+"""Claims about runs of an algorithm, on the schedule of Corollary 1; the others are about one point."""
+SCHEDULE = OuterLoop(30, 50, C_beta=100, B_beta=16, D_beta=64)
 
 
-def at(estimator):
-    """Three inner steps with alpha L = 1/20 and batches of four."""
+def at(estimator, αL=0.05, outer=None, batch=4):
+    """Three inner steps on a family, from its point."""
 
     def setting(problem):
         tasks, w = problem
-        return Setting(tasks, w, InnerLoop(0.05 / tasks.regularity.L, 3, S=4, D=4, T=4), estimator)
+        return Setting(tasks, w, inner_loop(tasks, αL, 3, S=batch, D=4, T=batch), estimator, outer)
 
     return setting
 
 
 def asked(name, estimator):
     """A claim's forms, but for those that speak of the Stein-corrected estimator if this one is not, and conversely."""
-    stein = [form for form in claims.forms(name) if (form == "stein") == (estimator == CORRECTED)]
-    forms = stein if "stein" in claims.forms(name) else claims.forms(name)
-    quick = {"budget": 5_000, "precision": 1.0}
-    return sweep(at(estimator), (name,), {"problem": FAMILIES}, quick, forms=forms, budget=100_000)
+    forms = claims.forms(name)
+    forms = [form for form in forms if "stein" not in forms or (form == "stein") == (estimator == CORRECTED)]
+    point, few, precision = at(estimator), 5_000, 0.05
+    if name in RUNS:
+        point, few, precision = at(estimator, None, SCHEDULE, batch=16), 64, np.inf
+    quick, axes = {"budget": few, "precision": max(1.0, precision)}, {"problem": FAMILIES}
+    return sweep(point, (name,), axes, quick, forms=forms, budget=100_000, precision=precision)
 
 
 def facts(t):
@@ -77,13 +78,8 @@ def facts(t):
     known = {(row.claim, row.form) for row in t[t["outcome"] != "not applicable"].itertuples()}
     asked = {(row.claim, row.form) for row in t.itertuples()}
     found = [between("claims and forms that apply to no family here", [len(asked - known)], 0, 0)]
-    for claim, form in (
-        ("prop1", "sharp"),
-        ("prop2-second", "sharp"),
-        ("prop4", "refined_local"),
-        ("prop8", "sharp"),
-        ("prop7-vector", "refined"),
-    ):
+    others = {"prop4": "refined_local", "prop7-vector": "refined"}
+    for claim, form in (dict.fromkeys(("prop1", "prop2-second", "prop8"), "sharp") | others).items():
         ratio = pick(t, claim=claim, form=form, problem="concave")["ratio"]
         found.append(between(f"{claim} ({form}) over its bound, concave", ratio, 1 - 1e-9, 1 + 1e-9, "1"))
     return found
@@ -92,7 +88,7 @@ def facts(t):
 STUDY = Study(
     "summary",
     "Every claim on every family",
-    [asked(name, ESTIMATORS.get(name, ExactHessian())) for name in NAMES]
+    [asked(name, ESTIMATORS.get(name, EXACT)) for name in claims.names()]
     + [asked(name, CORRECTED) for name in ("prop5", "prop8")],
     facts=facts,
 )
