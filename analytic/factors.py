@@ -23,6 +23,8 @@ The vector is the final gradient, of mean norm at most :math:`q^Ng + Ls_N`, :mat
   :math:`x = \alpha(h+Ld/2)\sum_jq^jq_z^{N-1-j} = \frac{h+Ld/2}{Ld/2}(q_z^N-q^N)`; :math:`V = L^2(d+2)(d+4)(d+6)/(4Q)`.
   Losses are exact.
 - *Zeroth order, Stein-corrected:* as Gaussian smoothing, with :math:`V = L^2(d+2)[(d+4)^2+d]/(4Q)`.
+- *Stated:* an estimator of anybody's, with :math:`\|E\hat H - \nabla^2l\| \le h` and the variance V given as numbers:
+  :math:`q_0 = q + \alpha h`, and as :math:`q_0 - q = \alpha h` the sum is :math:`x = q_0^N - q^N`.
 - *First order:* :math:`\hat H = 0`, so :math:`q_0 = A = 1`, :math:`h = L`, and :math:`x = \alpha L\sum_jq^j = q^N - 1`.
 """
 
@@ -53,6 +55,12 @@ class Factor:
 
 SAMPLED = Factor((Definition(A, q**2 + alpha**2 * sigma_H**2 / D),))
 FIRST_ORDER = Factor((Definition(A, sp.S.One),), q**N - 1)
+
+bias, variance = symbols("hessian_bias hessian_variance")
+STATED = Factor(
+    (Definition(A, (q + alpha * bias) ** 2 + alpha**2 * variance),),
+    (q + alpha * bias) ** N - q**N,
+)
 
 _HESSIAN = Least(2 * L, rho * nu * NormMoment(1, d))
 RADIUS = {
@@ -112,6 +120,7 @@ def factors_of(estimator: str, forms: tuple[str, ...], sampled: Factor = SAMPLED
         "zeroth-order": lambda: {form: zeroth_order(radius.get(form, "refined")) for form in own},
         "zeroth-order-stein": lambda: {form: stein(radius.get(form, "refined")) for form in own},
         "first-order": lambda: dict.fromkeys(own, FIRST_ORDER),
+        "stated": lambda: dict.fromkeys(own, STATED),
     }
     if estimator not in known:
         raise ValueError(f"unknown Hessian estimator {estimator!r}; known: {', '.join(known)}")

@@ -49,6 +49,8 @@ CONSTANTS: dict[str, Constant] = {
     "directions": _count("Q", "Gaussian directions per Hessian estimate"),
     "nu": _real("nu", "smoothing radius", positive=True),
     "delta": _real("delta", "difference step of the Hessian-vector product", positive=True),
+    "hessian_bias": _real("b_H", "how far the mean of the Hessian estimator may be from the Hessian, at any point"),
+    "hessian_variance": _real("V_H", "variance of the Hessian estimator on a unit vector, at any point"),
     "L": _real("L", "Lipschitz constant of the gradient"),
     "rho": _real("rho", "Lipschitz constant of the Hessian"),
     "tau": _real("tau", "Lipschitz constant of the third derivative"),

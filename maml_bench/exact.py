@@ -4,8 +4,9 @@ Two functions: `path_moments` for the inner path and the meta gradient, `smoothi
 directions. Both first ask the family, which may have a method
 
 - ``path_moments(w, inner, noise)`` -> `PathMoments` or None: ``noise`` is the sampling model that was added to the
-  family (`NoisyTasks`), None for a family that brings its own;
+  family (`NoisyTasks`), None for a family that brings its own. A sampling model may have values of its own, too;
 - ``smoothings(w, nu)`` -> a list of `Smoothing`, one a task, or None: w has one row a task;
+- ``affine_gradient = True``: its gradient is affine in w, as that of a quadratic;
 - ``corners()`` -> (..., d, B): the points of each coordinate where second derivatives have corners, so that the
   quadrature can be split there;
 - ``precise = True`` beside ``path_moments``: at a w of many digits (`analytic.digits`) these have as many.
@@ -24,24 +25,20 @@ import numpy as np
 
 from analytic.arguments import positive
 from analytic.digits import many_digits
-from analytic.moments import quadrature, two_point
+from analytic.moments import quadrature
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments
 from maml_bench.adaptation import InnerLoop
 from maml_bench.arrays import listed
 from maml_bench.meta_gradient import exact_meta_gradient
-from maml_bench.problems.noise import AdditiveGaussian, Noise, NoisyTasks, TwoPoint
+from maml_bench.problems.noise import population, states
 from maml_bench.problems.protocol import Tasks
-from maml_bench.problems.quadratic import Quadratic
 from maml_bench.setting import Setting, losses, single
 
 __all__ = ["PathMoments", "Smoothing", "path_moments", "smoothings"]
 
 QUADRATURE_POINTS = 4_000_000
 """Most points of a quadrature rule, for all tasks together: about a second of work."""
-
-PATHS = 2**16
-"""Most paths of two-point noise, for all tasks together."""
 
 AGREEMENT = 1e-10
 """Relative distance of the values of two rules that count as one."""
@@ -56,7 +53,7 @@ def path_moments(tasks: Tasks, w: np.ndarray, inner: InnerLoop) -> PathMoments:
         All tasks on one axis; None for every moment that is not known.
     """
     found = PathMoments()
-    for source in (_any_loss, _family, _quadrature, _two_point):
+    for source in (_any_loss, _family, _quadrature, _noise):
         if not found.complete:
             moments = source(tasks, w, inner)
             found = found.filled(moments and moments.listed(tasks.dim))
@@ -75,11 +72,6 @@ def smoothings(tasks: Tasks, w: np.ndarray, nu: float) -> list[Smoothing] | None
 def smoothable(tasks: Tasks, w: np.ndarray) -> bool:
     """Whether the smoothed loss is known exactly at w."""
     return smoothings(tasks, w, 1.0) is not None
-
-
-def population(tasks: Tasks) -> Tasks:
-    """The tasks without their sampling model."""
-    return tasks.population if isinstance(tasks, NoisyTasks) else tasks
 
 
 # --- of a setting, for claims
@@ -119,9 +111,9 @@ def meta_smoothness(setting: Setting) -> np.ndarray | None:
     where the meta gradient is linear.
     """
     support, target = (population(tasks) for tasks in losses(setting))
-    if not (isinstance(support, Quadratic) and isinstance(target, Quadratic)):
+    if not all(getattr(tasks, "affine_gradient", False) for tasks in (support, target)):
         return None
-    adapted, judged = (listed(tasks.A, tasks.batch_shape, 2) for tasks in (support, target))
+    adapted, judged = (listed(tasks.hess(setting.w), tasks.batch_shape, 2) for tasks in (support, target))
     product = np.linalg.matrix_power(np.eye(support.dim) - setting.inner.alpha * adapted, setting.inner.steps)
     return np.atleast_1d(np.linalg.norm((product @ judged @ product).mean(0), 2))
 
@@ -137,23 +129,22 @@ def _any_loss(tasks, w, inner) -> PathMoments:
         known = {"gradient": gradient, "bias": np.zeros_like(gradient)}
         if tasks.regularity.sigma_H == 0:
             known["second_moment"] = np.sum(gradient**2, axis=-1)
-    if inner.steps == 1 and isinstance(tasks, NoisyTasks):
-        variance = inner.alpha**2 * tasks.noise.sigma_g**2 / inner.S
-        if isinstance(tasks.noise, Noise | TwoPoint):
-            known["path_bias"] = np.zeros((*tasks.batch_shape, tasks.dim))
-        if isinstance(tasks.noise, Noise):
+    if inner.steps == 1 and (states(tasks, "isotropic") or states(tasks, "additive")):
+        known["path_bias"] = np.zeros((*tasks.batch_shape, tasks.dim))
+        if states(tasks, "isotropic"):
+            variance = inner.alpha**2 * tasks.noise.sigma_g**2 / inner.S
             known["path_second"] = np.full(tasks.batch_shape, variance)
     return PathMoments(**known)
 
 
 def _family(tasks, w, inner) -> PathMoments | None:
     own = getattr(population(tasks), "path_moments", None)
-    return own and own(w, inner, tasks.noise if isinstance(tasks, NoisyTasks) else None)
+    return own and own(w, inner, getattr(tasks, "noise", None))
 
 
 def _quadrature(tasks, w, inner) -> PathMoments | None:
     """Losses of one variable with additive noise; only what a coarser rule confirms."""
-    if not (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, AdditiveGaussian) and tasks.dim == 1):
+    if not (states(tasks, "gaussian") and tasks.dim == 1):
         return None
     loss = tasks.population
     corners = getattr(loss, "corners", None)
@@ -188,13 +179,7 @@ def _of_one_variable(corners, batch_shape):
     return np.broadcast_to(corners, (*batch_shape, *corners.shape[-2:]))[..., 0, :]
 
 
-def _two_point(tasks, w, inner) -> PathMoments | None:
-    """Tasks with two-point noise; None if there are too many paths to enumerate."""
-    if not (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, TwoPoint)):
-        return None
-    if math.prod(tasks.batch_shape) * (inner.S + 1) ** inner.steps > PATHS:
-        return None
-    noise, loss = tasks.noise, tasks.population
-    start = np.broadcast_to(w, (*tasks.batch_shape, tasks.dim))
-    law = start, noise.along(tasks.dim), inner.alpha, inner.steps, noise.sigma_g, inner.S, inner.T
-    return two_point.path_moments(loss.grad, loss.hvp, noise.parameter, *law)
+def _noise(tasks, w, inner) -> PathMoments | None:
+    """What the sampling model states."""
+    own = getattr(getattr(tasks, "noise", None), "path_moments", None)
+    return own and own(population(tasks), w, inner)

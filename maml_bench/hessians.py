@@ -11,21 +11,33 @@ Where an estimator takes differences between points, ``data`` says which samples
   does not depend on the point cancels;
 - ``"population"``: none; the differences are exact.
 
-What else an estimator states is a capability that claims and measurements ask for, of an estimator of yours too:
+What else an estimator states is a capability that claims and measurements ask for, of an estimator of yours too. None
+of them asks for its class:
 
 - ``columns = True``: extra leading axes of ``v`` are served, as above; without it matrices are built column by column;
-- ``linear = True``: the operator is linear in ``v``;
-- ``mean_hessian(tasks, w)``: its known mean, (..., d, d);
+- ``linear = True``: the operator is linear in ``v``; ``symmetric = True``: it is a symmetric matrix;
+- ``kind``: the theory to set it against, one of `KINDS`, with the attributes that its bounds need;
+- ``deviation(tasks, D)``: two numbers that hold at every point, by a proof: how far its mean may be from the Hessian
+  (spectral norm), and its variance on a unit vector. Propositions 3 and 4 then have bounds for it, without a kind;
+- ``mean_hessian(tasks, w)``: its known mean, (..., d, d), or, where that follows from the smoothed loss of a task,
+  ``smoothed_mean(smooth)`` and likewise ``smoothed_variance(smooth, v, noise, D)``. Exact values rest on them: where
+  they are not stated, what the operator gives is sampled;
 - ``largest_norm(tasks, w)``: what the spectral norm of no draw at w exceeds, by a proof; a number, or one a task. It
   makes limits of what is measured certified; every draw is checked;
-- ``kind``: whose theory holds for it, one of ``sampled``, ``first-order``, ``gaussian-smoothing``, ``zeroth-order`` and
-  ``zeroth-order-stein``, so that Propositions 3 and 4 have bounds for it.
+- ``cost(D)``: evaluations at one sample that a draw and one product take, a dictionary with some of ``gradient``,
+  ``hessian_vector`` and ``function``;
+- ``along(tasks, w, u, D, rng)``: the operator for given directions u, as a `DirectionMean`, of which ``operator`` takes
+  Gaussian ones. Variance is reduced, and directions are drawn so that limits are certified, for an estimator that
+  states it and a kind, and is a dataclass with ``directions`` and ``data``.
+
+``deviation`` and what stands below it say how it is drawn. They count where the operator is defined: a class that overrides ``operator`` alone
+states none of them (`stated`).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,6 +45,31 @@ from analytic.arguments import natural, positive, settle
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")
+
+_DIFFERENCES = ("nu", "directions", "data")
+
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sampled": ("the Hessian of a fresh batch, as ExactHessian()", ()),
+    "first-order": ("no Hessian, as FirstOrder()", ()),
+    "gaussian-smoothing": (
+        "gradient differences, unbiased for the Hessian of the smoothed loss, as GaussianSmoothing",
+        _DIFFERENCES,
+    ),
+    "zeroth-order": (
+        "second differences of losses, with the mean Hess l_nu + ((l_nu - l)/nu^2) I, as ZerothOrder",
+        _DIFFERENCES,
+    ),
+    "zeroth-order-stein": (
+        "second differences of losses, unbiased for the Hessian of the smoothed loss, as ZerothOrder(..., stein=True)",
+        _DIFFERENCES,
+    ),
+    "zeroth-order-mean": (
+        "second differences of losses, with the mean (1 - 1/Q) Hess l_nu, as ZerothOrder(..., baseline='mean')",
+        _DIFFERENCES,
+    ),
+    "central-difference": ("a central difference of gradients along v, as CentralDifference", ("delta",)),
+}
+"""What an estimator says of itself by its ``kind``, and the attributes that are then asked for."""
 BASELINES = ("point", "mean")
 
 # Temporaries of one block of directions stay near 32 MB. Under "resampled" the blocks order the draws, so changing
@@ -51,18 +88,19 @@ class Hessian(Protocol):
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator: ...
 
 
-class Differences(Hessian, Protocol):
-    """An estimator that takes differences between points, and says which samples they use."""
+class Directional(Hessian, Protocol):
+    """An estimator by differences along directions, with what `KINDS` asks of one."""
 
+    @property
+    def nu(self) -> float: ...
+    @property
+    def directions(self) -> int: ...
     @property
     def data(self) -> str: ...
 
-
-class OfKnownKind(Hessian, Protocol):
-    """An estimator that states whose theory holds for it."""
-
-    @property
-    def kind(self) -> str: ...
+    def along(
+        self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator
+    ) -> "DirectionMean": ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +108,7 @@ class ExactHessian:
     """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836)."""
 
     kind = "sampled"
-    columns = linear = True
+    columns = linear = symmetric = True
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """``v -> hess l(w; D) v``, shape (..., d); the population Hessian if the tasks have no sampling model."""
@@ -81,13 +119,17 @@ class ExactHessian:
         """The Hessian, (..., d, d)."""
         return tasks.hess(w)
 
+    def cost(self, D: int) -> dict[str, int]:
+        """D Hessian-vector products."""
+        return {"hessian_vector": D}
+
 
 @dataclass(frozen=True)
 class FirstOrder:
     """No Hessian at all, as in FO-MAML: the operator is ``v -> 0``."""
 
     kind = "first-order"
-    columns = linear = True
+    columns = linear = symmetric = True
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """``v -> 0``, shape (..., d); nothing is drawn."""
@@ -97,6 +139,10 @@ class FirstOrder:
     def mean_hessian(self, tasks: Tasks, w: np.ndarray) -> np.ndarray:
         """0, (..., d, d)."""
         return np.zeros((*_shape(tasks, w), tasks.dim))
+
+    def cost(self, D: int) -> dict[str, int]:
+        """Nothing."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -154,6 +200,22 @@ class GaussianSmoothing:
             slopes[block] *= 1 / self.nu
         return DirectionMean(slopes, u)
 
+    def smoothed_mean(self, smooth: Any) -> np.ndarray:
+        """E H^ given the smoothed loss of a task, (d, d): its Hessian."""
+        return smooth.hess
+
+    def smoothed_variance(self, smooth: Any, v: np.ndarray | None, noise: float, D: int) -> float:
+        """``E ||(H^ - E H^) v||^2``, or without v that of the Frobenius norm; noise is the root mean square of one
+        gradient sample's.
+        """
+        if v is None:
+            return smooth.ggs_frobenius_variance(self.directions, noise, D)
+        return smooth.ggs_vector_variance(v, self.directions, noise, D)
+
+    def cost(self, D: int) -> dict[str, int]:
+        """A batch of gradients a direction, and one at w."""
+        return {"gradient": (self.directions + 1) * _size(self.data, D)}
+
 
 @dataclass(frozen=True)
 class ZerothOrder:
@@ -188,7 +250,7 @@ class ZerothOrder:
         If an argument is not allowed.
     """
 
-    columns = linear = True
+    columns = linear = symmetric = True
 
     nu: float
     directions: int
@@ -210,7 +272,7 @@ class ZerothOrder:
     @property
     def kind(self) -> str:
         if self.baseline == "mean":
-            return ""
+            return "zeroth-order-mean"
         return "zeroth-order-stein" if self.stein else "zeroth-order"
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> "DirectionMean":
@@ -238,6 +300,26 @@ class ZerothOrder:
         shift = curvature.mean(0)[..., None] if self.stein else 0.0
         return DirectionMean(curvature[..., None] * u, u, shift)
 
+    def smoothed_mean(self, smooth: Any) -> np.ndarray:
+        """E H^ given the smoothed loss of a task, (d, d)."""
+        if self.baseline == "mean":
+            return (1 - 1 / self.directions) * smooth.hess
+        return smooth.hess if self.stein else smooth.zo_mean
+
+    def smoothed_variance(self, smooth: Any, v: np.ndarray | None, noise: float, D: int) -> float | None:
+        """As `GaussianSmoothing.smoothed_variance`, of losses without noise; else None: it is not worked out."""
+        if noise or self.baseline == "mean":
+            return None
+        stein = "zo_stein" if self.stein else "zo"
+        if v is None:
+            return getattr(smooth, f"{stein}_frobenius_variance")(self.directions)
+        return getattr(smooth, f"{stein}_vector_variance")(v, self.directions)
+
+    def cost(self, D: int) -> dict[str, int]:
+        """Two batches of losses a direction, and with l(w) for baseline one at w, or one more a direction."""
+        at_w = 0 if self.baseline == "mean" else self.directions if self.data == "resampled" else 1
+        return {"function": (2 * self.directions + at_w) * _size(self.data, D)}
+
 
 @dataclass(frozen=True)
 class CentralDifference:
@@ -261,7 +343,8 @@ class CentralDifference:
         If ``delta`` or ``data`` is not allowed.
     """
 
-    columns = True
+    kind = "central-difference"
+    columns = symmetric = True  # symmetric as far as it is linear in v
 
     delta: float
     data: str = "shared"
@@ -281,6 +364,31 @@ class CentralDifference:
     def _product(self, tasks, w, v, batch):
         ahead, behind = w + self.delta * v, w - self.delta * v
         return (tasks.grad(ahead, batch(ahead)) - tasks.grad(behind, batch(behind))) / (2 * self.delta)
+
+    def cost(self, D: int) -> dict[str, int]:
+        """Two batches of gradients."""
+        return {"gradient": 2 * _size(self.data, D)}
+
+
+def kind(hessian: Hessian) -> str:
+    """The kind that an estimator states, or an empty string."""
+    return getattr(hessian, "kind", "")
+
+
+def stated(hessian: Hessian, name: str) -> Any:
+    """A capability that says how an estimator is drawn or what its moments are; None where it is not stated.
+
+    It counts if it stands in the class that defines the operator, or in one derived from that: a class that draws in
+    a way of its own inherits none.
+    """
+    if name in getattr(hessian, "__dict__", {}):
+        return getattr(hessian, name)
+    for parent in type(hessian).__mro__:
+        if name in vars(parent):
+            return getattr(hessian, name)
+        if "operator" in vars(parent):
+            break
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,6 +418,11 @@ class DirectionMean:
 
 def _shape(tasks: Tasks, w: np.ndarray) -> tuple[int, ...]:
     return (*np.broadcast_shapes(w.shape[:-1], tasks.batch_shape), tasks.dim)
+
+
+def _size(data: str, D: int) -> int:
+    """Evaluations of one batch; an exact one counts as one."""
+    return 1 if data == "population" else D
 
 
 def _data(value) -> None:

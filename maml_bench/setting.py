@@ -8,7 +8,7 @@ import numpy as np
 
 from analytic import arguments
 from maml_bench.adaptation import InnerLoop
-from maml_bench.hessians import ExactHessian, GaussianSmoothing, Hessian, ZerothOrder
+from maml_bench.hessians import Directional, ExactHessian, Hessian
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 
@@ -154,9 +154,9 @@ def looped(setting: Setting) -> OuterLoop:
     return cast(OuterLoop, setting.outer)
 
 
-def smoothed(setting: Setting) -> GaussianSmoothing | ZerothOrder:
-    """The Hessian estimator, which is one along Gaussian directions."""
-    return cast(GaussianSmoothing | ZerothOrder, setting.hessian)
+def smoothed(setting: Setting) -> Directional:
+    """The Hessian estimator, which takes differences along directions."""
+    return cast(Directional, setting.hessian)
 
 
 def losses(setting: Setting) -> tuple[Tasks, Tasks]:

@@ -47,7 +47,12 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class MAML:
-    """The stochastic meta gradient (eq. 8 of arXiv 2002.07836) with any Hessian estimator: Algorithms 1 and 2."""
+    """The stochastic meta gradient (eq. 8 of arXiv 2002.07836) with any Hessian estimator: Algorithms 1 and 2.
+
+    A method that states ``equation = 8`` is what the theorems speak of.
+    """
+
+    equation = 8
 
     def meta_gradient(self, tasks, w, inner, hessian, rng, target=None) -> np.ndarray:
         """`maml_bench.meta_gradient.stochastic_meta_gradient`, shape (..., d)."""
@@ -115,8 +120,8 @@ class ImplicitMAML:
         ValueError
             If the Hessian estimator is not symmetric.
         """
-        if isinstance(hessian, GaussianSmoothing):
-            raise ValueError("hessian = GaussianSmoothing(...): conjugate gradients need a symmetric estimator")
+        if not getattr(hessian, "symmetric", False):
+            raise ValueError(f"hessian = {hessian}: conjugate gradients need an estimator that states symmetric = True")
         target = tasks if target is None else target
         end = w
         for _ in range(inner.steps):

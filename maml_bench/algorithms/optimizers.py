@@ -9,7 +9,12 @@ from analytic.arguments import nonnegative, settle
 
 @dataclass(frozen=True)
 class SGD:
-    """The plain step of eq. 7: the direction is the gradient itself."""
+    """The plain step of eq. 7: the direction is the gradient itself.
+
+    An optimizer that states ``equation = 7`` is what the theorems speak of.
+    """
+
+    equation = 7
 
     def memory(self, w: np.ndarray) -> None:
         """Nothing."""

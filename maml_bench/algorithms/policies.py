@@ -6,7 +6,7 @@ loss, gradient and Hessian of a policy are known, so a run can be repeated with 
 the error of eq. 17 and takes away the noise, and what is recorded has no error of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms.methods import NAMED
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
-from maml_bench.hessians import GaussianSmoothing, Hessian, ZerothOrder
+from maml_bench.hessians import Hessian
 from maml_bench.meta_gradient import exact_meta_gradient, meta_objective, stochastic_meta_gradient
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.navigation import LINEAR, RELU, Navigation
@@ -60,14 +60,9 @@ class PolicyTrial:
 
     @property
     def hessian(self) -> Hessian:
-        estimator = NAMED[self.method](self.nu, self.directions)[1]
+        estimator: Any = NAMED[self.method](self.nu, self.directions)[1]
         data = "population" if self.exact else "resampled"
-        match estimator:
-            case GaussianSmoothing():
-                return GaussianSmoothing(self.nu, self.directions, data)
-            case ZerothOrder(stein=stein, baseline=baseline):
-                return ZerothOrder(self.nu, self.directions, stein, data, baseline=baseline)
-        return estimator
+        return replace(estimator, data=data) if hasattr(estimator, "directions") else estimator
 
     def draw(self, rng: np.random.Generator, lead: tuple[int, ...]) -> Any:
         """Fresh tasks with the axes (*lead, tasks)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, Hessian, ZerothOrder
+from maml_bench.hessians import Hessian
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,7 @@ class Samples:
 def of_product(hessian: Hessian, D: int) -> Samples:
     """What one draw of a Hessian estimator and one product with it take, with batches of D samples.
 
-    An estimator of the user's own is taken for D Hessian-vector products.
+    An estimator states it, ``cost(D)``; one that does not is taken for D Hessian-vector products.
     """
-    size = 1 if getattr(hessian, "data", None) == "population" else D
-    match hessian:
-        case FirstOrder():
-            return Samples()
-        case GaussianSmoothing(directions=Q):
-            return Samples(gradient=(Q + 1) * size)
-        case CentralDifference():
-            return Samples(gradient=2 * size)
-        case ZerothOrder(directions=Q, baseline="mean"):
-            return Samples(function=2 * Q * size)
-        case ZerothOrder(directions=Q, data="resampled"):
-            return Samples(function=3 * Q * size)
-        case ZerothOrder(directions=Q):
-            return Samples(function=(2 * Q + 1) * size)
-        case _:
-            return Samples(hessian_vector=D)
+    own = getattr(hessian, "cost", None)
+    return Samples(hessian_vector=D) if own is None else Samples(**own(D))

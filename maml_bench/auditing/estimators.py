@@ -1,4 +1,4 @@
-"""What a Hessian estimator says of itself: shapes, linearity, independent draws, and its stated mean.
+"""What a Hessian estimator says of itself: shapes, linearity, symmetry, independent draws, its mean and its deviation.
 
 Draws are compared over many calls, two replicates a call: what one call shares among its replicates, or among its
 tasks, shows as a covariance. Tests rest on the normal approximation, Bonferroni-corrected.
@@ -9,7 +9,10 @@ import itertools
 import numpy as np
 import scipy
 
+from maml_bench.arrays import listed
 from maml_bench.auditing.result import Row, judged, skipped
+from maml_bench.hessians import stated
+from maml_bench.problems.noise import population
 from maml_bench.search import unit
 
 CALLS = 512
@@ -17,7 +20,9 @@ BATCH = 3
 
 
 def check(hessian, tasks, rng, error: float) -> list[Row]:
-    """Rows ``operator``, ``repeatable``, ``linear``, ``columns``, ``independent`` and ``mean``."""
+    """Rows ``operator``, ``repeatable``, ``linear``, ``symmetric``, ``columns``, ``independent``, ``mean``, ``along``,
+    ``bias`` and ``variance``.
+    """
     shape = (2, *tasks.batch_shape, tasks.dim)
     w = np.broadcast_to(rng.standard_normal(tasks.dim), shape)
     v, other = (np.broadcast_to(unit(rng.standard_normal(tasks.dim)), shape) for _ in range(2))
@@ -35,6 +40,11 @@ def check(hessian, tasks, rng, error: float) -> list[Row]:
         )
     else:
         rows.append(skipped("linear", "not stated"))
+    if getattr(hessian, "symmetric", False) and getattr(hessian, "linear", False):
+        gap = np.vecdot(other, product) - np.vecdot(v, drawn(other))
+        rows.append(_gap("symmetric", "u.Hv less v.Hu for two unit vectors, relative", gap, scale))
+    else:
+        rows.append(skipped("symmetric", "not stated"))
     if getattr(hessian, "columns", False):
         both = np.asarray(drawn(np.stack([v, other])))
         rows.append(_gap("columns", "two vectors at once, relative", both - np.stack([product, drawn(other)]), scale))
@@ -48,6 +58,7 @@ def _gap(name, words, difference, scale) -> Row:
 
 
 def _sampled(hessian, tasks, w, v, rng, error, scale):
+    error /= 4  # for draws that depend on each other, means, draws along directions, and a deviation
     found = np.stack([hessian.operator(tasks, w, BATCH, rng)(v) for _ in range(CALLS)])
     found = found.reshape(CALLS, 2, -1, tasks.dim)
     away = found - found.mean(0)
@@ -60,8 +71,14 @@ def _sampled(hessian, tasks, w, v, rng, error, scale):
         pairs += [(along[:, 0, i], along[:, 0, j]) for i, j in itertools.combinations(range(min(along.shape[2], 8)), 2)]
         z = max(_correlation(*pair) for pair in pairs)
         words = f"covariance of replicates and tasks of one call, in standard errors, {len(pairs)} pairs"
-        independent = judged("independent", words, _quantile(error / 2, len(pairs)), z)
-    return [independent, _mean(hessian, tasks, w, v, found, spread, error, scale)]
+        independent = judged("independent", words, _quantile(error, len(pairs)), z)
+    reach = np.sqrt(np.mean(spread**2, axis=0) / (2 * CALLS)) + 1e-9 * scale
+    return [
+        independent,
+        _mean(hessian, tasks, w, v, found, reach, error),
+        _along(hessian, tasks, w, v, rng, found, reach, error),
+        *_deviation(hessian, tasks, w, v, found, reach, error),
+    ]
 
 
 def _correlation(x, y):
@@ -69,15 +86,61 @@ def _correlation(x, y):
     return abs(float(np.mean(x * y)) / size) * np.sqrt(len(x)) if size > 0 else 0.0
 
 
-def _mean(hessian, tasks, w, v, found, spread, error, scale):
-    stated = getattr(hessian, "mean_hessian", None)
-    if stated is None:
-        return skipped("mean", "not stated")
-    truth = np.matvec(stated(tasks, w[0]), v[0]).reshape(-1, tasks.dim)
-    reach = np.sqrt(np.mean(spread**2, axis=0) / (2 * CALLS)) + 1e-9 * scale
+def _mean(hessian, tasks, w, v, found, reach, error):
+    means = _stated_mean(hessian, tasks, w[0])
+    if means is None:
+        return skipped("mean", "not stated, or not known for these tasks")
+    truth = np.matvec(means, v[0]).reshape(-1, tasks.dim)
     z = np.abs(found.mean((0, 1)) - truth) / reach
     words = f"stated mean along a vector, in standard errors, {z.size} components"
-    return judged("mean", words, _quantile(error / 2, z.size), float(z.max()))
+    return judged("mean", words, _quantile(error, z.size), float(z.max()))
+
+
+def _stated_mean(hessian, tasks, w):
+    """The stated mean at w (*batch_shape, d), (*batch_shape, d, d), or None."""
+    if own := stated(hessian, "mean_hessian"):
+        return own(tasks, w)
+    own, smoothings = stated(hessian, "smoothed_mean"), getattr(population(tasks), "smoothings", None)
+    if own is None or smoothings is None:
+        return None
+    found = smoothings(listed(w, tasks.batch_shape, 1), hessian.nu)
+    return found and np.array([own(smooth) for smooth in found]).reshape(*w.shape, tasks.dim)
+
+
+def _along(hessian, tasks, w, v, rng, found, reach, error):
+    """Draws along Gaussian directions have the mean of the operator's own."""
+    along = stated(hessian, "along")
+    if along is None:
+        return skipped("along", "not stated")
+    size = (hessian.directions, *w.shape)
+    drawn = np.stack([along(tasks, w, rng.standard_normal(size), BATCH, rng)(v) for _ in range(CALLS)])
+    drawn = drawn.reshape(CALLS, 2, -1, tasks.dim)
+    both = np.hypot(reach, drawn.std((0, 1)) / np.sqrt(2 * CALLS))
+    z = np.abs(drawn.mean((0, 1)) - found.mean((0, 1))) / both
+    words = f"mean along Gaussian directions less the operator's, in standard errors, {z.size} components"
+    return judged("along", words, _quantile(error, z.size), float(z.max()))
+
+
+def _deviation(hessian, tasks, w, v, found, reach, error):
+    """A stated bias and a stated variance, each attacked at one point and along one vector of each task."""
+    own = stated(hessian, "deviation")
+    if own is None:
+        return [skipped("bias", "not stated"), skipped("variance", "not stated")]
+    bias, variance = own(tasks, BATCH)
+    truth = np.matvec(tasks.hess(w[0]), v[0]).reshape(-1, tasks.dim)
+    slack = _quantile(error / 2, reach.size)
+    away = np.maximum(np.abs(found.mean((0, 1)) - truth) - slack * reach, 0.0)
+    squares = np.sum((found[:, 0] - found[:, 1]) ** 2, axis=-1) / 2  # (calls, tasks), of the mean E||(H^ - E H^)v||^2
+    spread = squares.mean(0) - _quantile(error / 2, squares.shape[1]) * squares.std(0, ddof=1) / np.sqrt(CALLS)
+    words = "at one point along one vector, less its error"
+    return [
+        judged("bias", f"stated distance of the mean from the Hessian; found {words}", bias, _largest(away)),
+        judged("variance", f"stated variance on a unit vector; found {words}", variance, float(spread.max())),
+    ]
+
+
+def _largest(vectors):
+    return float(np.linalg.norm(vectors, axis=-1).max())
 
 
 def _quantile(error, count):

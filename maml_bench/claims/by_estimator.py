@@ -1,20 +1,20 @@
 """Bounds that depend on the Hessian estimator: Propositions 3 and 4, with the two numbers of each kind of estimator.
 
-An estimator states its ``kind`` (`maml_bench.hessians`); `analytic.factors` has what a kind does to one factor of the
-meta gradient, and under which conditions.
+An estimator states its ``kind``, or the two numbers themselves by ``deviation`` (`maml_bench.hessians`);
+`analytic.factors` has what they do to one factor of the meta gradient, and under which conditions. The left sides are
+measured with any estimator; a bound is another matter.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from analytic import finite_sum, meta_gradient
 from analytic.bound import Bound, HypothesisError
 from maml_bench.claims.claim import Claim, Measurement
-from maml_bench.claims.requirements import certified_noise, everywhere, first_reason, no_noise
-from maml_bench.hessians import OfKnownKind
+from maml_bench.claims.requirements import certified_noise, everywhere, first_reason, no_noise, of_kind
+from maml_bench.hessians import kind, stated
 from maml_bench.setting import Setting
 
 _FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {
@@ -25,22 +25,32 @@ _FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {
 """The forms of a statement for a kind of estimator."""
 
 _NEEDS: dict[str, Callable[[Setting], str]] = {
-    "sampled": lambda setting: "",
-    "first-order": lambda setting: "",
-    "gaussian-smoothing": first_reason(everywhere, certified_noise),
-    "zeroth-order": first_reason(everywhere, no_noise),
-    "zeroth-order-stein": first_reason(everywhere, no_noise),
+    "sampled": of_kind("sampled"),
+    "first-order": of_kind("first-order"),
+    "gaussian-smoothing": first_reason(of_kind("gaussian-smoothing"), everywhere, certified_noise),
+    "zeroth-order": first_reason(of_kind("zeroth-order"), everywhere, no_noise),
+    "zeroth-order-stein": first_reason(of_kind("zeroth-order-stein"), everywhere, no_noise),
 }
 """What the bound of a kind asks of the setting, by kind."""
 
 
-def known_kind(setting: Setting) -> str:
-    """Requirement of bounds that depend on the estimator: one of a kind that has a bound, under its conditions."""
-    kind = getattr(setting.hessian, "kind", "")
-    if kind in _NEEDS:
-        return _NEEDS[kind](setting)
-    name = type(setting.hessian).__name__
-    return f"a Hessian estimator that states its kind, one of {', '.join(_NEEDS)}; {name} states none of them"
+def no_theory(setting: Setting) -> str:
+    """Requirement of a bound: an estimator that states its two numbers, or a kind that has them, where those hold."""
+    hessian = setting.hessian
+    if states_deviation(hessian):
+        return ""
+    if kind(hessian) in _NEEDS:
+        return _NEEDS[kind(hessian)](setting)
+    given = f"kind = {kind(hessian)!r}" if kind(hessian) else "neither"
+    return (
+        f"a Hessian estimator that states its kind, one of {', '.join(_NEEDS)}, or deviation(tasks, D) -> (bias, "
+        f"variance), by which there is a bound for it; {type(hessian).__name__} states {given}"
+    )
+
+
+def states_deviation(hessian) -> bool:
+    """Whether an estimator states its two numbers."""
+    return stated(hessian, "deviation") is not None
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,12 @@ class ByEstimator:
         return self.plain.latex()
 
     def __call__(self, setting: Setting) -> float | np.ndarray:
-        kind = cast(OfKnownKind, setting.hessian).kind
-        forms = _FORMS[self.statement](kind)
+        if reason := no_theory(setting):
+            raise HypothesisError(f"{self.statement} needs {reason}")
+        found = "stated" if states_deviation(setting.hessian) else kind(setting.hessian)
+        forms = _FORMS[self.statement](found)
         if self.form not in forms:
-            raise HypothesisError(f"no form {self.form!r} is known for {kind} Hessians; known: {', '.join(forms)}")
+            raise HypothesisError(f"no form {self.form!r} is known for {found} Hessians; known: {', '.join(forms)}")
         bound = forms[self.form]
         return bound(**self.constants(setting, bound.arguments))
 

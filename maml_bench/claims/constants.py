@@ -6,11 +6,18 @@ with a support and a target loss, ``task_grad_norm`` and ``task_grad_rms`` are t
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
 from maml_bench.exact import meta_gradients, task_grad_norms
 from maml_bench.setting import Setting
+
+
+def _deviation(setting: Setting) -> tuple[float, float]:
+    hessian: Any = setting.hessian
+    return hessian.deviation(setting.tasks, setting.inner.D)
+
 
 _READ: dict[str, Callable[[Setting], object]] = {
     "setting": lambda setting: setting,
@@ -18,6 +25,8 @@ _READ: dict[str, Callable[[Setting], object]] = {
     **{name: attrgetter(f"inner.{name}") for name in ("alpha", "steps", "S", "D", "T")},
     **{name: attrgetter(f"tasks.regularity.{name}") for name in ("L", "rho", "tau", "sigma", "sigma_g", "sigma_H")},
     **{name: attrgetter(f"hessian.{name}") for name in ("directions", "nu", "delta")},
+    "hessian_bias": lambda setting: _deviation(setting)[0],
+    "hessian_variance": lambda setting: _deviation(setting)[1],
     **{name: attrgetter(f"tasks.{name}") for name in ("b", "b_tilde")},
     "grad_norm": lambda setting: np.linalg.norm(meta_gradients(setting).mean(0)),
     "task_grad_norm": lambda setting: task_grad_norms(setting).mean(),

@@ -10,17 +10,17 @@ from analytic.moments import quadratic
 from maml_bench.adaptation import exact_path
 from maml_bench.arrays import listed
 from maml_bench.claims import smoothness
-from maml_bench.claims.by_estimator import claims_by_estimator, known_kind
+from maml_bench.claims.by_estimator import claims_by_estimator
 from maml_bench.claims.claim import Measurement, Sampling, claims_of
+from maml_bench.claims.hessian_draws import directional
 from maml_bench.claims.meta_gradient import gradient_floats
 from maml_bench.claims.requirements import exact_path_in_ball, first_reason, two_losses
-from maml_bench.exact import population
-from maml_bench.hessians import ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import kind
 from maml_bench.meta_gradient import meta_gradient_along
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.problems.finite_sum import FullBatch
-from maml_bench.problems.quadratic import Quadratic
-from maml_bench.setting import Setting, paired
+from maml_bench.problems.noise import population
+from maml_bench.setting import Setting, paired, smoothed
 
 _ON_QUADRATICS = {
     "gaussian-smoothing": quadratic.ggs_hessian,
@@ -46,16 +46,16 @@ def squares(setting: Setting) -> Draw:
 def exact_square(setting: Setting) -> np.ndarray | None:
     """E_i E ||G^_i||^2, one cell, where nothing is random or the support losses are quadratic."""
     tasks, inner, hessian = paired(setting), setting.inner, setting.hessian
-    if isinstance(hessian, ExactHessian | FirstOrder):
+    if kind(hessian) in ("sampled", "first-order"):
         return squares(setting)(np.random.default_rng(0), 1)[0]
     support = population(tasks.support)
-    if not (isinstance(support, Quadratic) and isinstance(hessian, GaussianSmoothing | ZerothOrder)):
+    if not (getattr(support, "affine_gradient", False) and directional(setting)):
         return None
     ends = exact_path(tasks.support, setting.w, inner.alpha, inner.steps)[-1]
     gradients = tasks.target.grad(ends).reshape(-1, tasks.dim)
-    cases = zip(listed(support.A, tasks.batch_shape, 2), gradients, strict=True)
+    cases = zip(listed(support.hess(setting.w), tasks.batch_shape, 2), gradients, strict=True)
     product = lambda A, v: quadratic.product_moment(
-        _ON_QUADRATICS[hessian.kind](A, hessian.directions), np.outer(v, v), inner.alpha, inner.steps
+        _ON_QUADRATICS[kind(hessian)](A, smoothed(setting).directions), np.outer(v, v), inner.alpha, inner.steps
     )
     return np.array([np.mean([np.trace(product(A, v)) for A, v in cases])])
 
@@ -64,7 +64,7 @@ MEASUREMENTS = {
     "finite-prop1": smoothness.measurement(two_losses),
     "finite-prop4": Measurement(
         words="E_i E ||G^_i||^2",
-        requires=first_reason(two_losses, known_kind, exact_path_in_ball),
+        requires=first_reason(two_losses, exact_path_in_ball),
         exact=exact_square,
         sampled=Sampling(squares, "mean", gradient_floats),
     ),

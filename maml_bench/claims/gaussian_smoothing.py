@@ -6,7 +6,7 @@ The unit vector of the ``vector`` claims is the direction of the task's gradient
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from maml_bench.claims import hessian_envelopes
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
+    biases,
     cells,
     direction_floats,
+    directional,
     directions_at,
     draw_operator,
+    footprint,
     frobenius_variance,
     gradient_scale,
     half_squares,
+    matrices,
     matrix,
     matrix_floats,
     mean_hessians,
@@ -29,6 +33,7 @@ from maml_bench.claims.hessian_draws import (
     residual,
     spectral_deviation,
     squared_distance,
+    variances,
     vector_variance,
 )
 from maml_bench.claims.requirements import (
@@ -37,13 +42,15 @@ from maml_bench.claims.requirements import (
     everywhere,
     first_reason,
     gaussian_smoothing,
+    known_mean_hessian,
     known_smoothing,
     no_noise,
+    of_kind,
     single_loss,
     small_or_exact,
     two_losses,
 )
-from maml_bench.hessians import CentralDifference, DirectionMean
+from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting, paired, single, smoothed
@@ -59,8 +66,10 @@ def deviations(setting: Setting) -> Draw:
 
     A replicate is ``B + (r(u) - B u) u'`` with r(u) the gradient difference less Hu. For any fixed B this has the
     mean of ``r(u) u'``, since ``E u u' = I``. Here B is an estimate, from `PILOT` directions of their own, of the
-    regression of r on u.
+    regression of r on u. Of an estimator that does not draw along directions: H^ - Hess l(w) itself.
     """
+    if not directional(setting):
+        return biases(setting)
     slope = _slope(setting)
 
     def draw(rng, replicates):
@@ -112,11 +121,18 @@ def bias_rounding(setting: Setting) -> float:
 
 def vector_squares(setting: Setting) -> Draw:
     """Replicates with the mean E ||(H^ - E H^) v||^2."""
-    return half_squares(setting, directions_at(setting))
+    return half_squares(setting, directions_at(setting)) if directional(setting) else variances(setting)
 
 
 def frobenius_squares(setting: Setting) -> Draw:
     """Replicates with the mean E ||H^ - E H^||_F^2: half the squared distance of two copies."""
+    if not directional(setting):
+
+        def draw_plain(rng, replicates):
+            gap = matrices(setting, replicates, rng) - matrices(setting, replicates, rng)
+            return by_cell(np.sum(gap**2, axis=(-2, -1)) / 2, 0)
+
+        return draw_plain
 
     def draw(rng, replicates):
         one, two = draw_operator(setting, replicates, rng), draw_operator(setting, replicates, rng)
@@ -130,7 +146,9 @@ def spectral_squares(setting: Setting) -> Draw:
     means = mean_hessians(setting).reshape(*setting.tasks.batch_shape, setting.tasks.dim, setting.tasks.dim)
 
     def draw(rng, replicates):
-        deviation = matrix(draw_operator(setting, replicates, rng)) - means
+        along = directional(setting)
+        drawn = matrix(draw_operator(setting, replicates, rng)) if along else matrices(setting, replicates, rng)
+        deviation = drawn - means
         return by_cell(np.linalg.eigvalsh(deviation.mT @ deviation)[..., -1], 0)
 
     return draw
@@ -180,22 +198,24 @@ _VARIANCE = first_reason(single_loss, gaussian_smoothing, everywhere, certified_
 
 def central_difference(setting: Setting) -> str:
     """Requirement of statements about the central difference of gradients, both of whose points must be admitted."""
-    found, radius = setting.hessian, setting.tasks.regularity.radius
-    if not isinstance(found, CentralDifference):
-        return f"hessian = CentralDifference(...), not {type(found).__name__}"
-    reach = float(np.linalg.norm(setting.w)) + found.delta
+    if reason := of_kind("central-difference")(setting):
+        return reason
+    radius, reach = setting.tasks.regularity.radius, float(np.linalg.norm(setting.w)) + _central(setting).delta
     words = f"points inside the ball of radius {radius:g}; w - delta v and w + delta v reach {reach:.3g}"
     return words if reach > radius else ""
 
 
-def _central(setting: Setting) -> CentralDifference:
-    return cast(CentralDifference, setting.hessian)
+def _central(setting: Setting) -> Any:
+    """The Hessian estimator, which states delta."""
+    return setting.hessian
 
 
 def product_error(setting: Setting) -> np.ndarray:
     """||[grad l(w + delta v) - grad l(w - delta v)]/(2 delta) - Hess l(w) v|| for each task, v along its gradient."""
     tasks, w, v = single(setting), setting.w, directions_at(setting)
-    exact = replace(_central(setting), data="population").operator(tasks, w, 1, np.random.default_rng(0))(v)
+    noisy = getattr(_central(setting), "data", "population") != "population"
+    hessian = replace(_central(setting), data="population") if noisy else _central(setting)
+    exact = hessian.operator(tasks, w, 1, np.random.default_rng(0))(v)
     return np.linalg.norm(exact - tasks.hvp(w, v), axis=-1).reshape(-1)
 
 
@@ -213,7 +233,7 @@ MEASUREMENTS = {
         requires=first_reason(single_loss, gaussian_smoothing, everywhere, small_or_exact),
         exact=bias,
         error=bias_error,
-        sampled=Sampling(either(capped_deviations, deviations), "spectral norm of mean", matrix_floats),
+        sampled=Sampling(either(capped_deviations, deviations), "spectral norm of mean", footprint(matrix_floats)),
         resolution=bias_rounding,
     ),
     "prop7-vector": Measurement(
@@ -221,7 +241,7 @@ MEASUREMENTS = {
         requires=_VARIANCE,
         exact=vector_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", direction_floats),
+        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", footprint(direction_floats)),
         constants=seen_constants,
     ),
     "prop7-frobenius": Measurement(
@@ -229,14 +249,16 @@ MEASUREMENTS = {
         requires=_VARIANCE,
         exact=frobenius_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.frobenius_squares, frobenius_squares), "mean", floats),
+        sampled=Sampling(either(hessian_envelopes.frobenius_squares, frobenius_squares), "mean", footprint(floats)),
         constants=seen_constants,
     ),
     "prop7-spectral": Measurement(
         words="(E ||H^ - E H^||^2)^(1/2)",
-        requires=first_reason(_VARIANCE, known_smoothing),
+        requires=first_reason(_VARIANCE, known_mean_hessian, known_smoothing),
         exact=spectral_deviation,
-        sampled=Sampling(either(hessian_envelopes.spectral_squares, spectral_squares), "root of mean", spectral_floats),
+        sampled=Sampling(
+            either(hessian_envelopes.spectral_squares, spectral_squares), "root of mean", footprint(spectral_floats)
+        ),
         constants=seen_constants,
     ),
     "hvp-central": Measurement(
@@ -253,7 +275,7 @@ MEASUREMENTS = {
         sampled=Sampling(
             either(capped_support_squares, support_squares),
             "mean",
-            direction_floats,
+            footprint(direction_floats),
         ),
     ),
 }

@@ -9,11 +9,15 @@ u and -u, which removes their even part and leaves the order :math:`\nu^2`; seco
 themselves.
 
 *Variances.* :math:`E\|X-EX\|^2 = \frac12E\|X-Y\|^2` for an independent copy Y: no mean is needed.
+
+All this is about estimators that state how they are drawn along directions (`directional`). Of any other its operator
+is applied to vectors, or to the columns of the identity.
 """
 
 import copy
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,8 +26,10 @@ from maml_bench.arrays import listed
 from maml_bench.claims.claim import EPS, by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
-from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
-from maml_bench.problems.noise import Noise, NoisyTasks
+from maml_bench.hessians import Directional, DirectionMean, kind, stated
+from maml_bench.montecarlo.sequence import Draw
+from maml_bench.montecarlo.tilted import Capped
+from maml_bench.problems.noise import states
 from maml_bench.setting import Setting, single, smoothed
 
 
@@ -37,6 +43,18 @@ class Reflected:
         return -self.rng.standard_normal(size)
 
 
+def directional(setting: Setting) -> bool:
+    """Whether the estimator can be drawn along given Gaussian directions, each as the formula of its kind has it."""
+    known = kind(setting.hessian) in ("gaussian-smoothing", "zeroth-order", "zeroth-order-stein")
+    return known and stated(setting.hessian, "along") is not None and is_dataclass(setting.hessian)
+
+
+def noiseless(setting: Setting, directions: int | None = None) -> Directional:
+    """The estimator on population values, with another number of directions if one is given."""
+    hessian: Any = setting.hessian
+    return replace(hessian, data="population", directions=directions or hessian.directions)
+
+
 def points(setting: Setting, w: np.ndarray, replicates: int) -> np.ndarray:
     """The point w once for each replicate and task, shape (replicates, *batch_shape, d)."""
     return np.broadcast_to(w, (replicates, *setting.tasks.batch_shape, setting.tasks.dim))
@@ -48,8 +66,8 @@ def residual(
     """An operator whose mean is that of the setting's estimator at w less `known_mean`, that of the quadratic at w."""
     at = points(setting, w, replicates)
     twin = cast(np.random.Generator, Reflected(copy.deepcopy(rng)))
-    one, tasks = replace(smoothed(setting), directions=directions, data="population"), single(setting)
-    mirrored = isinstance(one, GaussianSmoothing)
+    one, tasks = noiseless(setting, directions), single(setting)
+    mirrored = kind(one) == "gaussian-smoothing"
     return _less_quadratic(
         setting, at, one.operator(tasks, at, 1, rng), one.operator(tasks, at, 1, twin) if mirrored else None
     )
@@ -58,8 +76,8 @@ def residual(
 def residual_along(setting: Setting, at: np.ndarray, u: np.ndarray) -> DirectionMean:
     """`residual` at the points ``at`` for given directions (Q, *at.shape)."""
     rng = np.random.default_rng(0)  # population values: nothing is drawn
-    one, tasks = replace(smoothed(setting), directions=len(u), data="population"), single(setting)
-    mirrored = isinstance(one, GaussianSmoothing)
+    one, tasks = noiseless(setting, len(u)), single(setting)
+    mirrored = kind(one) == "gaussian-smoothing"
     return _less_quadratic(
         setting, at, one.along(tasks, at, u, 1, rng), one.along(tasks, at, -u, 1, rng) if mirrored else None
     )
@@ -72,14 +90,14 @@ def _less_quadratic(setting, at, drawn, opposite):
     if opposite:
         return DirectionMean((drawn.left - opposite.left) / 2 - pushed, u)
     curvature = np.vecdot(u, pushed)[..., None] / 2
-    shift = drawn.shift - curvature.mean(0) if setting.hessian.stein else 0.0
+    shift = drawn.shift - curvature.mean(0) if kind(setting.hessian) == "zeroth-order-stein" else 0.0
     return DirectionMean(drawn.left - curvature * u, u, shift)
 
 
 def known_mean(setting: Setting, w: np.ndarray) -> np.ndarray:
     """The mean that `residual` leaves out, (*batch_shape, d, d)."""
-    H, hessian = single(setting).hess(w), smoothed(setting)
-    if isinstance(hessian, GaussianSmoothing) or hessian.stein:
+    H = single(setting).hess(w)
+    if kind(setting.hessian) != "zeroth-order":
         return H
     return H + np.trace(H, axis1=-2, axis2=-1)[..., None, None] / 2 * np.eye(setting.tasks.dim)
 
@@ -107,9 +125,10 @@ def squared_distance(one: DirectionMean, other: DirectionMean) -> np.ndarray:
     return square / len(one.left) ** 2
 
 
-def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator) -> DirectionMean:
-    """Independent draws of the estimator at w, as the setting has it."""
-    return smoothed(setting).operator(single(setting), points(setting, setting.w, replicates), setting.inner.D, rng)
+def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator, w: np.ndarray | None = None) -> Any:
+    """Independent draws of the estimator at w, one a replicate and task, as the setting has it."""
+    at = points(setting, setting.w if w is None else w, replicates)
+    return setting.hessian.operator(single(setting), at, setting.inner.D, rng)
 
 
 def half_squares(setting: Setting, vectors: np.ndarray):
@@ -120,6 +139,90 @@ def half_squares(setting: Setting, vectors: np.ndarray):
         return by_cell(np.vecdot(difference, difference) / 2, 0)
 
     return draw
+
+
+def matrices(setting: Setting, replicates: int, rng: np.random.Generator, w: np.ndarray | None = None) -> np.ndarray:
+    """Draws of the estimator at w as matrices (replicates, *batch_shape, d, d), by its operator alone.
+
+    Raises
+    ------
+    ValueError
+        If the operator returns another shape than that of its vectors.
+    """
+    dim, shape = setting.tasks.dim, (replicates, *setting.tasks.batch_shape, setting.tasks.dim)
+    drawn = draw_operator(setting, replicates, rng, w)
+    unit = np.eye(dim)
+    if getattr(setting.hessian, "columns", False):
+        columns = drawn(unit.reshape(dim, *(1,) * (len(shape) - 1), dim))
+    else:
+        columns = np.stack([applied(setting, drawn, np.broadcast_to(e, shape)) for e in unit])
+    return np.moveaxis(np.broadcast_to(columns, (dim, *shape)), 0, -1)
+
+
+def applied(setting: Setting, drawn, vectors: np.ndarray) -> np.ndarray:
+    """The operator at vectors of its own leading axes, its shape checked."""
+    product = np.asarray(drawn(vectors))
+    if product.shape != vectors.shape:
+        raise ValueError(
+            f"hessian = {setting.hessian!r}: its operator gave an array of shape {product.shape} for vectors of shape "
+            f"{vectors.shape}; it must be the same"
+        )
+    return product
+
+
+def biases(setting: Setting) -> Draw:
+    """Replicates of H^ - Hess l(w), (d, d)."""
+    known, largest = hessians(setting), largest_norms(setting)
+
+    def draw(rng, replicates):
+        return by_cell(matrices(setting, replicates, rng), 2) - known
+
+    return draw if largest is None else Capped(draw, largest + np.linalg.norm(known, 2, axis=(-2, -1)))
+
+
+def largest_norms(setting: Setting) -> np.ndarray | None:
+    """What the estimator states that no draw at w exceeds in the spectral norm, for each task; None if nothing.
+
+    Raises
+    ------
+    ValueError
+        If it states no number >= 0, or not one for each task.
+    """
+    own = stated(setting.hessian, "largest_norm")
+    if own is None:
+        return None
+    shape = setting.tasks.batch_shape
+    largest = np.asarray(own(single(setting), setting.w), dtype=float)
+    if largest.shape not in ((), shape) or not np.all(np.isfinite(largest) & (largest >= 0)):
+        raise ValueError(
+            f"hessian = {setting.hessian!r}: largest_norm gave {largest}; it must be a finite number >= 0, or one for "
+            f"each of the tasks {shape}"
+        )
+    return np.broadcast_to(largest, shape).reshape(-1)
+
+
+def variances(setting: Setting) -> Draw:
+    """Replicates of ``||(H^ - H^') v||^2 / 2`` for independent H^, H^' and v along the gradient of each task."""
+    vectors = directions_at(setting)
+
+    def draw(rng, replicates):
+        at = np.broadcast_to(vectors, (replicates, *vectors.shape))
+        one, two = (applied(setting, draw_operator(setting, replicates, rng), at) for _ in range(2))
+        return by_cell(np.vecdot(one - two, one - two) / 2, 0)
+
+    largest = largest_norms(setting)
+    return draw if largest is None else Capped(draw, 2 * largest**2)
+
+
+def operator_floats(setting: Setting) -> int:
+    """Floats of one replicate of a matrix, with the directions that it is made of."""
+    tasks, directions = setting.tasks, getattr(setting.hessian, "directions", 1)
+    return cells(setting) * tasks.dim * max(4 * tasks.dim, 4 * directions, setting.inner.D)
+
+
+def footprint(along: Callable[[Setting], int]) -> Callable[[Setting], int]:
+    """Floats of one replicate: those of draws along directions, or of matrices by the operator alone."""
+    return lambda setting: along(setting) if directional(setting) else operator_floats(setting)
 
 
 def cells(setting: Setting) -> int:
@@ -154,29 +257,38 @@ def loss_scale(setting: Setting) -> float:
 def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
     """E H^ of the setting's estimator at w, for each task: (cells, d, d); None where it is not known.
 
-    An estimator may state it, ``mean_hessian(tasks, w)``. Sampled gradients and losses have the population values for
-    means, whatever ``data`` says: the sampling model plays no part.
+    An estimator states it, ``mean_hessian(tasks, w)`` or ``smoothed_mean(smooth)``. Sampled gradients and losses have
+    the population values for means, whatever ``data`` says: the sampling model plays no part.
     """
     tasks, hessian, w = single(setting), setting.hessian, setting.w if w is None else w
-    if stated := getattr(hessian, "mean_hessian", None):
-        return listed(np.asarray(stated(tasks, w)), tasks.batch_shape, 2)
-    if not isinstance(hessian, GaussianSmoothing | ZerothOrder):
+    if own := stated(hessian, "mean_hessian"):
+        return listed(np.asarray(own(tasks, w)), tasks.batch_shape, 2)
+    if (of_smooth := stated(hessian, "smoothed_mean")) is None:
         return None
-    found = smoothings(tasks, w, hessian.nu)
-    if found is None:
-        return None
-    if getattr(hessian, "baseline", "point") == "mean":
-        return (1 - 1 / hessian.directions) * np.array([smooth.hess for smooth in found])
-    plain = isinstance(hessian, ZerothOrder) and not hessian.stein
+    found = smoothings(tasks, w, smoothed(setting).nu)
+    return None if found is None else np.array([of_smooth(smooth) for smooth in found])
+
+
+def asserted_means(setting: Setting) -> np.ndarray:
+    """What the theory of the estimator's kind says its mean at w is, (cells, d, d)."""
+    found: Any = smoothings(single(setting), setting.w, smoothed(setting).nu)
+    plain = kind(setting.hessian) == "zeroth-order"
     return np.array([smooth.zo_mean if plain else smooth.hess for smooth in found])
 
 
 def mean_shifts(setting: Setting) -> tuple[np.ndarray, np.ndarray] | None:
-    """``hess l_nu(w) - hess l(w)`` of each task, (cells, d, d), and what rounding can have added to its norm."""
+    """``E H^ - hess l(w)`` of each task, (cells, d, d), and what rounding can have added to its norm.
+
+    Along directions it is ``hess l_nu(w) - hess l(w)``, without cancellation where that is known.
+    """
+    here, spare = hessians(setting), 32 * EPS * (setting.tasks.dim + 8)
+    if not directional(setting):
+        means = mean_hessians(setting)
+        size = np.linalg.norm(here if means is None else means, axis=(-2, -1)) + np.linalg.norm(here, axis=(-2, -1))
+        return None if means is None else (means - here, spare * size)
     found = smoothings(single(setting), setting.w, smoothed(setting).nu)
     if found is None:
         return None
-    here, spare = hessians(setting), 32 * EPS * (setting.tasks.dim + 8)
     shifts = np.array(
         [
             smooth.hess - H if smooth.hess_shift is None else smooth.hess_shift
@@ -212,48 +324,36 @@ def directions_at(setting: Setting) -> np.ndarray:
 def known_noise(setting: Setting) -> float | None:
     """The root mean square of the noise of a gradient in the estimator's differences; None where it is not known.
 
-    Only the sampling models have the certified variance at every point; other noise stays below it. What it adds to
-    second differences is not worked out.
+    Only isotropic sampling models have the certified variance at every point; other noise stays below it. What it adds
+    to second differences is not worked out.
     """
     noise, tasks = difference_noise(setting), setting.tasks
-    if noise is None or (noise and not isinstance(setting.hessian, GaussianSmoothing)):
+    if noise is None or (noise and kind(setting.hessian) != "gaussian-smoothing"):
         return None
-    return noise if noise == 0 or (isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)) else None
+    return noise if noise == 0 or states(tasks, "isotropic") else None
 
 
-def _variances(setting, gaussian, plain, stein) -> np.ndarray | None:
-    """One of three functions of (smoothing, unit vector, directions, noise), by the kind of estimator."""
-    tasks, hessian = setting.tasks, setting.hessian
-    noise = known_noise(setting)
-    if noise is None:
+def _variances(setting, vectors) -> np.ndarray | None:
+    """What the estimator states of its variance, along one vector a task or, for None, in the Frobenius norm."""
+    tasks, hessian, noise = setting.tasks, setting.hessian, known_noise(setting)
+    own = stated(hessian, "smoothed_variance") if stated(hessian, "smoothed_mean") else None
+    if noise is None or own is None:
         return None
     found = smoothings(tasks, setting.w, hessian.nu)
     if found is None:
         return None
-    vectors = directions_at(setting).reshape(-1, tasks.dim)
-    chosen = gaussian if isinstance(hessian, GaussianSmoothing) else stein if hessian.stein else plain
-    count, D = hessian.directions, setting.inner.D
-    return np.array([chosen(smooth, v, count, noise, D) for smooth, v in zip(found, vectors, strict=True)])
+    known = [own(*pair, noise, setting.inner.D) for pair in zip(found, vectors, strict=True)]
+    return None if None in known else np.array(known)
 
 
 def vector_variance(setting: Setting) -> np.ndarray | None:
     """E ||(H^ - E H^) v||^2 of the setting's estimator, for each task, with v from `directions_at`."""
-    return _variances(
-        setting,
-        lambda smooth, v, count, noise, D: smooth.ggs_vector_variance(v, count, noise, D),
-        lambda smooth, v, count, noise, D: smooth.zo_vector_variance(v, count),
-        lambda smooth, v, count, noise, D: smooth.zo_stein_vector_variance(v, count),
-    )
+    return _variances(setting, directions_at(setting).reshape(-1, setting.tasks.dim))
 
 
 def frobenius_variance(setting: Setting) -> np.ndarray | None:
     """E ||H^ - E H^||_F^2 of the setting's estimator, for each task."""
-    return _variances(
-        setting,
-        lambda smooth, v, count, noise, D: smooth.ggs_frobenius_variance(count, noise, D),
-        lambda smooth, v, count, noise, D: smooth.zo_frobenius_variance(count),
-        lambda smooth, v, count, noise, D: smooth.zo_stein_frobenius_variance(count),
-    )
+    return _variances(setting, [None] * cells(setting))
 
 
 def spectral_deviation(setting: Setting) -> np.ndarray | None:
@@ -262,7 +362,7 @@ def spectral_deviation(setting: Setting) -> np.ndarray | None:
     That is in one variable, and for one direction if the mean is 0, to rounding, as of an odd loss.
     """
     if setting.tasks.dim > 1:
-        if smoothed(setting).directions > 1 or getattr(setting.hessian, "stein", False):
+        if smoothed(setting).directions > 1 or kind(setting.hessian) == "zeroth-order-stein":
             return None
         mean = mean_hessians(setting)
         if mean is None or np.abs(mean).max() > 8 * EPS * setting.tasks.regularity.L:

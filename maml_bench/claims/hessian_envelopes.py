@@ -3,9 +3,9 @@ r"""Replicates with a ceiling for the Hessian estimators: directions drawn from 
 See `maml_bench.montecarlo.tilted`. The tasks are L-smooth with Hessian Lipschitz constants :math:`\rho` and, of the
 third derivative, :math:`\tau`, everywhere; data are population values. One direction u makes the matrix
 
-* ``GaussianSmoothing``: :math:`s\,u^T` with :math:`s = [\nabla l(w+\nu u) - \nabla l(w)]/\nu`, :math:`\|s\| \le
+* of ``gaussian-smoothing``: :math:`s\,u^T` with :math:`s = [\nabla l(w+\nu u) - \nabla l(w)]/\nu`, :math:`\|s\| \le
   L\|u\|`;
-* ``ZerothOrder``: :math:`c\,uu^T`, or :math:`c\,(uu^T - I)` with Stein's correction, :math:`c = [l(w+\nu u) +
+* of ``zeroth-order``: :math:`c\,uu^T`, or :math:`c\,(uu^T - I)` with Stein's correction, :math:`c = [l(w+\nu u) +
   l(w-\nu u) - 2l(w)]/(2\nu^2)`, :math:`|c| \le \frac L2\|u\|^2`.
 
 *Variances.* The replicate :math:`X = \frac12\|(\hat H - \hat H')v\|^2` is a sum over the 2Q directions of two copies,
@@ -44,16 +44,18 @@ from maml_bench.arrays import matvec
 from maml_bench.claims.claim import by_cell
 from maml_bench.claims.hessian_draws import (
     cells,
+    directional,
     directions_at,
     known_mean,
     known_noise,
     matrix,
     mean_hessians,
+    noiseless,
     points,
     residual_along,
     squared_distance,
 )
-from maml_bench.hessians import DirectionMean, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import DirectionMean, kind
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, independent
 from maml_bench.setting import Setting, single, smoothed
 
@@ -64,15 +66,22 @@ def provable(setting: Setting) -> bool:
     """Whether the proofs above are about the setting's estimator and tasks: an estimator that draws in a way of its own
     is drawn in that way, without a ceiling.
     """
-    hessian = setting.hessian
-    known = getattr(type(hessian), "operator", None) in (GaussianSmoothing.operator, ZerothOrder.operator)
-    plain = getattr(hessian, "baseline", "point") == "point"
-    return known and plain and math.isinf(setting.tasks.regularity.radius)
+    return directional(setting) and math.isinf(setting.tasks.regularity.radius)
+
+
+def of_gradients(setting: Setting) -> bool:
+    """Whether the estimator takes differences of gradients, not of losses."""
+    return kind(setting.hessian) == "gaussian-smoothing"
+
+
+def corrected(setting: Setting) -> bool:
+    """Whether Stein's correction is made."""
+    return kind(setting.hessian) == "zeroth-order-stein"
 
 
 def _squares(setting, v, size, terms, rounded, noise):
     """Half squared distances of two copies of the estimator; ``size`` of an operator's difference, squared."""
-    tasks, hessian = single(setting), replace(smoothed(setting), data="population")
+    tasks, hessian = single(setting), noiseless(setting)
     count, dim = hessian.directions, tasks.dim
     envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count), exchangeable=True)
 
@@ -96,11 +105,11 @@ def vector_squares(setting: Setting) -> Capped | None:
     if noise is None:
         return None
     L, hessian, v = setting.tasks.regularity.L, smoothed(setting), directions_at(setting)
-    if isinstance(hessian, GaussianSmoothing):
+    if of_gradients(setting):
         terms = (Term(L**2, 2, along=True),)
         noise = 2 * noise**2 / (hessian.directions * setting.inner.D * hessian.nu**2)
     else:
-        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if hessian.stein else ()))
+        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if corrected(setting) else ()))
 
     def size(one, other):
         gap = one(v) - other(v)
@@ -115,9 +124,9 @@ def vector_squares(setting: Setting) -> Capped | None:
 def frobenius_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||H^ - E H^||_F^2`` of gradient differences."""
     noise = known_noise(setting) if provable(setting) else None
-    if noise is None or not isinstance(setting.hessian, GaussianSmoothing):
+    if noise is None or not of_gradients(setting):
         return None
-    hessian, dim = setting.hessian, setting.tasks.dim
+    hessian, dim = smoothed(setting), setting.tasks.dim
     noise = 2 * noise**2 * dim / (hessian.directions * setting.inner.D * hessian.nu**2)
 
     def rounded(u):
@@ -129,9 +138,9 @@ def frobenius_squares(setting: Setting) -> Capped | None:
 def spectral_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||H^ - E H^||^2``, spectral, of gradient differences without noise."""
     tasks, dim = single(setting), setting.tasks.dim
-    if not (provable(setting) and isinstance(setting.hessian, GaussianSmoothing) and known_noise(setting) == 0):
+    if not (provable(setting) and of_gradients(setting) and known_noise(setting) == 0):
         return None
-    hessian, means = replace(smoothed(setting), data="population"), mean_hessians(setting)
+    hessian, means = noiseless(setting), mean_hessians(setting)
     if means is None:
         return None
     count, shape = hessian.directions, (*tasks.batch_shape, dim, dim)
@@ -164,13 +173,12 @@ def spectral_squares(setting: Setting) -> Capped | None:
 
 def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:
     """The envelope of the norm of one direction's `residual`, spectral or Frobenius."""
-    regularity, hessian, dim = setting.tasks.regularity, smoothed(setting), setting.tasks.dim
-    if isinstance(hessian, GaussianSmoothing):
-        nu = hessian.nu
+    regularity, nu, dim = setting.tasks.regularity, smoothed(setting).nu, setting.tasks.dim
+    if of_gradients(setting):
         orders = ((regularity.rho * nu / 2, 3), (regularity.tau * nu**2 / 6, 4), (2 * regularity.L, 2))
         offers = [(Term(factor, power),) for factor, power in orders]
     else:
-        identity = (1.0 if spectral else math.sqrt(dim)) if hessian.stein else 0.0
+        identity = (1.0 if spectral else math.sqrt(dim)) if corrected(setting) else 0.0
         offers = [
             (Term(factor, power + 2), *((Term(factor * identity, power),) if identity else ()))
             for factor, power in excess_orders(setting)
@@ -305,13 +313,13 @@ def wobble(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(u, axis=-1)
     reach = np.linalg.norm(w, axis=-1).max() + nu * length
     gradient = np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * reach
-    if isinstance(setting.hessian, GaussianSmoothing):
+    if of_gradients(setting):
         return EPS * gradient / nu
     return EPS * (np.abs(tasks.loss(w)).max() + gradient * reach) / (2 * nu**2) * length
 
 
 def stein_wobble(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
     """What rounding can add to the multiple of the identity that Stein's correction subtracts, (Q, ...)."""
-    if not getattr(setting.hessian, "stein", False):
+    if not corrected(setting):
         return np.zeros(u.shape[:-1])
     return wobble(setting, w, u) / np.linalg.norm(u, axis=-1)

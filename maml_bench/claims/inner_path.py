@@ -9,11 +9,10 @@ from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import path_envelopes, path_squares
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either, footprint, relative_rounding
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import AGREEMENT, moments, population, precise_moments
+from maml_bench.exact import AGREEMENT, moments, precise_moments
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.problems.noise import Mirrored
-from maml_bench.problems.quadratic import Quadratic
+from maml_bench.problems.noise import Mirrored, population
 from maml_bench.setting import Setting, single
 
 
@@ -104,9 +103,9 @@ def capped_antithetic_errors(setting: Setting) -> Capped | None:
 
 
 def exact_drift(setting: Setting) -> np.ndarray | None:
-    """||E w_N - w~_N|| for each task; 0 after one step, as noise has mean zero."""
+    """||E w_N - w~_N|| for each task; 0 after one step, as noise has mean zero, and where paths are linear in it."""
     drift = moments(setting).path_bias
-    if drift is not None and setting.inner.steps == 1:
+    if drift is not None and (setting.inner.steps == 1 or no_bias(setting)):
         return np.zeros(len(drift))
     return None if drift is None else np.linalg.norm(drift, axis=-1)
 
@@ -147,7 +146,8 @@ def drift_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 def no_bias(setting: Setting) -> bool:
     """Whether the paths and the meta gradient are linear in the noise, so that biases are 0 by proof."""
-    return setting.tasks.regularity.sigma_g == 0 or isinstance(population(single(setting)), Quadratic)
+    linear = getattr(population(setting.tasks), "affine_gradient", False)
+    return setting.tasks.regularity.sigma_g == 0 or linear
 
 
 def weight_error(setting: Setting) -> float:

@@ -9,7 +9,7 @@ all noise whose mean is known, in four steps. None changes the mean.
 2. A path and the path of the mirrored noise are averaged: what is odd in the noise cancels.
 3. Each :math:`\xi_j` has mean zero given the past. So has any linear function of :math:`\xi`;
    F's derivative at 0 is a control variate.
-4. Both sampling models of `maml_bench.problems.noise` give :math:`\xi_j` the covariance
+4. Isotropic sampling models give :math:`\xi_j` the covariance
    :math:`(\sigma_g^2/(dS)) I` at whatever point. So a quadratic function :math:`\xi^TQ\xi/2` has the mean
    :math:`(\sigma_g^2/(dS))\,\mathrm{tr}\,Q/2`. With F's second derivative as Q this mean is the bias to first order
    in 1/S, and sampling is left with the rest.
@@ -34,17 +34,17 @@ import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import inner_path, path_envelopes, path_squares
-from maml_bench.claims.by_estimator import claims_by_estimator, known_kind
+from maml_bench.claims.by_estimator import claims_by_estimator
 from maml_bench.claims.claim import EPS, Measurement, Sampling, either, footprint
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
-from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
+from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, sampled, single_loss
 from maml_bench.exact import AGREEMENT, meta_gradients, moments, precise_moments
-from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import kind
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.problems.noise import Mirrored, Noise, NoisyTasks
+from maml_bench.problems.noise import Mirrored, states
 from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting, single
 
@@ -129,7 +129,7 @@ def _order(setting):
     """Order of the expansion: 2 where memory allows and the covariance of the noise is known."""
     tasks, size = setting.tasks, setting.inner.steps * setting.tasks.dim
     first = math.prod(tasks.batch_shape) * size * tasks.dim
-    known = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise)
+    known = states(tasks, "isotropic")
     return int(first <= LARGEST_EXPANSION) + int(known and first * size <= LARGEST_EXPANSION)
 
 
@@ -183,7 +183,7 @@ def _biases(setting: Setting):
 
 def of_batches(value):
     """A function of settings that speaks of the Hessians of batches: None for another estimator."""
-    return lambda setting: value(setting) if isinstance(setting.hessian, ExactHessian) else None
+    return lambda setting: value(setting) if sampled(setting) else None
 
 
 def errors(setting: Setting) -> Draw:
@@ -207,7 +207,7 @@ def biases(setting: Setting) -> Draw:
     """Replicates of G^_i - grad calL_i(w), (replicates, tasks, d). With the Hessians of batches noise of known mean is
     removed: see the head of this file.
     """
-    return _biases(setting)[0] if isinstance(setting.hessian, ExactHessian) else errors(setting)
+    return _biases(setting)[0] if sampled(setting) else errors(setting)
 
 
 def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
@@ -215,7 +215,7 @@ def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
     inner, tasks = setting.inner, setting.tasks
     tilted, still = path_envelopes.gaussian(setting), np.zeros((inner.steps, inner.steps))
     known = tilted or math.isfinite(path_squares.bias_square(setting, still, still[0], 0.0))
-    if not (isinstance(setting.hessian, ExactHessian) and known):
+    if not (sampled(setting) and known):
         return None
     _, one, factor, expansion = _biases(setting)
     control, linear, constant = still, still[0], 0.0
@@ -295,9 +295,9 @@ def _of_differences(setting):
     """What rounding can add to the N Hessians, in units of the vectors they are applied to: differences lose digits."""
     hessian, dim = setting.hessian, setting.tasks.dim
     lost = 0.0
-    if isinstance(hessian, GaussianSmoothing):
+    if kind(hessian) == "gaussian-smoothing":
         lost = gradient_scale(setting) * math.sqrt(dim) / hessian.nu
-    elif isinstance(hessian, ZerothOrder):
+    elif kind(hessian).startswith("zeroth-order"):
         lost = loss_scale(setting) * (dim + 2) / hessian.nu**2
     return 4 * np.finfo(float).eps * setting.inner.steps * setting.inner.alpha * lost
 
@@ -307,7 +307,7 @@ def bias_floats(setting: Setting) -> int:
     return max(gradient_floats(setting), numbers * (setting.tasks.dim if _order(setting) == 2 else 1))
 
 
-_REQUIRES = first_reason(single_loss, known_kind, noisy_path_in_ball)
+_REQUIRES = first_reason(single_loss, noisy_path_in_ball)
 
 
 FAMILY = Measurement(
@@ -357,7 +357,7 @@ def squares(setting: Setting) -> Draw:
 
 def capped_squares(setting: Setting, family: bool = True) -> Capped | None:
     """`squares` with a ceiling or a bound of their mean square, where one is known, for the family or each task."""
-    if not isinstance(setting.hessian, ExactHessian):
+    if not sampled(setting):
         return None
     leading = (1,) * len(setting.tasks.batch_shape)
 

@@ -47,7 +47,7 @@ import numpy as np
 from maml_bench.adaptation import exact_path
 from maml_bench.claims.requirements import largest_noise, noisy_path_in_ball
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
-from maml_bench.problems.noise import AdditiveGaussian, Given, LinearTerm, Mirrored, NoisyTasks
+from maml_bench.problems.noise import Given, LinearTerm, Mirrored, states
 from maml_bench.setting import Setting, single
 
 SLACK = 1 + 1e-12
@@ -60,7 +60,7 @@ reasonable time.
 
 def gaussian(setting: Setting) -> bool:
     """Whether the noise is additive and Gaussian, so that it can be tilted."""
-    return isinstance(setting.tasks, NoisyTasks) and isinstance(setting.tasks.noise, AdditiveGaussian)
+    return states(setting.tasks, "gaussian")
 
 
 def reach(setting: Setting) -> np.ndarray:

@@ -1,11 +1,8 @@
 """Quantities to measure without a bound, with any Hessian estimator; one cell a task unless it is a mean over tasks.
 
-An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states serves if it is there: ``columns``,
-that its operator takes vectors with a further leading axis; ``mean_hessian(tasks, w)``, its known mean (..., d, d);
-``largest_norm(tasks, w)``, an envelope: what no draw exceeds in the spectral norm. With it limits are certified.
+An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states (`maml_bench.hessians`) serves if it
+is there.
 """
-
-import math
 
 import numpy as np
 
@@ -14,91 +11,13 @@ from maml_bench.claims import hessian_envelopes, inner_path, meta_gradient
 from maml_bench.claims.claim import Measurement, Sampling, by_cell, either, footprint
 from maml_bench.claims.convergence import rounding as convergence_rounding
 from maml_bench.claims.convergence import run_floats
-from maml_bench.claims.hessian_draws import directions_at, hessians, mean_hessians, points
+from maml_bench.claims.hessian_draws import biases, hessians, mean_hessians, operator_floats, variances
 from maml_bench.claims.requirements import first_reason, single_loss
 from maml_bench.exact import meta_gradients, moments
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting, single
-
-
-def operator(setting: Setting, replicates: int, rng: np.random.Generator):
-    """Independent draws of the estimator at w, one a replicate and task."""
-    return setting.hessian.operator(single(setting), points(setting, setting.w, replicates), setting.inner.D, rng)
-
-
-def matrices(setting: Setting, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws of the estimator as matrices (replicates, *batch_shape, d, d).
-
-    Raises
-    ------
-    ValueError
-        If the operator returns another shape than that of its vectors.
-    """
-    dim, shape = setting.tasks.dim, (replicates, *setting.tasks.batch_shape, setting.tasks.dim)
-    drawn = operator(setting, replicates, rng)
-    unit = np.eye(dim)
-    if getattr(setting.hessian, "columns", False):
-        columns = drawn(unit.reshape(dim, *(1,) * (len(shape) - 1), dim))
-    else:
-        columns = np.stack([applied(setting, drawn, np.broadcast_to(e, shape)) for e in unit])
-    return np.moveaxis(np.broadcast_to(columns, (dim, *shape)), 0, -1)
-
-
-def applied(setting: Setting, drawn, vectors: np.ndarray) -> np.ndarray:
-    """The operator at vectors of its own leading axes, its shape checked."""
-    product = np.asarray(drawn(vectors))
-    if product.shape != vectors.shape:
-        raise ValueError(
-            f"hessian = {setting.hessian!r}: its operator gave an array of shape {product.shape} for vectors of shape "
-            f"{vectors.shape}; it must be the same"
-        )
-    return product
-
-
-def biases(setting: Setting) -> Draw:
-    """Replicates of H^ - Hess l(w), (d, d)."""
-    known, largest = hessians(setting), largest_norms(setting)
-
-    def draw(rng, replicates):
-        return by_cell(matrices(setting, replicates, rng), 2) - known
-
-    return draw if largest is None else Capped(draw, largest + np.linalg.norm(known, 2, axis=(-2, -1)))
-
-
-def largest_norms(setting: Setting) -> np.ndarray | None:
-    """What the estimator states that no draw at w exceeds in the spectral norm, for each task; None if nothing.
-
-    Raises
-    ------
-    ValueError
-        If it states no number >= 0, or not one for each task.
-    """
-    stated = getattr(setting.hessian, "largest_norm", None)
-    if stated is None:
-        return None
-    shape = setting.tasks.batch_shape
-    largest = np.asarray(stated(single(setting), setting.w), dtype=float)
-    if largest.shape not in ((), shape) or not np.all(np.isfinite(largest) & (largest >= 0)):
-        raise ValueError(
-            f"hessian = {setting.hessian!r}: largest_norm gave {largest}; it must be a finite number >= 0, or one for "
-            f"each of the tasks {shape}"
-        )
-    return np.broadcast_to(largest, shape).reshape(-1)
-
-
-def variances(setting: Setting) -> Draw:
-    """Replicates of ``||(H^ - H^') v||^2 / 2`` for independent H^, H^' and v along the gradient of each task."""
-    vectors = directions_at(setting)
-
-    def draw(rng, replicates):
-        at = np.broadcast_to(vectors, (replicates, *vectors.shape))
-        one, two = (applied(setting, operator(setting, replicates, rng), at) for _ in range(2))
-        return by_cell(np.vecdot(one - two, one - two) / 2, 0)
-
-    largest = largest_norms(setting)
-    return draw if largest is None else Capped(draw, 2 * largest**2)
+from maml_bench.setting import Setting
 
 
 def exact_bias(setting: Setting) -> np.ndarray | None:
@@ -121,12 +40,6 @@ def gradient_squares(setting: Setting) -> Draw:
 def capped_gradient_squares(setting: Setting) -> Capped | None:
     """`gradient_squares` with a ceiling, where one is known."""
     return meta_gradient.capped_squares(setting, family=False)
-
-
-def matrix_floats(setting: Setting) -> int:
-    """Floats of one replicate of a matrix, with the directions that it is made of."""
-    tasks, directions = setting.tasks, getattr(setting.hessian, "directions", 1)
-    return math.prod(tasks.batch_shape) * tasks.dim * max(4 * tasks.dim, 4 * directions, setting.inner.D)
 
 
 def outer_loop(setting: Setting) -> str:
@@ -159,12 +72,12 @@ QUANTITIES: dict[str, Measurement] = {
         words="||E H^ - Hess l(w)||, spectral",
         requires=single_loss,
         exact=exact_bias,
-        sampled=Sampling(either(hessian_envelopes.deviations, biases), "spectral norm of mean", matrix_floats),
+        sampled=Sampling(either(hessian_envelopes.deviations, biases), "spectral norm of mean", operator_floats),
     ),
     "hessian-variance": Measurement(
         words="E ||(H^ - E H^) v||^2 with v along the task's gradient",
         requires=single_loss,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, variances), "mean", matrix_floats),
+        sampled=Sampling(either(hessian_envelopes.vector_squares, variances), "mean", operator_floats),
     ),
     "meta-gradient-bias": Measurement(
         words="||E G^_i - grad calL_i(w)||",

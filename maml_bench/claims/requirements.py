@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Callable
-from typing import cast
 
 import numpy as np
 
 from maml_bench.adaptation import exact_path
 from maml_bench.exact import smoothable
-from maml_bench.hessians import Differences, ExactHessian, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import KINDS, kind, stated
 from maml_bench.problems.finite_sum import TaskPairs
-from maml_bench.problems.noise import AdditiveGaussian, NoisyTasks
+from maml_bench.problems.noise import states
 from maml_bench.problems.protocol import Tasks, outside
-from maml_bench.setting import Setting, single
+from maml_bench.setting import Setting, single, smoothed
 
 LARGEST_MATRIX = 64
 """Largest dimension whose mean d x d matrices are sampled."""
@@ -26,11 +25,6 @@ def single_loss(setting: Setting) -> str:
 def two_losses(setting: Setting) -> str:
     """The tasks have a support and a target loss."""
     return "" if isinstance(setting.tasks, TaskPairs) else "tasks with a support and a target loss, such as FiniteSum"
-
-
-def exact_hessian(setting: Setting) -> str:
-    """The Hessian estimator is the Hessian of a batch."""
-    return "" if isinstance(setting.hessian, ExactHessian) else "the exact Hessian estimator, ExactHessian()"
 
 
 def exact_path_in_ball(setting: Setting) -> str:
@@ -90,46 +84,70 @@ def everywhere(setting: Setting) -> str:
     return "" if radius == math.inf else f"{words} {radius:g}"
 
 
-def gaussian_smoothing(setting: Setting) -> str:
-    """Requirement of statements about the gradient-based estimator."""
-    found = isinstance(setting.hessian, GaussianSmoothing)
-    return "" if found else f"hessian = GaussianSmoothing(...), not {type(setting.hessian).__name__}"
+def of_kind(wanted: str) -> Callable[[Setting], str]:
+    """Requirement of statements about estimators of a kind: the setting's states it, and the numbers of its bounds."""
+    words, needed = KINDS[wanted]
+
+    def requires(setting: Setting) -> str:
+        hessian, found, name = setting.hessian, kind(setting.hessian), type(setting.hessian).__name__
+        if found != wanted:
+            given = f"kind = {found!r}" if found else "no kind"
+            return f"a Hessian estimator that states kind = {wanted!r} ({words}); {name} states {given}"
+        missing = ", ".join(attribute for attribute in needed if not hasattr(hessian, attribute))
+        return f"a Hessian estimator of kind {wanted!r} that states {missing}; {name} does not" if missing else ""
+
+    return requires
+
+
+exact_hessian = of_kind("sampled")
+gaussian_smoothing = of_kind("gaussian-smoothing")
 
 
 def zeroth_order(stein: bool) -> Callable[[Setting], str]:
     """Requirement of statements about the zeroth-order estimator, plain or Stein-corrected."""
+    return of_kind("zeroth-order-stein" if stein else "zeroth-order")
 
-    def requires(setting: Setting) -> str:
-        found = setting.hessian
-        if isinstance(found, ZerothOrder) and found.baseline == "mean":
-            return f"hessian = ZerothOrder(..., stein={stein}) with the baseline l(w) of eq. 17, not baseline='mean'"
-        if isinstance(found, ZerothOrder) and found.stein == stein:
-            return ""
-        given = f"stein={found.stein}" if isinstance(found, ZerothOrder) else type(found).__name__
-        return f"hessian = ZerothOrder(..., stein={stein}), not {given}"
 
-    return requires
+def sampled(setting: Setting) -> bool:
+    """Whether the estimator is the Hessian of a fresh batch, so that what is known of those holds for it."""
+    return kind(setting.hessian) == "sampled"
+
+
+def known_mean_hessian(setting: Setting) -> str:
+    """Requirement of quantities that need the estimator's mean."""
+    if states_mean(setting):
+        return ""
+    name = type(setting.hessian).__name__
+    return f"a Hessian estimator that states its mean, mean_hessian(tasks, w) or smoothed_mean(smooth); {name} does not"
+
+
+def states_mean(setting: Setting) -> bool:
+    """Whether the estimator says what its mean is."""
+    return any(stated(setting.hessian, name) for name in ("mean_hessian", "smoothed_mean"))
 
 
 def certified_noise(setting: Setting) -> str:
     """Requirement of bounds on the variance of gradient differences."""
     words = (
-        'data="resampled" or "population": with one batch at both points its noise does not cancel here, '
-        "and the bound would need the L of the sampled loss"
+        'data="resampled" or "population", or noise that states additive = True: with one batch at both points its '
+        "noise does not cancel here, and the bound would need the L of the sampled loss"
     )
     return words if difference_noise(setting) is None else ""
 
 
 def no_noise(setting: Setting) -> str:
     """Requirement of bounds on the variance that know no sampling noise."""
-    words = 'exact differences (data="population", or noise that cancels): the bound has no term for sampling noise'
+    words = (
+        'exact differences (data="population", or "shared" and noise that states additive = True): the bound has no '
+        "term for sampling noise"
+    )
     return words if difference_noise(setting) != 0 else ""
 
 
 def small_or_exact(setting: Setting) -> str:
     """Requirement of mean matrices, where they may have to be sampled."""
     dim = setting.tasks.dim
-    if dim <= LARGEST_MATRIX or smoothable(single(setting), setting.w):
+    if dim <= LARGEST_MATRIX or (states_mean(setting) and smoothable(single(setting), setting.w)):
         return ""
     return f"dim <= {LARGEST_MATRIX} where the mean matrix has to be sampled, not {dim}"
 
@@ -149,9 +167,9 @@ def difference_noise(setting: Setting) -> float | None:
 
     None for one batch evaluated at several points if its noise depends on the point.
     """
-    tasks, data = setting.tasks, cast(Differences, setting.hessian).data
+    tasks, data = setting.tasks, smoothed(setting).data
     if data == "population" or noise_free(tasks):
         return 0.0
     if data == "resampled":
         return tasks.regularity.sigma_g
-    return 0.0 if isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, AdditiveGaussian) else None
+    return 0.0 if states(tasks, "additive") else None

@@ -9,6 +9,7 @@ from maml_bench.claims.hessian_draws import mean_hessians
 from maml_bench.claims.requirements import (
     everywhere,
     first_reason,
+    known_mean_hessian,
     known_smoothing,
     no_noise,
     single_loss,
@@ -60,7 +61,9 @@ def constants_of_the_trace(setting: Setting, names) -> dict[str, object]:
 
 SHIFT = Measurement(
     words="||E G^ - (1 - alpha t)^N grad calL(w)||, t the mean over tasks of (l_nu - l)/nu^2",
-    requires=first_reason(single_loss, zeroth_order(stein=False), known_smoothing, everywhere, no_noise),
+    requires=first_reason(
+        single_loss, zeroth_order(stein=False), known_smoothing, known_mean_hessian, everywhere, no_noise
+    ),
     exact=shift,
     error=rounding_of_shift,
     constants=constants_of_the_trace,

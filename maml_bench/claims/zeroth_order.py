@@ -18,11 +18,15 @@ from maml_bench.claims import hessian_envelopes
 from maml_bench.claims.claim import EPS, Claim, Known, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.gaussian_smoothing import variance_error, vector_squares
 from maml_bench.claims.hessian_draws import (
+    asserted_means,
     cells,
     direction_floats,
+    directional,
+    footprint,
     hessians,
     known_mean,
     loss_scale,
+    matrices,
     matrix,
     matrix_floats,
     mean_hessians,
@@ -39,13 +43,26 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.exact import smoothings
+from maml_bench.hessians import kind
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting, single, smoothed
 
 
 def excesses(setting: Setting) -> Draw:
-    """Replicates with the mean Delta: the estimator's second difference less u'Hu/2."""
+    """Replicates with the mean Delta: the estimator's second difference less u'Hu/2, or, of an estimator that does not
+    draw along directions, what its trace says.
+    """
+
+    if not directional(setting):  # the trace of E H^ = Hess l_nu + (tr(Hess l)/2 + Delta) I
+        smooth: Any = smoothings(single(setting), setting.w, smoothed(setting).nu)
+        known = np.array([np.trace(s.hess) for s in smooth]) + setting.tasks.dim * _half_traces(setting)
+
+        def draw_trace(rng, replicates):
+            traces = np.trace(by_cell(matrices(setting, replicates, rng), 2), axis1=-2, axis2=-1)
+            return ((traces - known) / setting.tasks.dim)[..., None]
+
+        return draw_trace
 
     def draw(rng, replicates):
         difference = residual(setting, setting.w, replicates, rng)
@@ -62,12 +79,12 @@ def rounding(setting: Setting) -> float:
 
 def mean_size(setting: Setting) -> np.ndarray:
     """||M||_F of the asserted mean, for each task."""
-    return np.linalg.norm(mean_hessians(setting), axis=(-2, -1))
+    return np.linalg.norm(asserted_means(setting), axis=(-2, -1))
 
 
 def excess_error(setting: Setting) -> np.ndarray | None:
     """|(l_nu(w) - l(w))/nu^2 - tr(Hess l(w))/2| for each task."""
-    found = _excesses(setting)
+    found = _excesses(setting) if directional(setting) else None
     return None if found is None else np.abs(found[0])
 
 
@@ -80,11 +97,20 @@ def _excesses(setting):
     found = smoothings(single(setting), setting.w, smoothed(setting).nu)
     if found is None:
         return None
-    half, spare = np.trace(hessians(setting), axis1=-2, axis2=-1) / 2, 32 * EPS * (setting.tasks.dim + 8)
+    half, spare = _half_traces(setting), 32 * EPS * (setting.tasks.dim + 8)
     known = [smooth.excess_shift is not None for smooth in found]
     shift: list[Any] = [s.excess_shift if k else s.excess - h for s, k, h in zip(found, known, half, strict=True)]
     scale = [abs(x) if k else abs(s.excess) + abs(h) for s, k, h, x in zip(found, known, half, shift, strict=True)]
     return np.array(shift), spare * np.array(scale)
+
+
+def _half_traces(setting):
+    return np.trace(hessians(setting), axis1=-2, axis2=-1) / 2
+
+
+def known_trace(setting: Setting) -> str:
+    """Requirement of Delta: drawn along directions, or read off the trace of draws, less the smoothed Hessian's."""
+    return "" if directional(setting) else known_smoothing(setting)
 
 
 def mean_norm(setting: Setting) -> np.ndarray | None:
@@ -124,7 +150,7 @@ def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     factors: Any = _mean_factors(setting)
     alpha, dim = setting.inner.alpha, setting.tasks.dim
     sizes = np.linalg.norm(factors, ord=2, axis=(-2, -1))
-    parts = setting.tasks.regularity.L * (1 if getattr(setting.hessian, "stein", False) else 1 + dim / 2)
+    parts = setting.tasks.regularity.L * (1 if kind(setting.hessian) == "zeroth-order-stein" else 1 + dim / 2)
     relative = np.sum((sizes + 1 + alpha * parts) / sizes, axis=0)
     return 32 * EPS * (dim + 8) * relative * np.prod(sizes, axis=0)
 
@@ -133,6 +159,16 @@ def products(setting: Setting) -> Draw:
     """Replicates with the mean E prod_j (I - alpha H^(w_j)), (d, d); the directions of the factors are independent."""
     alpha = setting.inner.alpha
     path = exact_path(single(setting), setting.w, alpha, setting.inner.steps)[:-1]
+
+    if not directional(setting):
+
+        def draw_plain(rng, replicates):
+            product = np.eye(setting.tasks.dim)
+            for point in path:
+                product = product @ (np.eye(setting.tasks.dim) - alpha * matrices(setting, replicates, rng, point))
+            return by_cell(product, 2)
+
+        return draw_plain
     factors = [np.eye(setting.tasks.dim) - alpha * known_mean(setting, point) for point in path]
 
     def draw(rng, replicates):
@@ -146,6 +182,8 @@ def products(setting: Setting) -> Draw:
 
 def estimates(setting: Setting) -> Draw:
     """Replicates with the mean E H^, (d, d)."""
+    if not directional(setting):
+        return lambda rng, replicates: by_cell(matrices(setting, replicates, rng), 2)
     known = known_mean(setting, setting.w)
     return lambda rng, replicates: by_cell(known + matrix(residual(setting, setting.w, replicates, rng)), 2)
 
@@ -156,8 +194,8 @@ def capped_estimates(setting: Setting, spectral: bool = True) -> Capped | None:
 
 
 def asserted(setting: Setting) -> np.ndarray:
-    """E H^, exactly: (cells, d, d)."""
-    return mean_hessians(setting)
+    """What E H^ is asserted to be: (cells, d, d)."""
+    return asserted_means(setting)
 
 
 def rounding_of_mean(setting: Setting) -> float:
@@ -183,7 +221,9 @@ def _deviation(stein: bool) -> Measurement:
     return Measurement(
         words="||E H^ - M||_F, M the asserted mean",
         requires=first_reason(single_loss, zeroth_order(stein), known_smoothing, small_or_exact),
-        sampled=Sampling(either(partial(capped_estimates, spectral=False), estimates), "norm of mean", matrix_floats),
+        sampled=Sampling(
+            either(partial(capped_estimates, spectral=False), estimates), "norm of mean", footprint(matrix_floats)
+        ),
         resolution=rounding_of_mean,
         target=asserted,
     )
@@ -196,13 +236,13 @@ def _equality(stein: bool) -> Claim:
 
 EXCESS = Measurement(
     words="|(l_nu(w) - l(w))/nu^2 - tr(Hess l(w))/2|",
-    requires=first_reason(single_loss, zeroth_order(stein=False), everywhere),
+    requires=first_reason(single_loss, zeroth_order(stein=False), everywhere, known_trace),
     exact=excess_error,
     error=rounding_of_excess,
     sampled=Sampling(
         either(hessian_envelopes.excesses, excesses),
         "norm of mean",
-        lambda setting: 4 * cells(setting) * setting.tasks.dim,
+        footprint(lambda setting: 4 * cells(setting) * setting.tasks.dim),
     ),
     resolution=rounding,
 )
@@ -218,7 +258,7 @@ def _product(stein: bool) -> Measurement:
         sampled=Sampling(
             either(hessian_envelopes.products, products),
             "spectral norm of mean",
-            lambda setting: 3 * matrix_floats(setting),
+            footprint(lambda setting: 3 * matrix_floats(setting)),
         ),
         resolution=rounding_of_product,
     )
@@ -231,7 +271,7 @@ def _mean(stein: bool) -> Measurement:
         requires=_mean_exists(stein),
         exact=mean_norm,
         error=mean_norm_error,
-        sampled=Sampling(either(capped_estimates, estimates), "spectral norm of mean", matrix_floats),
+        sampled=Sampling(either(capped_estimates, estimates), "spectral norm of mean", footprint(matrix_floats)),
         resolution=rounding_of_mean,
     )
 
@@ -247,7 +287,7 @@ def _variance(stein: bool) -> Measurement:
         requires=first_reason(single_loss, zeroth_order(stein), everywhere, no_noise),
         exact=vector_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", direction_floats),
+        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", footprint(direction_floats)),
         resolution=rounding_of_variance,
     )
 

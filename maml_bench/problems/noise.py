@@ -1,4 +1,17 @@
-"""Sampling models: what one stochastic sample adds to the population loss, and its certified variances."""
+"""Sampling models: what one stochastic sample adds to the population loss, and its certified variances.
+
+A model has ``sigma_g``, ``sigma_H`` and ``draw(rng, shape, dim, size)``, or ``draw_at(rng, w, size)`` where its law
+depends on the point. What else it states is a capability, of a model of yours too; nothing asks for its class:
+
+- ``largest_noise``, ``largest_hessian_noise``: no sample's gradient (Hessian) is farther from its mean than this;
+- ``isotropic = True``: at every point the gradient noise has mean zero and the covariance ``(sigma_g^2/d) I``;
+- ``additive = True``: a sample adds a linear term. Its gradient noise, of mean zero, is the same wherever it is
+  evaluated, and its Hessian is exact;
+- ``gaussian = True``: ``draw`` returns a `LinearTerm` whose slope has the law ``N(0, sigma_g^2/(d size) I)``;
+- ``hessian_factor(A, D)``: what a batch's Hessian noise does to second moments on a quadratic with the matrix A, a
+  factor of `analytic.moments.quadratic`;
+- ``path_moments(loss, w, inner)``: exact `PathMoments` of population tasks ``loss`` under this noise, or None.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,9 +22,13 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
-from analytic.moments import two_point
+from analytic.moments import quadratic, two_point
+from analytic.moments.path import PathMoments
 from analytic.regularity import Regularity
 from maml_bench.problems.circular import cosine, sine
+
+PATHS = 2**16
+"""Most paths of two-point noise that are enumerated, for all tasks together."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +37,8 @@ class AdditiveGaussian:
 
     ``E||grad l(w; xi) - grad l(w)||^2 = sigma_g^2`` at every w, and the Hessian is exact: ``sigma_H = 0``.
     """
+
+    isotropic = additive = gaussian = True
 
     sigma_g: float
 
@@ -77,6 +96,8 @@ class RandomPhase:
     ``sigma_H^2 = a^2 kappa^4 / 2`` with equality: Assumption 3 is met with equality everywhere.
     """
 
+    isotropic = True
+
     amplitude: float
     kappa: float
 
@@ -100,6 +121,10 @@ class RandomPhase:
     def largest_hessian_noise(self) -> float:
         """No sample's Hessian is farther from its mean than this, in the spectral norm."""
         return self.amplitude * self.kappa**2
+
+    def hessian_factor(self, A: np.ndarray, D: int) -> quadratic.Factor:
+        """What the Hessian of a batch of D does to second moments on a quadratic with the matrix A (d, d)."""
+        return quadratic.random_phase_hessian(A, self.amplitude, self.kappa, D)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], dim: int, size: int) -> "Waves":
         direction = rng.standard_normal((*shape, size, dim))
@@ -166,6 +191,8 @@ class TwoPoint:
         If an argument is not finite, sigma_g is negative or direction is not of length 1.
     """
 
+    additive = True
+
     sigma_g: float
     skew: float = 0.0
     tilt: float = 0.0
@@ -203,6 +230,14 @@ class TwoPoint:
         nearest = np.abs(offsets).argmin(-1, keepdims=True)
         return self.skew + self.tilt * np.take_along_axis(offsets, nearest, -1)[..., 0]
 
+    def path_moments(self, loss, w: np.ndarray, inner) -> PathMoments | None:
+        """Exact moments by enumeration of the paths from w (d,); None if there are too many."""
+        if math.prod(loss.batch_shape) * (inner.S + 1) ** inner.steps > PATHS:
+            return None
+        start = np.broadcast_to(w, (*loss.batch_shape, loss.dim))
+        law = start, self.along(loss.dim), inner.alpha, inner.steps, self.sigma_g, inner.S, inner.T
+        return two_point.path_moments(loss.grad, loss.hvp, self.parameter, *law)
+
     def draw_at(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "TwoPointTerm":
         """The mean of ``size`` samples for each point of w (..., d)."""
         values, mass = two_point.outcomes(self.sigma_g, self.parameter(w), size)
@@ -224,10 +259,6 @@ class TwoPointTerm(LinearTerm):
 
     def __neg__(self):
         return TwoPointTerm(self.mirror, self.slope)
-
-
-Noise = AdditiveGaussian | RandomPhase
-"""Sampling models whose gradient noise has the covariance ``(sigma_g^2/d) I`` at every point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,9 +306,19 @@ class NoisyTasks:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int):
         """Independent data for each leading index of ``w`` and each task: the mean of ``size`` samples."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        if isinstance(self.noise, TwoPoint):  # the one whose law depends on the point
+        if hasattr(self.noise, "draw_at"):  # its law depends on the point
             return self.noise.draw_at(rng, np.broadcast_to(w, (*shape, self.dim)), size)
         return self.noise.draw(rng, shape, self.dim, size)
+
+
+def population(tasks: Any) -> Any:
+    """The tasks without their sampling model."""
+    return getattr(tasks, "population", tasks)
+
+
+def states(tasks: Any, capability: str) -> bool:
+    """Whether the tasks have a sampling model that states a capability, such as ``isotropic``."""
+    return bool(getattr(getattr(tasks, "noise", None), capability, False))
 
 
 def _plus(value, perturbation):

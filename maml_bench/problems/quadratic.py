@@ -12,7 +12,7 @@ from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
 from maml_bench.arrays import jets, listed, matvec, random_orthogonal, select
 from maml_bench.problems.bowl import Bowl
-from maml_bench.problems.noise import Noise, NoisyTasks, RandomPhase, TwoPoint
+from maml_bench.problems.noise import NoisyTasks
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,8 @@ class Quadratic:
     ValueError
         If A is not symmetric, an entry is not finite, or shapes do not match.
     """
+
+    affine_gradient = True
 
     A: np.ndarray
     b: np.ndarray
@@ -131,24 +133,22 @@ class Quadratic:
         """Exact moments under noise of covariance ``(sigma_g^2/d) I`` at every point; the means under any of mean zero,
         in which the path, and the meta gradient given the Hessians, are linear; else None.
         """
-        if isinstance(noise, TwoPoint):
+        if not getattr(noise, "isotropic", False):
             none = np.zeros((*self.batch_shape, self.dim))
-            return PathMoments(path_bias=none, bias=none)
-        if not isinstance(noise, Noise):
-            return None
+            return PathMoments(path_bias=none, bias=none) if getattr(noise, "additive", False) else None
         A, gradients = listed(self.A, self.batch_shape, 2), listed(self.grad(w), self.batch_shape, 1)
         return stacked([self._moments(*task, inner, noise) for task in zip(A, gradients, strict=True)])
 
     def _moments(self, A, gradient, inner, noise) -> PathMoments:
         covariance = moments.isotropic(self.dim, noise.sigma_g)
-        waves = isinstance(noise, RandomPhase)
-        factor = moments.random_phase_hessian(A, noise.amplitude, noise.kappa, inner.D) if waves else None
+        factor = noise.hessian_factor(A, inner.D) if hasattr(noise, "hessian_factor") else None
+        known = factor is not None or noise.sigma_H == 0
         law = inner.alpha, inner.steps, covariance, inner.S, inner.T, factor
         return PathMoments(
             path_bias=np.zeros(self.dim),
             path_second=moments.path_second_moment(A, inner.alpha, inner.steps, covariance, inner.S),
             bias=np.zeros(self.dim),
-            second_moment=moments.meta_gradient_second_moment(A, gradient, *law),
+            second_moment=moments.meta_gradient_second_moment(A, gradient, *law) if known else None,
         )
 
     def smoothings(self, w, nu) -> list[Smoothing]:

@@ -52,6 +52,7 @@ class Faulty:
         else:
             u = rng.standard_normal(shape)
         left = (tasks.grad(w + 0.1 * u) - tasks.grad(w)) / 0.1
+        left = left * 1.5 if self.fault == "biased" else left
 
         def apply(v):
             product = left * np.vecdot(u, v)[..., None]
@@ -68,6 +69,11 @@ class Faulty:
     def mean_hessian(self, tasks, w):
         return tasks.hess(w) * (2 if self.fault == "wrong mean" else 1)
 
+    def deviation(self, tasks, D):
+        A = tasks.hess(np.zeros(tasks.dim))  # of quadratics: exact, with the variance ||A||_F^2 + ||A v||^2
+        variance = np.sum(A**2, axis=(-2, -1)) + np.linalg.norm(A, 2, axis=(-2, -1)) ** 2
+        return 0.0, float(variance.max()) * (0.2 if self.fault == "variance" else 1)
+
 
 @pytest.mark.parametrize(
     ("fault", "row"),
@@ -79,12 +85,33 @@ class Faulty:
         ("one draw for all replicates", "independent"),
         ("one draw for all tasks", "independent"),
         ("wrong mean", "mean"),
+        ("variance", "variance"),
+        ("biased", "bias"),
     ],
 )
 def test_a_fault_is_found(fault, row):
     tasks = Quadratic(np.diag([1.0, 2.0, -1.0]), np.zeros((2, 3)))
     assert "violated" not in outcomes(Faulty("none"), tasks=tasks).values()
     assert outcomes(Faulty(fault), tasks=tasks)[row] == "violated"
+
+
+def test_an_estimator_that_is_not_symmetric_or_not_drawn_along_directions_is_found():
+    class Called(GaussianSmoothing):
+        symmetric = True
+
+    assert outcomes(Called(0.1, 3))["symmetric"] == "violated"
+
+    class Twice(GaussianSmoothing):
+        def operator(self, tasks, w, D, rng):
+            drawn = super().operator(tasks, w, D, rng)
+            return lambda v: 2 * drawn(v)
+
+        def along(self, tasks, w, u, D, rng):
+            return super().along(tasks, w, u, D, rng)
+
+    assert outcomes(GaussianSmoothing(0.1, 3))["along"] == "holds"
+    assert outcomes(Twice(0.1, 3))["along"] == "violated"
+    assert outcomes(GaussianSmoothing(0.1, 3))["mean"] == "holds"  # by the smoothed loss
 
 
 def test_audit_names_the_rows_of_the_estimator():

@@ -143,7 +143,7 @@ def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
         ("thm1", setting(hessian=FirstOrder()), "ExactHessian()"),
         ("thm2", setting(), "GaussianSmoothing"),
         ("zo-neighbourhood", setting(hessian=ZerothOrder(0.1, 2)), "exact differences"),
-        ("zo-neighbourhood", setting(WAVES, hessian=ZerothOrder(0.1, 2, baseline="mean")), "baseline"),
+        ("zo-neighbourhood", setting(WAVES, hessian=ZerothOrder(0.1, 2, baseline="mean")), "zeroth-order-mean"),
         ("thm1", setting(PAIR), "one loss"),
         ("finite-thm1", setting(), "support and a target"),
         ("thm1", setting(RankOne.random(2, 2, 0)), "no run is known to stay in a ball"),

@@ -87,7 +87,10 @@ def test_what_the_statements_exclude():
         assert "ball of radius 1 " in check(name, Setting(FAMILIES["rank-one"], w, inner)).reason
     with pytest.raises(ValueError, match="method = 'monte-carlo': finite-prop1"):
         check("finite-prop1", Setting(FAMILIES["logistic"], w, inner), method="monte-carlo")
-    for hessian, words in ((CentralDifference(0.1), "states its kind"), (ZerothOrder(0.1, 2, baseline="mean"), "kind")):
+    for hessian, words in (
+        (CentralDifference(0.1), "states its kind"),
+        (ZerothOrder(0.1, 2, baseline="mean"), "zeroth-order-mean"),
+    ):
         assert words in check("finite-prop4", Setting(FAMILIES["logistic"], w, inner, hessian)).reason
 
 

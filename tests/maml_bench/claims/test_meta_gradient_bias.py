@@ -267,7 +267,8 @@ def test_what_the_statement_excludes():
     reason = check("prop3", Setting(tasks.with_noise(RandomPhase(30.0, 1)), w, inner), form="local").reason
     assert "noise can add" in reason
     central = Setting(tasks.with_noise(RandomPhase(0.1, 1)), w, inner, CentralDifference(0.1))
-    assert "states its kind, one of sampled, first-order" in check("prop3", central).reason
+    assert "states its kind, one of sampled, first-order" in (reason := check("prop3", central).reason)
+    assert "CentralDifference states kind = 'central-difference'" in reason
     assert "one loss each" in check("prop3", Setting(Logistic.random(3, 2, 0), w, inner)).reason
     kink = Setting(Kink.random(3, 2, 0).with_noise(AdditiveGaussian(0.1)), w, inner)
     assert "finite tau" in check("prop3", kink, form="smooth").reason

@@ -123,7 +123,7 @@ def test_families_without_exact_values():
 
 def test_requirements():
     tasks = FAMILIES["trigonometric"]
-    assert "stein=False" in check("prop8", setting(tasks, stein=True)).reason
+    assert "kind = 'zeroth-order'" in check("prop8", setting(tasks, stein=True)).reason
     assert "stein=True" in check("prop8", setting(tasks), form="stein").reason
     assert "ball of radius" in check("prop8", setting(FAMILIES["rank-one"])).reason
     assert "dim <= 64" in check("prop8", setting(Logistic.random(65, 2, 0).support)).reason

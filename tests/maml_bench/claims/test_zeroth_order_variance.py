@@ -103,6 +103,6 @@ def test_noise():
 def test_requirements():
     tasks = FAMILIES["trigonometric"]
     assert "stein=True" in check("zo-stein-vector", setting(tasks)).reason
-    assert "stein=False" in check("zo-vector", setting(tasks, stein=True)).reason
+    assert "kind = 'zeroth-order'" in check("zo-vector", setting(tasks, stein=True)).reason
     assert "ball of radius" in check("zo-vector", setting(FAMILIES["rank-one"])).reason
     assert "one loss" in check("zo-vector", setting(Logistic.random(3, 2, 0))).reason
