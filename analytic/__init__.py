@@ -89,6 +89,12 @@ def statement(name: str) -> Statement:
     ------
     ValueError
         If there is none; lists those there are.
+
+    Examples
+    --------
+    >>> from analytic import statement
+    >>> statement("prop3").source
+    'Proposition 3'
     """
     if name not in STATEMENTS:
         raise ValueError(f"unknown statement {name!r}; known: {', '.join(STATEMENTS)}")
@@ -102,6 +108,12 @@ def bound(name: str, form: str = "sharp") -> Bound:
     ------
     ValueError
         If the statement or the form is unknown; lists those there are.
+
+    Examples
+    --------
+    >>> from analytic import bound
+    >>> bound("prop2-first", "paper").formula
+    alpha*sigma_g*geom(q, N)/sqrt(S)
     """
     forms = statement(name).forms
     if form not in forms:

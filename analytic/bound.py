@@ -13,12 +13,29 @@ from analytic.vocabulary import CONSTANTS, checked
 
 
 class HypothesisError(ValueError):
-    """A statement was asked about a case that its hypotheses exclude."""
+    """A statement was asked about a case that its hypotheses exclude.
+
+    Examples
+    --------
+    >>> from analytic import HypothesisError, bound
+    >>> try:
+    ...     bound("prop3", "sharp")(alpha=1.0, steps=5, S=1, L=1.0, rho=1.0, sigma=1.0, sigma_g=1.0, grad_norm=1.0)
+    ... except HypothesisError as error:
+    ...     print(str(error).split(";")[0])
+    prop3 (sharp) needs q^(2N) < 2, that is alpha < (2^(1/(2N)) - 1)/L
+    """
 
 
 @dataclass(frozen=True)
 class Definition:
-    """An abbreviation used in formulas: a symbol, or a quantity of step j written as a function of j."""
+    """An abbreviation used in formulas: a symbol, or a quantity of step j written as a function of j.
+
+    Examples
+    --------
+    >>> from analytic import bound
+    >>> bound("prop2-second", "sharp").where[0]
+    Definition(head=q, value=L*alpha + 1)
+    """
 
     head: sp.Expr
     value: sp.Expr
@@ -42,6 +59,12 @@ class Condition:
 
     With ``optional``, constants that appear in this hypothesis alone need not be given; they are then taken to
     satisfy it.
+
+    Examples
+    --------
+    >>> from analytic import bound
+    >>> bound("prop3", "sharp").conditions[0].words
+    'q^(2N) < 2, that is alpha < (2^(1/(2N)) - 1)/L'
     """
 
     words: str
@@ -76,6 +99,15 @@ class Bound:
     stepwise : bool
         Evaluate abbreviation by abbreviation, each once, in place of one unfolded formula: much faster for formulas
         that use long abbreviations several times. The two ways differ in the last digit.
+
+    Examples
+    --------
+    >>> from analytic import bound
+    >>> second = bound("prop2-second", "sharp")
+    >>> second.arguments
+    ('steps', 'alpha', 'S', 'L', 'sigma_g')
+    >>> round(second(alpha=0.1, steps=1, L=1.0, sigma_g=2.0, S=4), 12)  # alpha^2 sigma_g^2 / S
+    0.01
     """
 
     statement: str
@@ -302,7 +334,14 @@ _COMPARE = {
 
 @dataclass(frozen=True)
 class Statement:
-    """A numbered statement: the quantity it bounds, in words and LaTeX, in which sense, and its forms."""
+    """A numbered statement: the quantity it bounds, in words and LaTeX, in which sense, and its forms.
+
+    Examples
+    --------
+    >>> from analytic import statement
+    >>> statement("prop2-second").title, list(statement("prop2-second").forms)
+    ('Distance of the stochastic from the exact inner path, second moment', ['paper', 'sharp'])
+    """
 
     name: str
     title: str

@@ -257,17 +257,42 @@ def theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
     HypothesisError
         If ``q^(2N) >= 2`` (direct: ``2N arcsin(alpha L) >= pi/2``), ``theta <= 0`` or Lemma B's batch sizes are too
         small (not for direct).
+
+    Examples
+    --------
+    >>> from analytic import theorem1
+    >>> at = dict(alpha=0.01, steps=2, S=100, D=100, T=100, B=100, K=1000, C_beta=100, L=1.0, rho=1.0)
+    >>> at |= dict(sigma=1.0, sigma_g=1.0, sigma_H=1.0, gap=1.0)
+    >>> theorem1("direct", **at).value < theorem1("sharp", **at).value < theorem1("paper", **at).value
+    True
     """
     return _theorem("thm1", form, constants)
 
 
 def theorem2(form: str = "sharp", **constants) -> Convergence | Direct:
-    """Theorem 2 (Gaussian-smoothing Hessians): as `theorem1` with ``dim, directions, nu`` and without ``sigma_H``."""
+    """Theorem 2 (Gaussian-smoothing Hessians): as `theorem1` with ``dim, directions, nu`` and without ``sigma_H``.
+
+    Examples
+    --------
+    >>> from analytic import theorem2
+    >>> at = dict(alpha=0.01, steps=2, S=100, D=100, T=100, B=100, K=1000, C_beta=100, L=1.0, rho=1.0)
+    >>> at |= dict(sigma=1.0, sigma_g=1.0, sigma_H=1.0, gap=1.0)
+    >>> round(theorem2("direct", **at, dim=5, directions=10, nu=1e-3).value, 3)
+    0.349
+    """
     return _theorem("thm2", form, constants)
 
 
 def corollary1(form: str = "sharp", **constants) -> Convergence | Direct:
-    """Theorem 1 at ``alpha = 1/(8 N L)`` and ``C_beta = 100``, which need not be given."""
+    """Theorem 1 at ``alpha = 1/(8 N L)`` and ``C_beta = 100``, which need not be given.
+
+    Examples
+    --------
+    >>> from analytic import corollary1
+    >>> at = dict(steps=4, S=100, D=100, T=100, B=100, K=1000, L=1.0, rho=1.0, gap=1.0)
+    >>> round(corollary1("direct", **at, sigma=1.0, sigma_g=1.0, sigma_H=1.0).value, 3)
+    0.419
+    """
     return _theorem("cor1", form, constants)
 
 

@@ -235,6 +235,15 @@ class Direct:
 
     ``value`` is the bound; ``start``, ``variance`` and ``bias`` are what it would be if only the distance of the start
     from the infimum, only the variance of the meta gradient, or only its bias were there.
+
+    Examples
+    --------
+    >>> from analytic import theorem1
+    >>> at = dict(alpha=0.01, steps=2, S=100, D=100, T=100, B=100, K=1000, C_beta=100, L=1.0, rho=1.0)
+    >>> at |= dict(sigma=1.0, sigma_g=1.0, sigma_H=1.0, gap=1.0)
+    >>> found = theorem1("direct", **at)
+    >>> round(found.theta, 3), round(found.value, 3)
+    (0.878, 0.349)
     """
 
     theta: float

@@ -261,6 +261,13 @@ def finite_theorem2(form: str = "direct", **constants) -> Direct:
     ------
     HypothesisError
         If ``2N arcsin(alpha L) >= pi/2``, ``theta <= 0`` or ``b^2 > b_tilde``.
+
+    Examples
+    --------
+    >>> from analytic import finite_theorem2
+    >>> at = dict(alpha=0.01, steps=2, B=100, K=1000, C_beta=100, L=1.0, rho=1.0, sigma=1.0, gap=1.0)
+    >>> round(finite_theorem2(**at, b=0.1, b_tilde=0.01, dim=5, directions=10, nu=1e-3).value, 3)
+    0.329
     """
     if form != "direct":
         raise ValueError(f"unknown form {form!r}; known: direct")
@@ -286,6 +293,13 @@ def finite_theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
     HypothesisError
         If ``q^(2N) >= 2`` (direct: ``2N arcsin(alpha L) >= pi/2``), ``theta <= 0``, ``b^2 > b_tilde`` or ``B_beta`` is
         too small (not for direct).
+
+    Examples
+    --------
+    >>> from analytic import finite_theorem1
+    >>> at = dict(alpha=0.01, steps=2, B=100, K=1000, C_beta=100, L=1.0, rho=1.0, sigma=1.0, gap=1.0)
+    >>> round(finite_theorem1("direct", **at, b=0.1, b_tilde=0.01).value, 3)
+    0.329
     """
     if form == "direct":
         return DIRECT["finite-thm1"].evaluate(constants)

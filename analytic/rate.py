@@ -22,7 +22,17 @@ theta_0 = sp.Symbol("theta_0", real=True)
 
 @dataclass(frozen=True)
 class Convergence:
-    """A convergence theorem at given constants: its intermediate quantities and the final bound ``value``."""
+    """A convergence theorem at given constants: its intermediate quantities and the final bound ``value``.
+
+    Examples
+    --------
+    >>> from analytic import theorem1
+    >>> at = dict(alpha=0.01, steps=2, S=100, D=100, T=100, B=100, K=1000, C_beta=100, L=1.0, rho=1.0)
+    >>> at |= dict(sigma=1.0, sigma_g=1.0, sigma_H=1.0, gap=1.0)
+    >>> found = theorem1("sharp", **at)
+    >>> round(found.theta, 3), round(found.value, 3)
+    (0.167, 0.548)
+    """
 
     chi: float
     xi: float

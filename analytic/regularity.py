@@ -28,6 +28,12 @@ class Regularity:
     ------
     ValueError
         If a constant is NaN or negative, sigma_g or sigma_H is infinite, or two constants contradict each other.
+
+    Examples
+    --------
+    >>> from analytic import Regularity
+    >>> Regularity(L=1.0, rho=0.5).radius
+    inf
     """
 
     L: float

@@ -22,6 +22,12 @@ class InnerLoop:
         N, the number of inner gradient steps.
     S, D, T : int
         Samples per inner gradient, per Hessian estimate, and of the final gradient.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop
+    >>> InnerLoop(alpha=0.05, steps=4, S=2)
+    InnerLoop(alpha=0.05, steps=4, S=2, D=1, T=1)
     """
 
     alpha: float

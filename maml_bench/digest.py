@@ -52,6 +52,9 @@ def _feed(digest, value):
     elif isinstance(value, FunctionType | type):
         digest.update(_origin(value) + b";")
         _feed(digest, [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()])
+    elif plain(value):
+        digest.update(_origin(type(value)))
+        _feed(digest, vars(value))
     else:
         raise TypeError(f"cannot digest a {type(value).__name__}: use dataclasses, arrays, numbers and strings")
 
@@ -63,17 +66,25 @@ def _origin(thing) -> bytes:
     return f"{module}.{thing.__qualname__}".encode() + source
 
 
-def _users_source(thing) -> bytes:
-    """The file that a class or function stands in, if it is the user's own.
-
-    Ours counts by `code_digest`, an installed library's by the versions stated with a result.
-    """
+def users_file(thing) -> Path | None:
+    """The file that a class or function stands in, if it is the user's own: not ours, nor an installed library's."""
     module = thing.__module__
     path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
     library = module.split(".")[0] in sys.stdlib_module_names or {"site-packages", "dist-packages"} & set(path.parts)
     ours = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in APART
     measures = ours or module.split(".")[0] == "analytic"
-    return b"" if library or measures or not path.is_file() else _meaning(path)
+    return None if library or measures or not path.is_file() else path.resolve()
+
+
+def _users_source(thing) -> bytes:
+    """What the user's file says. Ours counts by `code_digest`, a library's by the versions stated with a result."""
+    path = users_file(thing)
+    return b"" if path is None else _meaning(path)
+
+
+def plain(value) -> bool:
+    """Whether a value is an object of the user's own class, all of whose state is in its attributes."""
+    return hasattr(value, "__dict__") and not callable(value) and users_file(type(value)) is not None
 
 
 @cache

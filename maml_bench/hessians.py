@@ -83,13 +83,33 @@ Operator = Callable[[np.ndarray], np.ndarray]
 
 
 class Hessian(Protocol):
-    """Anything with an operator, such as the estimators below or one of a user's own."""
+    """Anything with an operator, such as the estimators below or one of a user's own.
+
+    Examples
+    --------
+    >>> class Zero:
+    ...     def operator(self, tasks, w, D, rng):
+    ...         return lambda v: 0.0 * v
+    >>> from maml_bench import InnerLoop, Setting, measure
+    >>> from maml_bench.problems import Quadratic
+    >>> measure("hessian-bias", Setting(Quadratic.concave(2), np.ones(2), InnerLoop(0.1, 1), Zero()), budget=256).value
+    1.0
+    """
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator: ...
 
 
 class Directional(Hessian, Protocol):
-    """An estimator by differences along directions, with what `KINDS` asks of one."""
+    """An estimator by differences along directions, with what `KINDS` asks of one.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import Directional, GaussianSmoothing
+    >>> from maml_bench.problems import Quadratic
+    >>> estimator: Directional = GaussianSmoothing(nu=0.1, directions=3)
+    >>> estimator.along(Quadratic.concave(2), np.ones(2), np.ones((3, 1, 2)), 1, np.random.default_rng(0)).right.shape
+    (3, 1, 2)
+    """
 
     @property
     def nu(self) -> float: ...
@@ -105,7 +125,16 @@ class Directional(Hessian, Protocol):
 
 @dataclass(frozen=True)
 class ExactHessian:
-    """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836)."""
+    """The Hessian of one fresh batch of D samples drawn under w (eq. 8 of arXiv 2002.07836).
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import ExactHessian
+    >>> from maml_bench.problems import Quadratic
+    >>> product = ExactHessian().operator(Quadratic.concave(2), np.ones(2), 1, np.random.default_rng(0))
+    >>> product(np.array([1.0, 2.0]))
+    array([[-1., -2.]])
+    """
 
     kind = "sampled"
     columns = linear = symmetric = True
@@ -126,7 +155,15 @@ class ExactHessian:
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """No Hessian at all, as in FO-MAML: the operator is ``v -> 0``."""
+    """No Hessian at all, as in FO-MAML: the operator is ``v -> 0``.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import FirstOrder
+    >>> from maml_bench.problems import Quadratic
+    >>> FirstOrder().operator(Quadratic.concave(2), np.ones(2), 1, np.random.default_rng(0))(np.array([1.0, 2.0]))
+    array([[0., 0.]])
+    """
 
     kind = "first-order"
     columns = linear = symmetric = True
@@ -171,6 +208,15 @@ class GaussianSmoothing:
     ------
     ValueError
         If ``nu``, ``directions`` or ``data`` is not allowed.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import GaussianSmoothing
+    >>> from maml_bench.problems import Quadratic
+    >>> estimator = GaussianSmoothing(nu=0.1, directions=10_000, data="population")
+    >>> product = estimator.operator(Quadratic.concave(2), np.ones(2), 1, np.random.default_rng(0))
+    >>> product(np.array([1.0, 2.0])).round(1)
+    array([[-1., -2.]])
     """
 
     kind = "gaussian-smoothing"
@@ -248,6 +294,17 @@ class ZerothOrder:
     ------
     ValueError
         If an argument is not allowed.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import ZerothOrder
+    >>> from maml_bench.problems import Quadratic
+    >>> rng, tasks = np.random.default_rng(0), Quadratic.concave(2)  # of Hessian -I, and half the trace is -1
+    >>> plain, corrected = (ZerothOrder(0.1, 100_000, stein, data="population") for stein in (False, True))
+    >>> plain.operator(tasks, np.ones(2), 1, rng)(np.ones(2)).round(1)
+    array([[-2., -2.]])
+    >>> corrected.operator(tasks, np.ones(2), 1, rng)(np.ones(2)).round(1)
+    array([[-1., -1.]])
     """
 
     columns = linear = symmetric = True
@@ -341,6 +398,14 @@ class CentralDifference:
     ------
     ValueError
         If ``delta`` or ``data`` is not allowed.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import CentralDifference
+    >>> from maml_bench.problems import Quadratic
+    >>> product = CentralDifference(0.1).operator(Quadratic.concave(2), np.ones(2), 1, np.random.default_rng(0))
+    >>> product(np.array([1.0, 2.0])).round(12)
+    array([[-1., -2.]])
     """
 
     kind = "central-difference"
@@ -371,7 +436,14 @@ class CentralDifference:
 
 
 def kind(hessian: Hessian) -> str:
-    """The kind that an estimator states, or an empty string."""
+    """The kind that an estimator states, or an empty string.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import GaussianSmoothing, kind
+    >>> kind(GaussianSmoothing(0.1, 2)), kind(object())
+    ('gaussian-smoothing', '')
+    """
     return getattr(hessian, "kind", "")
 
 
@@ -380,6 +452,16 @@ def stated(hessian: Hessian, name: str) -> Any:
 
     It counts if it stands in the class that defines the operator, or in one derived from that: a class that draws in
     a way of its own inherits none.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import GaussianSmoothing, stated
+    >>> class Twice(GaussianSmoothing):
+    ...     def operator(self, tasks, w, D, rng):
+    ...         drawn = super().operator(tasks, w, D, rng)
+    ...         return lambda v: 2 * drawn(v)
+    >>> stated(GaussianSmoothing(0.1, 2), "along") is None, stated(Twice(0.1, 2), "along") is None
+    (False, True)
     """
     if name in getattr(hessian, "__dict__", {}):
         return getattr(hessian, name)
@@ -400,6 +482,13 @@ class DirectionMean:
     left, right : array (Q, ..., d)
         ``right`` holds the Gaussian directions; with a known mean of ``u u^T`` they serve as control variates.
     shift : float or array (..., 1)
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import DirectionMean
+    >>> operator = DirectionMean(left=np.array([[2.0, 0.0]]), right=np.array([[0.0, 1.0]]))
+    >>> operator(np.array([5.0, 3.0]))
+    array([6., 0.])
     """
 
     left: np.ndarray

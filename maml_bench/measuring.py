@@ -29,6 +29,14 @@ class Measured:
     task : int
         Where it is largest; 0 where the tasks are one.
     replicates, seconds, seed, confidence : int, float, int, float
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting, measure
+    >>> from maml_bench.problems import Quadratic
+    >>> found = measure("hessian-bias", Setting(Quadratic.concave(2), np.ones(2), InnerLoop(0.1, 1)))
+    >>> found.value, str(found.evidence)
+    (0.0, 'exact')
     """
 
     quantity: str

@@ -22,7 +22,14 @@ from maml_bench.verdict import sampling
 
 @dataclass(frozen=True)
 class Rate:
-    """A frequency with its two-sided Clopper-Pearson interval."""
+    """A frequency with its two-sided Clopper-Pearson interval.
+
+    Examples
+    --------
+    >>> from maml_bench.power import rate
+    >>> rate(9, 10).value
+    0.9
+    """
 
     value: float
     lower: float
@@ -41,6 +48,17 @@ class Power:
         A run says ``holds`` if the bound is multiplied by a factor of at least this.
     replicates : int
         Replicates of one run.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting
+    >>> from maml_bench.power import power
+    >>> from maml_bench.problems import AdditiveGaussian, Trigonometric
+    >>> tasks = Trigonometric.random(dim=2, tasks=1, rng=0).with_noise(AdditiveGaussian(1.0))
+    >>> setting = Setting(tasks, np.ones(2), InnerLoop(0.05, 2))
+    >>> found = power("prop2-second", setting, runs=3, budget=2000)
+    >>> found.violated(1e-3).value, found.holds(1e3).value
+    (1.0, 1.0)
     """
 
     noticed: np.ndarray
@@ -65,7 +83,15 @@ class Power:
 
 
 def rate(successes: int, runs: int, confidence: float = 0.95) -> Rate:
-    """A binomial frequency with its Clopper-Pearson interval."""
+    """A binomial frequency with its Clopper-Pearson interval.
+
+    Examples
+    --------
+    >>> from maml_bench.power import rate
+    >>> found = rate(20, 20)
+    >>> found.value, round(found.lower, 3)
+    (1.0, 0.832)
+    """
     interval = scipy.stats.binomtest(int(successes), runs).proportion_ci(confidence, method="exact")
     return Rate(successes / runs, interval.low, interval.high)
 
@@ -90,6 +116,17 @@ def power(
         If the claim is unknown or not ``measured <= bound``, an argument is outside its range, or the bound is 0.
     HypothesisError
         If the claim does not apply to the setting.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting
+    >>> from maml_bench.power import power
+    >>> from maml_bench.problems import AdditiveGaussian, Trigonometric
+    >>> tasks = Trigonometric.random(dim=2, tasks=1, rng=0).with_noise(AdditiveGaussian(1.0))
+    >>> setting = Setting(tasks, np.ones(2), InnerLoop(0.05, 2))
+    >>> found = power("prop2-second", setting, form="paper", runs=3, budget=2000)
+    >>> bool(0 < found.noticed_at(0.9) < found.confirmed_at(0.9))
+    True
     """
     claim, first = claims.chosen(claim, form), Effort(seed, confidence, budget, workers=workers)
     if claim.sense != "<=" or claim.measurement.sampled is None:

@@ -41,6 +41,14 @@ class OuterLoop:
     ------
     ValueError
         If an argument is outside its range, or if both or neither of ``beta`` and ``C_beta`` are given.
+
+    Examples
+    --------
+    >>> from maml_bench import OuterLoop
+    >>> OuterLoop(iterations=100, B=10, beta=0.05).C_beta is None
+    True
+    >>> OuterLoop(iterations=100, B=10, C_beta=100).D_beta
+    1
     """
 
     iterations: int
@@ -98,6 +106,14 @@ class Setting:
     ------
     ValueError
         If ``w`` is not a finite vector of the tasks' dimension, or an argument lacks what the protocol asks for.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> setting = Setting(Quadratic.concave(2).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    >>> setting.hessian, setting.inner.steps
+    (ExactHessian(), 3)
     """
 
     tasks: Tasks | TaskPairs

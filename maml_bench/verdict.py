@@ -63,6 +63,17 @@ class Verdict:
         They reproduce the limits: ``check(..., budget=replicates, precision=0)`` draws the same replicates.
     reason : str
         Why the run ended, or which hypothesis fails.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting, check
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> setting = Setting(Quadratic.concave(2).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    >>> verdict = check("prop2-second", setting)
+    >>> print(verdict)
+    prop2-second (sharp): holds; measured 0.03674, bound 0.03674, ratio 1; exact, computed exactly; attained to rounding
+    >>> verdict.outcome == "holds", verdict.evidence == "exact"
+    (True, True)
     """
 
     claim: str
@@ -144,6 +155,15 @@ def check(
     ------
     ValueError
         For an unknown name, an argument outside its range, or a form that is not the claim's.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting, check
+    >>> from maml_bench.problems import AdditiveGaussian, Trigonometric
+    >>> tasks = Trigonometric.random(dim=2, tasks=3, rng=0).with_noise(AdditiveGaussian(0.5))
+    >>> setting = Setting(tasks, np.ones(2), InnerLoop(alpha=0.05, steps=2, S=4))
+    >>> str(check("prop2-second", setting, form="paper", seed=0).outcome)
+    'holds'
     """
     claim = claims.chosen(claim, form)
     effort = Effort(seed, confidence, budget, seconds, precision, method, workers)

@@ -12,10 +12,10 @@ ROOT = Path(maml_bench.__file__).parents[1]
 
 # Rooms of maml_bench, floor by floor; a room imports lower floors and itself.
 FLOORS = (
-    ("arrays", "digest", "search", "montecarlo", "evidence"),
+    ("arrays", "digest", "files", "search", "montecarlo", "evidence"),
     ("problems", "effort"),
-    ("adaptation", "hessians", "auditing"),
-    ("meta_gradient", "setting"),
+    ("adaptation", "hessians"),
+    ("meta_gradient", "setting", "auditing"),
     ("exact", "algorithms"),
     ("claims",),
     ("verdict",),

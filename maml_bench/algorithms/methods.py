@@ -30,7 +30,14 @@ from maml_bench.setting import Setting
 
 
 class Method(Protocol):
-    """What the outer loop asks of a method."""
+    """What the outer loop asks of a method.
+
+    Examples
+    --------
+    >>> from maml_bench.algorithms import NAMED
+    >>> [name for name, make in NAMED.items() if type(make(0.01, 10)[0]).__name__ == "MAML"]
+    ['maml', 'fo-maml', 'hf-maml', 'ggs-maml', 'zo-maml', 'zo-stein', 'es-maml']
+    """
 
     def meta_gradient(
         self,
@@ -50,6 +57,14 @@ class MAML:
     """The stochastic meta gradient (eq. 8 of arXiv 2002.07836) with any Hessian estimator: Algorithms 1 and 2.
 
     A method that states ``equation = 8`` is what the theorems speak of.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop
+    >>> from maml_bench.algorithms import MAML
+    >>> from maml_bench.hessians import ExactHessian
+    >>> MAML().samples(InnerLoop(0.1, 3, S=2, D=4, T=5), ExactHessian())
+    Samples(gradient=11, hessian_vector=12, function=0)
     """
 
     equation = 8
@@ -69,6 +84,16 @@ class Reptile:
 
     ``(w - w_N) / (alpha N)``, the mean of the gradients on the path, so that meta step sizes compare with those of the
     other methods; the interpolation of the source has the rate ``beta / (alpha N)``. No Hessian and no target loss.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop
+    >>> from maml_bench.algorithms import Reptile
+    >>> from maml_bench.hessians import FirstOrder
+    >>> from maml_bench.problems import Quadratic
+    >>> tasks, rng = Quadratic(np.eye(1), np.zeros(1)), np.random.default_rng(0)
+    >>> Reptile().meta_gradient(tasks, np.ones(1), InnerLoop(0.5, 1), FirstOrder(), rng)
+    array([1.])
     """
 
     def meta_gradient(self, tasks, w, inner, hessian, rng, target=None) -> np.ndarray:
@@ -104,6 +129,16 @@ class ImplicitMAML:
     ------
     ValueError
         If an argument is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop
+    >>> from maml_bench.algorithms import ImplicitMAML
+    >>> from maml_bench.hessians import ExactHessian
+    >>> from maml_bench.problems import Quadratic
+    >>> tasks, rng = Quadratic(np.eye(1), np.zeros(1)), np.random.default_rng(0)
+    >>> ImplicitMAML(pull=1.0).meta_gradient(tasks, np.ones(1), InnerLoop(0.5, 50), ExactHessian(), rng).round(6)
+    array([0.25])
     """
 
     pull: float = 1.0
@@ -175,6 +210,15 @@ def algorithm(setting: Setting, name: str, nu: float = 1e-2, directions: int = 1
     ------
     ValueError
         If the name is unknown (lists those there are), or the setting has no outer loop.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, OuterLoop, Setting
+    >>> from maml_bench.algorithms import algorithm
+    >>> from maml_bench.problems import Quadratic
+    >>> setting = Setting(Quadratic.concave(2), np.ones(2), InnerLoop(0.1, 1), outer=OuterLoop(10, B=1, beta=0.1))
+    >>> algorithm(setting, "fo-maml").hessian
+    FirstOrder()
     """
     if name not in NAMED:
         raise ValueError(f"unknown method {name!r}; known: {', '.join(NAMED)}")

@@ -12,6 +12,12 @@ class SGD:
     """The plain step of eq. 7: the direction is the gradient itself.
 
     An optimizer that states ``equation = 7`` is what the theorems speak of.
+
+    Examples
+    --------
+    >>> from maml_bench.algorithms import SGD
+    >>> SGD().step(None, np.array([1.0, -2.0]), 0)
+    (None, array([ 1., -2.]))
     """
 
     equation = 7
@@ -39,6 +45,14 @@ class Adam:
     ------
     ValueError
         If an argument is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench.algorithms import Adam
+    >>> adam, w = Adam(), np.zeros(2)
+    >>> memory, direction = adam.step(adam.memory(w), np.array([1.0, -20.0]), 0)
+    >>> direction.round(6)
+    array([ 1., -1.])
     """
 
     first: float = 0.9

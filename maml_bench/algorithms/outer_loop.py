@@ -55,6 +55,15 @@ class Run:
     diverged : array of bool (replicates,)
     samples : Samples
         What one replicate spends in all its iterations. What the records take is not counted.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, OuterLoop, Setting, train
+    >>> from maml_bench.problems import Quadratic
+    >>> tasks = Quadratic(np.eye(1), np.zeros(1))
+    >>> run = train(Setting(tasks, np.ones(1), InnerLoop(0.5, 1), outer=OuterLoop(2, B=1, beta=1.0)))
+    >>> run.w, run.gradient_norm[:, 0], run.samples.total
+    (array([[0.5625]]), array([0.25  , 0.1875]), 6)
     """
 
     w: np.ndarray
@@ -115,6 +124,18 @@ def train(
     ValueError
         If the setting has no outer loop, an argument is outside its range, C_beta is asked for where the smoothness
         estimate is 0, or the checkpoint is of another run.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, OuterLoop, Setting, train
+    >>> from maml_bench.problems import Trigonometric
+    >>> tasks = Trigonometric.random(dim=2, tasks=3, rng=0)
+    >>> setting = Setting(tasks, np.ones(2), InnerLoop(0.05, 2), outer=OuterLoop(iterations=50, B=3, beta=0.1))
+    >>> run = train(setting, replicates=4, seed=0)
+    >>> run.w.shape, run.gradient_norm.shape
+    ((4, 2), (50, 4))
+    >>> bool((run.gradient_norm[-1] < run.gradient_norm[0]).all())
+    True
     """
     outer = setting.outer
     if outer is None:

@@ -7,7 +7,14 @@ from maml_bench.hessians import Hessian
 
 @dataclass(frozen=True)
 class Samples:
-    """Counts of evaluations at one sample. An exact (population or full-batch) evaluation counts as one."""
+    """Counts of evaluations at one sample. An exact (population or full-batch) evaluation counts as one.
+
+    Examples
+    --------
+    >>> from maml_bench.algorithms import Samples
+    >>> 3 * Samples(gradient=10) + Samples(function=2)
+    Samples(gradient=30, hessian_vector=0, function=2)
+    """
 
     gradient: int = 0
     hessian_vector: int = 0

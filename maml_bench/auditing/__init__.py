@@ -47,6 +47,13 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
     ------
     ValueError
         If ``tasks`` lacks an attribute of the protocol, or an option is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench import audit
+    >>> from maml_bench.problems import Quadratic
+    >>> audit(Quadratic.concave(2), points=32).passed
+    True
     """
     natural("points", points), natural("draws", draws), probability("error", error)
     started = time.perf_counter()

@@ -1,6 +1,10 @@
 """Claims: where experiment and theory meet. One file a topic of `analytic`; ``get`` finds a claim by name and form.
 
 Claims are made when asked for: a topic is loaded when a claim is first looked up in it, or in one that comes later.
+
+>>> from maml_bench import claims
+>>> claims.get("prop2-second", form="paper").scaled(0.5).factor
+0.5
 """
 
 import importlib
@@ -51,7 +55,14 @@ __all__ = ["CLAIMS", "Claim", "Measurement", "chosen", "forms", "get", "names"]
 
 
 def names() -> list[str]:
-    """Names of all claims."""
+    """Names of all claims.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.names()[:4]
+    ['prop1', 'prop2-first', 'prop2-second', 'prop2-mean']
+    """
     return list(dict.fromkeys(name for name, _ in CLAIMS))
 
 
@@ -62,6 +73,12 @@ def forms(name: str) -> list[str]:
     ------
     ValueError
         If there is none; lists those there are.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.forms("prop2-mean")
+    ['sharp', 'refined']
     """
     for claims in _topics():
         if found := [claim.form for claim in claims if claim.name == name]:
@@ -80,6 +97,12 @@ def get(name: str, form: str | None = None) -> Claim:
     ------
     ValueError
         If the claim or the form is unknown; lists those there are.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.get("prop2-second", form="paper").form
+    'paper'
     """
     known = forms(name)
     if form is None:
@@ -96,6 +119,12 @@ def chosen(claim: str | Claim, form: str | None = None) -> Claim:
     ------
     ValueError
         As `get`, or if the form is not that of the claim given.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.chosen("prop2-second") == claims.get("prop2-second", "sharp")
+    True
     """
     if isinstance(claim, str):
         return get(claim, form)

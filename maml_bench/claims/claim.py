@@ -97,6 +97,12 @@ class Measurement:
     target : callable, optional
         For equalities of matrices: ``target(setting)`` is what the mean of the draw is asserted to equal,
         (cells, ...). Measured is the norm of their difference.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.get("prop3", "smooth").measurement.words
+    '||E G^_i - grad calL_i(w)||'
     """
 
     words: str
@@ -157,6 +163,12 @@ class Claim:
     ------
     ValueError
         For an unknown sense.
+
+    Examples
+    --------
+    >>> from maml_bench import claims
+    >>> claims.get("prop2-second").scaled(0.5)
+    Claim('prop2-second', 'sharp': E ||w_N - w~_N||^2 <= 0.5 * s(N)**2)
     """
 
     name: str

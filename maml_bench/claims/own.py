@@ -98,6 +98,15 @@ def claim(
     ------
     ValueError
         For a symbol that is not known (the nearest known one is named), or an unknown estimand or sense.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting, check, claim
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> tighter = claim("tighter", "0.9*s_N**2", "prop2-second")  # nine tenths of Proposition 2
+    >>> setting = Setting(Quadratic.concave(2).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    >>> str(check(tighter, setting).outcome)
+    'violated'
     """
     if estimand not in ESTIMANDS:
         raise ValueError(f"estimand = {estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")

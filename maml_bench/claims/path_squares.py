@@ -15,8 +15,7 @@ drop and :math:`\langle\xi_i,\xi_k\rangle^2 \le \|\xi_i\|^2\|\xi_k\|^2`.
 .. math:: r_2' = q^2r_2 + \alpha^2m_2, \qquad
           r_4' = q^4r_4 + 6q^2r_2\alpha^2m_2 + 4q\sqrt{r_2}\,\alpha^3\sqrt{m_2m_4} + \alpha^4m_4 .
 
-*Pairs.* For noise of a known sampling model (`Noise`) a mirrored sample has the opposite error at the same point, and
-errors at two points differ by at most H times their distance (``tasks.largest_hessian_noise``). Let p be the mean of
+*Pairs.* Of a sampling model that states ``odd`` a mirrored sample has the opposite error at the same point, and errors at two points differ by at most H times their distance (``tasks.largest_hessian_noise``). Let p be the mean of
 the errors of a path and its mirrored one, :math:`\zeta` that of their noise: :math:`E\|\zeta_j\|^2 \le \frac{H^2}{4S}
 E\|e_j^+ - e_j^-\|^2 \le H^2r_2/S`, and :math:`\zeta_j` has mean zero given the past. By Taylor the rest of a step is
 within :math:`q\|p_j\| + \frac{\alpha\rho}4(\|e_j^+\|^2 + \|e_j^-\|^2)`. So :math:`P_j \ge (E\|p_j\|^2)^{1/2}` for
@@ -40,7 +39,7 @@ import numpy as np
 
 from maml_bench.adaptation import exact_path
 from maml_bench.claims.requirements import largest_noise
-from maml_bench.problems.noise import Noise, NoisyTasks
+from maml_bench.problems.noise import states
 from maml_bench.setting import Setting, single
 
 SLACK = 1 + 1e-9
@@ -84,7 +83,7 @@ def path_squares(setting: Setting) -> PathSquares:
     alpha, regularity = inner.alpha, tasks.regularity
     q, rho = 1 + alpha * regularity.L, regularity.rho
     m2, m4 = batch_moments(setting, inner.S)
-    mirrored = isinstance(tasks, NoisyTasks) and isinstance(tasks.noise, Noise) and math.isfinite(rho)
+    mirrored = states(tasks, "odd") and math.isfinite(rho)
     H = getattr(tasks, "largest_hessian_noise", math.inf)
     second, fourth, pair, noise = [0.0], [0.0], [0.0], []
     for _ in range(inner.steps):

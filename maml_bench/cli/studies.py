@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from maml_bench.files import module
+
 if TYPE_CHECKING:
     from maml_bench.study.run import Study
 
@@ -46,28 +48,21 @@ def load_study(name: str) -> "Study":
     from maml_bench.study.run import Study
 
     if name.endswith(".py"):
-        module = _module(Path(name))
+        found = _module(Path(name))
     elif name in STUDIES:
-        module = importlib.import_module(f"{_home()}.{name.replace('-', '_')}")
+        found = importlib.import_module(f"{_home()}.{name.replace('-', '_')}")
     else:
         raise ValueError(f"unknown study {name!r}; known: {', '.join(STUDIES)}, or the path of a FILE.py")
-    study = getattr(module, "STUDY", None)
+    study = getattr(found, "STUDY", None)
     if not isinstance(study, Study):
         raise ValueError(f"{name}: must define STUDY = Study(...)")
     return study
 
 
 def _module(path: Path):
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    if path.resolve() == _path_of(path.stem):
+    if path.is_file() and path.resolve() == _path_of(path.stem):
         return importlib.import_module(f"{_home()}.{path.stem}")
-    spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
-    assert spec is not None and spec.loader is not None, path
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return module(path)
 
 
 def _home() -> str:

@@ -51,6 +51,12 @@ class Instance:
         The supremum over all admissible problems; None if only ``ratio <= supremum <= 1`` is known.
     build : callable
         Makes the `Setting`; keyword arguments have defaults.
+
+    Examples
+    --------
+    >>> from maml_bench.extremal import INSTANCES
+    >>> INSTANCES["prop2-second", "sharp"].ratio
+    1.0
     """
 
     claim: str
@@ -74,6 +80,13 @@ def instance(claim: str, form: str = "sharp", **parameters) -> Setting:
     ------
     ValueError
         If none is known; lists those there are.
+
+    Examples
+    --------
+    >>> from maml_bench import check
+    >>> from maml_bench.extremal import instance
+    >>> round(check("prop2-second", instance("prop2-second", "sharp")).ratio, 9)
+    1.0
     """
     if (claim, form) not in INSTANCES:
         known = ", ".join(f"{name} ({form})" for name, form in INSTANCES)

@@ -28,6 +28,13 @@ def source(value) -> str:
 
     The code needs ``import numpy as np`` and the names of ``maml_bench``, ``maml_bench.problems`` and
     ``maml_bench.hessians``.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop
+    >>> from maml_bench.extremal import source
+    >>> source(InnerLoop(0.1, 3))
+    'InnerLoop(alpha=0.1, steps=3, S=1, D=1, T=1)'
     """
     if isinstance(value, np.ndarray):
         return f"np.array({value.tolist()!r})"
@@ -57,6 +64,13 @@ class Tightness:
     evaluations, rounds : int
         ``rounds`` is where ``first_round`` of another search may go on.
     seconds : float
+
+    Examples
+    --------
+    >>> from maml_bench.extremal import tightness
+    >>> found = tightness("prop2-second", alpha_l=0.1, steps=1, seconds=0.2, rounds=1)
+    >>> bool(found.verdict.ratio > 0.99), found.audit.passed
+    (True, True)
     """
 
     verdict: Verdict
@@ -129,6 +143,12 @@ def tightness(
     ------
     ValueError
         If nothing is known to attack the claim with, or an argument is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench.extremal import tightness
+    >>> str(tightness("prop2-second", "sharp", alpha_l=0.1, steps=1, seconds=0.2, rounds=1).verdict.outcome)
+    'holds'
     """
     chosen = claim if isinstance(claim, Claim) else claims.get(claim, form)
     alpha_l = alpha_l if alpha_l is None else arguments.positive("alpha_l", alpha_l)

@@ -48,6 +48,13 @@ class Axisymmetric:
     ------
     ValueError
         If dimension is less than 2, degree is not 3 or 4, or there are more than 3 coefficients with degree 4.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Axisymmetric
+    >>> cubic = Axisymmetric(dimension=3, coefficients=np.array([1.0]))  # ||w||^3
+    >>> cubic.loss(np.array([0.0, 3.0, 4.0]))
+    array(125.)
     """
 
     dimension: int

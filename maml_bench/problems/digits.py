@@ -35,6 +35,12 @@ def digits(
         Without scikit-learn, which the extra ``data`` installs.
     ValueError
         If an argument is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import digits
+    >>> digits(dim=4, tasks=3, rng=0).batch_shape  # doctest: +SKIP
+    (3,)
     """
     try:
         from sklearn.datasets import load_digits

@@ -17,6 +17,12 @@ class TaskPairs(Protocol):
 
     ``b_i`` holds, for each task, a certified bound on ``||grad support(w) - grad target(w)||`` for all admitted w;
     ``b`` is its mean over tasks and ``b_tilde`` its mean square.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Logistic, Quadratic, TaskPairs
+    >>> isinstance(Logistic.random(2, 1, 0), TaskPairs), isinstance(Quadratic.concave(2), TaskPairs)
+    (True, False)
     """
 
     @property
@@ -58,6 +64,14 @@ class FiniteSum:
     ------
     ValueError
         If dimensions or task axes differ, or an entry of b_i is negative or not finite.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import FiniteSum, Quadratic
+    >>> support, target = (Quadratic(np.eye(2), np.full((1, 2), b)) for b in (0.0, 1.0))
+    >>> pairs = FiniteSum(support, target, b_i=np.sqrt([2.0]))
+    >>> round(pairs.b, 3), round(pairs.b_tilde, 3)
+    (1.414, 2.0)
     """
 
     support: Tasks

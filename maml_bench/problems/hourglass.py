@@ -39,6 +39,12 @@ class Hourglass:
     ------
     ValueError
         If dimension is not an integer >= 2.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Hourglass
+    >>> Hourglass(2).grad(np.array([[0.0, 2.0], [0.0, -2.0]]))[:, 0]  # even: the same at w and at -w
+    array([2., 2.])
     """
 
     dimension: int

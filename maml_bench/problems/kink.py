@@ -41,6 +41,13 @@ class Kink:
     ------
     ValueError
         If an entry is not finite, shapes do not match, or rho or radius is not positive.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Kink
+    >>> tasks = Kink(center=np.zeros((1, 1)), slope=np.zeros((1, 1)), rho=2.0, radius=1.0)
+    >>> tasks.hess(np.array([[0.25], [5.0]]))[:, 0, 0]
+    array([0.5, 2. ])
     """
 
     center: np.ndarray

@@ -52,6 +52,13 @@ class LogisticLoss:
     ------
     ValueError
         If labels are not -1 or 1, a task's data are all zero, ridge is negative, or shapes do not match.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import LogisticLoss
+    >>> loss = LogisticLoss(X=np.ones((1, 4, 2)), y=np.array([[1.0, 1.0, -1.0, -1.0]]))
+    >>> loss.loss(np.zeros(2)).round(6), loss.grad(np.zeros(2))
+    (array([0.693147]), array([[0., 0.]]))
     """
 
     X: np.ndarray
@@ -216,6 +223,13 @@ class Logistic:
     ------
     ValueError
         As `LogisticLoss`, for either set; or if the sets differ in dimension or task axes.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Logistic
+    >>> pairs = Logistic.random(dim=3, tasks=2, rng=0)
+    >>> pairs.dim, pairs.batch_shape, bool(pairs.b > 0)
+    (3, (2,), True)
     """
 
     X: np.ndarray

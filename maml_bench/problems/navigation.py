@@ -57,6 +57,13 @@ class Navigation:
     ------
     ValueError
         If an argument is outside its range.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Navigation
+    >>> tasks = Navigation(goals=np.array([[0.3, -0.2]]), horizon=10)
+    >>> tasks.dim, tasks.batch_shape
+    (8, (1,))
     """
 
     goals: np.ndarray

@@ -27,6 +27,12 @@ class ReluNetwork:
     ------
     ValueError
         If there are fewer than two widths, or one is not an integer >= 1.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import ReluNetwork
+    >>> ReluNetwork((1, 40, 40, 1)).dim
+    1761
     """
 
     widths: tuple[int, ...]

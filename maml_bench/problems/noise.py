@@ -5,6 +5,7 @@ depends on the point. What else it states is a capability, of a model of yours t
 
 - ``largest_noise``, ``largest_hessian_noise``: no sample's gradient (Hessian) is farther from its mean than this;
 - ``isotropic = True``: at every point the gradient noise has mean zero and the covariance ``(sigma_g^2/d) I``;
+- ``odd = True``: the mirror image of a sample has the opposite gradient noise at every point;
 - ``additive = True``: a sample adds a linear term. Its gradient noise, of mean zero, is the same wherever it is
   evaluated, and its Hessian is exact;
 - ``gaussian = True``: ``draw`` returns a `LinearTerm` whose slope has the law ``N(0, sigma_g^2/(d size) I)``;
@@ -36,9 +37,16 @@ class AdditiveGaussian:
     """``l(w; xi) = l(w) + xi.w`` with ``xi ~ N(0, (sigma_g^2/d) I)``.
 
     ``E||grad l(w; xi) - grad l(w)||^2 = sigma_g^2`` at every w, and the Hessian is exact: ``sigma_H = 0``.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> tasks = Quadratic.concave(2).with_noise(AdditiveGaussian(sigma_g=0.5))
+    >>> tasks.regularity.sigma_g, tasks.regularity.sigma_H
+    (0.5, 0.0)
     """
 
-    isotropic = additive = gaussian = True
+    isotropic = additive = odd = gaussian = True
 
     sigma_g: float
 
@@ -94,9 +102,16 @@ class RandomPhase:
 
     Averaging over phi alone gives, at every w, a zero mean and ``sigma_g^2 = a^2 kappa^2 / 2``,
     ``sigma_H^2 = a^2 kappa^4 / 2`` with equality: Assumption 3 is met with equality everywhere.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import RandomPhase
+    >>> noise = RandomPhase(amplitude=2.0, kappa=3.0)
+    >>> round(float(noise.sigma_g**2), 12), noise.largest_noise
+    (18.0, 6.0)
     """
 
-    isotropic = True
+    isotropic = odd = True
 
     amplitude: float
     kappa: float
@@ -189,6 +204,14 @@ class TwoPoint:
     ------
     ValueError
         If an argument is not finite, sigma_g is negative or direction is not of length 1.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Quadratic, TwoPoint
+    >>> tasks = Quadratic.concave(1).with_noise(TwoPoint(sigma_g=2.0))  # a fair coin: w -> l'(w) +- 2
+    >>> sample = tasks.sample(np.random.default_rng(0), np.ones(1), size=1)
+    >>> np.abs(tasks.grad(np.ones(1), sample) - tasks.grad(np.ones(1)))
+    array([[2.]])
     """
 
     additive = True
@@ -263,7 +286,16 @@ class TwoPointTerm(LinearTerm):
 
 @dataclass(frozen=True, eq=False)
 class NoisyTasks:
-    """Population tasks whose samples carry an independent perturbation."""
+    """Population tasks whose samples carry an independent perturbation.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import NoisyTasks, Quadratic, RandomPhase
+    >>> tasks = NoisyTasks(Quadratic.concave(2), RandomPhase(amplitude=1.0, kappa=1.0))
+    >>> sample = tasks.sample(np.random.default_rng(0), np.ones(2), size=10)
+    >>> bool(np.any(tasks.grad(np.ones(2), sample) != tasks.grad(np.ones(2))))
+    True
+    """
 
     population: Any  # Tasks without noise
     noise: Any

@@ -45,6 +45,15 @@ class Piecewise:
     ValueError
         If knots do not ascend, shapes do not match, an entry is not finite, or with ``order=3`` the first or last
         value is not 0 (f'' would be unbounded).
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Piecewise
+    >>> tasks = Piecewise(knots=np.array([[0.0, 1.0]]), values=np.array([[-1.0, 1.0]]), slope=np.zeros((1, 1)))
+    >>> tasks.regularity.L, tasks.regularity.rho
+    (1.0, 2.0)
+    >>> tasks.hess(np.array([0.5]))
+    array([[[0.]]])
     """
 
     knots: np.ndarray

@@ -11,6 +11,15 @@ class Sample(Protocol):
     """Data drawn for a batch of points. It may be evaluated at other points of a broadcastable shape.
 
     ``-sample`` is its mirror image: drawn with the same probability, with the opposite error where the error is odd.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> tasks, w = Quadratic.concave(2).with_noise(AdditiveGaussian(1.0)), np.ones(2)
+    >>> sample = tasks.sample(np.random.default_rng(0), w, size=1)
+    >>> both = tasks.grad(w, sample) + tasks.grad(w, -sample)  # a batch and its mirror image
+    >>> np.allclose(both, 2 * tasks.grad(w))
+    True
     """
 
     def __neg__(self) -> "Sample": ...
@@ -34,6 +43,12 @@ class Tasks(WithGradients, Protocol):
 
     ``sample=None`` asks for the population value. ``regularity`` is certified: it holds for every task, wherever the
     certificate says it does.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Quadratic, Tasks
+    >>> isinstance(Quadratic.concave(2), Tasks), isinstance("quadratic", Tasks)
+    (True, False)
     """
 
     @property
@@ -61,6 +76,12 @@ def outside(tasks, w: np.ndarray) -> np.ndarray:
     -------
     array of bool (...)
         One entry per leading index of ``w``. Rounding (1e-12, relative) is forgiven; a point with a NaN is outside.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import RankOne, outside
+    >>> outside(RankOne(np.ones((1, 2)), radius=2.0), np.array([[1.0, 1.0], [2.0, 2.0]]))
+    array([False,  True])
     """
     radius = tasks.regularity.radius
     return ~(np.linalg.norm(w, axis=-1) <= radius * (1 + 1e-12))

@@ -35,6 +35,16 @@ class Quadratic:
     ------
     ValueError
         If A is not symmetric, an entry is not finite, or shapes do not match.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Quadratic
+    >>> tasks = Quadratic(A=np.diag([1.0, -2.0]), b=np.array([[0.0, 0.0], [1.0, 0.0]]))
+    >>> tasks.batch_shape, tasks.regularity.L, tasks.regularity.rho
+    ((2,), 2.0, 0.0)
+    >>> tasks.grad(np.ones(2))
+    array([[ 1., -2.],
+           [ 0., -2.]])
     """
 
     affine_gradient = True

@@ -33,6 +33,13 @@ class RadialCubic:
     ------
     ValueError
         If dimension is not an integer >= 1, or rho or radius is not positive.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import RadialCubic
+    >>> tasks = RadialCubic(dimension=2, rho=1.0, radius=2.0)
+    >>> tasks.regularity.L, round(float(tasks.loss(np.array([0.0, 1.0]))), 6)
+    (2.0, 0.166667)
     """
 
     dimension: int

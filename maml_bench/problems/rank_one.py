@@ -42,6 +42,13 @@ class RankOne:
     ------
     ValueError
         If an entry of x is not finite, or radius is not positive and finite.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import RankOne
+    >>> tasks = RankOne(x=np.array([[3.0, 4.0]]), radius=6.0)
+    >>> tasks.grad(np.array([3.0, 4.0])), tasks.regularity.radius
+    (array([[0., 0.]]), 6.0)
     """
 
     x: np.ndarray

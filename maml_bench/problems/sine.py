@@ -27,6 +27,13 @@ class SineRegression:
     ------
     ValueError
         If an entry is not finite or the shapes differ.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import SineRegression
+    >>> tasks = SineRegression.random(np.random.default_rng(0), 5)
+    >>> tasks.batch_shape, tasks.dim
+    ((5,), 1761)
     """
 
     x: np.ndarray

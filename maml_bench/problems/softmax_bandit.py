@@ -71,6 +71,13 @@ class SoftmaxBandit:
     ------
     ValueError
         If a reward is not finite or there are fewer than two actions.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import SoftmaxBandit
+    >>> tasks = SoftmaxBandit(rewards=np.array([[1.0, 0.0]]))
+    >>> tasks.loss(np.zeros(2)), tasks.grad(np.zeros(2))
+    (array([-0.5]), array([[-0.25,  0.25]]))
     """
 
     rewards: np.ndarray

@@ -45,6 +45,13 @@ class Trigonometric:
     ValueError
         If A is not symmetric positive semidefinite, rows of ``frequency`` are not orthogonal, an entry is not finite,
         or shapes do not match.
+
+    Examples
+    --------
+    >>> from maml_bench.problems import Trigonometric
+    >>> tasks = Trigonometric.random(dim=3, tasks=4, rng=0)
+    >>> tasks.grad(np.ones((10, 1, 3))).shape  # ten points, four tasks
+    (10, 4, 3)
     """
 
     A: np.ndarray

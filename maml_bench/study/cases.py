@@ -88,7 +88,14 @@ def _labels(values: Any) -> Iterable:
 
 
 def one_at_a_time(base: Mapping[str, Any], values: Mapping[str, Sequence]) -> dict[str, dict]:
-    """Axes in which one parameter moves and the others are as in ``base``, by its name; ``sweep`` says which it is."""
+    """Axes in which one parameter moves and the others are as in ``base``, by its name; ``sweep`` says which it is.
+
+    Examples
+    --------
+    >>> from maml_bench.study import one_at_a_time
+    >>> one_at_a_time({"N": 1, "S": 4}, {"N": (1, 2)})
+    {'N': {'sweep': 'N', 'N': (1, 2), 'S': 4}}
+    """
     return {name: {"sweep": name, **base, name: along} for name, along in values.items()}
 
 
@@ -117,6 +124,15 @@ def sweep(
         What a quick run has instead: fewer values of an axis, or another ``budget`` or ``precision``.
     budget, precision
         As in `maml_bench.check`.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting
+    >>> from maml_bench.problems import Quadratic
+    >>> from maml_bench.study import sweep
+    >>> setting = lambda N: Setting(Quadratic.concave(2), np.ones(2), InnerLoop(0.1, N))
+    >>> sweep(setting, ("prop2-second",), {"N": (1, 2, 4)}, quick={"N": (1,)}).quick
+    {'N': (1,)}
     """
     return Sweep(setting, axes, quick or {}, tuple(claims), tuple(forms), None, budget, precision)
 
@@ -133,5 +149,12 @@ def curves(
 
     ``measure(point, seed=..., budget=..., workers=...)`` gives the rows of a case, see `Measure`. The other arguments
     are as in `sweep`; what ``budget`` counts is for ``measure`` to say.
+
+    Examples
+    --------
+    >>> from maml_bench.study import Study, curves
+    >>> cases = curves(lambda N: N, lambda N: [{"value": float(N)}], {"N": (1, 2)})
+    >>> Study("doubles", "What is N?", cases).name
+    'doubles'
     """
     return Sweep(point, axes, quick or {}, measure=measure, budget=budget)

@@ -22,7 +22,14 @@ over a finite range a sum of powers has no exact exponent.
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact; ``agrees`` is None where limits are too wide to tell."""
+    """One fact; ``agrees`` is None where limits are too wide to tell.
+
+    Examples
+    --------
+    >>> from maml_bench.study import equal
+    >>> equal("a half", found=0.5, expected=0.5)
+    Fact(words='a half', expected='0.5', found='0.5', agrees=True)
+    """
 
     words: str
     expected: str
@@ -55,6 +62,13 @@ def pick(table: pd.DataFrame, **wanted) -> pd.DataFrame:
     ------
     ValueError
         If there is no such row, or no such column: a fact or a figure must not speak of nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import pick
+    >>> pick(pd.DataFrame({"N": [1, 2, 4], "ratio": [0.5, 0.6, 0.7]}), N=(1, 4))["ratio"].tolist()
+    [0.5, 0.7]
     """
     chosen = table
     for name, value in wanted.items():
@@ -126,7 +140,17 @@ def slope(table: pd.DataFrame, x: str | Callable, side: str = "value", scale: Ca
 def exponent(
     words: str, table: pd.DataFrame, x: str | Callable, expected: float, *, side="value", scale=None, within=NEAR
 ) -> Fact:
-    """The fitted exponent lies, with its limits, within ``within`` of the expected one."""
+    """The fitted exponent lies, with its limits, within ``within`` of the expected one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import exponent
+    >>> table = pd.DataFrame({"N": [1, 2, 4, 8], "value": [1.0, 4.0, 16.0, 64.0], "evidence": "exact"})
+    >>> table["lower"] = table["upper"] = table["value"]
+    >>> exponent("growth", table, "N", expected=2.0).agrees
+    True
+    """
     wanted = f"{expected:.4g} ± {within:g}"
     try:
         found = slope(table, x, side, scale)
@@ -139,13 +163,29 @@ def exponent(
 
 
 def attained(words: str, table: pd.DataFrame, within: float = 1e-9) -> Fact:
-    """Measured value and bound agree in every row."""
+    """Measured value and bound agree in every row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import attained
+    >>> attained("met", pd.DataFrame({"ratio": [1.0, 1.0 - 1e-12]})).agrees
+    True
+    """
     gap = float(np.abs(1 - table["ratio"]).max())
     return Fact(words, f"ratio 1 ± {within:g}", f"{len(table)} rows, at most {gap:.1e} away", gap <= within)
 
 
 def confirmed(words: str, table: pd.DataFrame) -> Fact:
-    """Every claim that applies is found to hold; undecided where a budget ended first, or a search cannot confirm."""
+    """Every claim that applies is found to hold; undecided where a budget ended first, or a search cannot confirm.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import confirmed
+    >>> confirmed("holds", pd.DataFrame({"outcome": ["holds", "not applicable"]})).agrees
+    True
+    """
     outcomes = applicable(table)["outcome"]
     held, violated = int((outcomes == "holds").sum()), bool((outcomes == "violated").any())
     agrees = False if violated else True if held == len(outcomes) else None
@@ -153,7 +193,14 @@ def confirmed(words: str, table: pd.DataFrame) -> Fact:
 
 
 def between(words: str, values: Iterable[float], low: float = -math.inf, high: float = math.inf, expected="") -> Fact:
-    """All values lie in [low, high]."""
+    """All values lie in [low, high].
+
+    Examples
+    --------
+    >>> from maml_bench.study import between
+    >>> between("ratios", [0.2, 0.9], high=1.0).agrees
+    True
+    """
     values = [float(x) for x in values]
     ends = (min(values), max(values))
     if not expected:
@@ -162,23 +209,52 @@ def between(words: str, values: Iterable[float], low: float = -math.inf, high: f
 
 
 def bracketed(words: str, table: pd.DataFrame) -> Fact:
-    """The bound lies between the limits (to rounding) in every row; what is found is the share of rows."""
+    """The bound lies between the limits (to rounding) in every row; what is found is the share of rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import bracketed
+    >>> bracketed("meets its bound", pd.DataFrame({"lower": [0.9], "upper": [1.1], "bound": [1.0]})).agrees
+    True
+    """
     low, high = table["lower"] * (1 - 1e-9), table["upper"] * (1 + 1e-9)
     return between(words, [table["bound"].between(low, high).mean()], 1, 1)
 
 
 def equal(words: str, found: float, expected: float, within: float = 1e-9) -> Fact:
-    """A number is the expected one, relatively."""
+    """A number is the expected one, relatively.
+
+    Examples
+    --------
+    >>> from maml_bench.study import equal
+    >>> equal("a third", found=0.333, expected=1 / 3).agrees
+    False
+    """
     return Fact(words, f"{expected:.6g}", f"{found:.6g}", bool(abs(found - expected) <= within * abs(expected)))
 
 
 def near(words: str, found: float, expected: float, within: float = NEAR) -> Fact:
-    """A number is the expected one, absolutely."""
+    """A number is the expected one, absolutely.
+
+    Examples
+    --------
+    >>> from maml_bench.study import near
+    >>> near("a slope", found=0.52, expected=0.5).agrees
+    True
+    """
     return Fact(words, f"{expected:g} ± {within:g}", f"{found:.3f}", bool(abs(found - expected) < within))
 
 
 def answered(words: str, answer: str | None, expected: str, found: str = "") -> Fact:
-    """An answer in a word is the expected one; None is undecided. ``found`` says more than the answer."""
+    """An answer in a word is the expected one; None is undecided. ``found`` says more than the answer.
+
+    Examples
+    --------
+    >>> from maml_bench.study import answered
+    >>> answered("which is larger", "sharp", expected="paper").agrees
+    False
+    """
     return Fact(words, expected, found or str(answer), None if answer is None else answer == expected)
 
 
@@ -186,6 +262,15 @@ def minimum(table: pd.DataFrame, x: str, by: str) -> pd.DataFrame:
     """Where the value is least along x, a row for each value of ``by``: that x, with its neighbours as limits.
 
     A function with one minimum has it between them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import minimum
+    >>> table = pd.DataFrame({"nu": [0.1, 1.0, 10.0], "value": [3.0, 1.0, 2.0], "d": 4})
+    >>> minimum(table, "nu", by="d")
+       d  value  lower  upper
+    0  4    1.0    0.1   10.0
     """
     rows = []
     for key, chosen in table.groupby(by):
@@ -217,6 +302,15 @@ def crossings(table: pd.DataFrame, x: str, limit: float, by: list[str]) -> pd.Da
     """Where the upper limit crosses ``limit`` along x, a row for each value of ``by``.
 
     The two x that `crossing` gives are the limits, their geometric mean the value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import crossings
+    >>> table = pd.DataFrame({"S": [1.0, 4.0, 16.0], "upper": [0.5, 0.9, 1.4], "problem": "waves"})
+    >>> crossings(table, "S", limit=1.0, by=["problem"])
+      problem  value  lower  upper
+    0   waves    8.0    4.0   16.0
     """
     rows = []
     for key, chosen in table.groupby(by, sort=False):

@@ -78,6 +78,12 @@ class Figure:
         Of the vertical axis; what is measured, in words, unless given.
     linear : bool
         Whether the axes are linear, in place of logarithmic.
+
+    Examples
+    --------
+    >>> from maml_bench.study import Figure
+    >>> Figure("prop2-second", x="N", forms=("paper", "sharp"), by="αL").x
+    'N'
     """
 
     claim: str

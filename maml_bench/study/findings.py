@@ -133,6 +133,11 @@ def load(folder: str | Path) -> pd.DataFrame:
     ------
     FileNotFoundError
         If there are none.
+
+    Examples
+    --------
+    >>> from maml_bench.study import load
+    >>> load("reports")["outcome"].value_counts()  # doctest: +SKIP
     """
     folder = Path(folder)
     files = [folder / FILE] if (folder / FILE).exists() else sorted(folder.glob(f"*/{FILE}"))

@@ -25,6 +25,12 @@ class HeatMap:
         The rows to draw, as in `maml_bench.study.facts.pick`.
     claim : str
         What the map is about, in words.
+
+    Examples
+    --------
+    >>> from maml_bench.study import HeatMap
+    >>> HeatMap(rows="claim", columns="form").value
+    'ratio'
     """
 
     rows: str

@@ -47,6 +47,16 @@ class Study:
         ``facts(table) -> sequence of Fact``: what the numbers are expected to say, and whether they do.
     derive : callable, optional
         ``derive(table) -> rows``: further rows for figures and facts, made from the findings.
+
+    Examples
+    --------
+    >>> from maml_bench import InnerLoop, Setting
+    >>> from maml_bench.problems import AdditiveGaussian, Quadratic
+    >>> from maml_bench.study import Study, sweep
+    >>> tasks = Quadratic.concave(2).with_noise(AdditiveGaussian(1.0))
+    >>> setting = lambda N: Setting(tasks, np.ones(2), InnerLoop(0.1, N))
+    >>> Study("steps", "How far after N steps?", sweep(setting, ("prop2-second",), {"N": (1, 2, 4)})).name
+    'steps'
     """
 
     name: str

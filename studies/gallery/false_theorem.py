@@ -19,5 +19,5 @@ if __name__ == "__main__":
     verdict = check(CLAIM, SETTING)
     print(verdict)
     script = write(verdict, CLAIM, SETTING, Path("counterexamples"))  # recomputed, as arrays and a short script
-    print(f"{script}:", replay(script.with_suffix(".npz"), CLAIM))
+    print(f"{script}:", replay(script, CLAIM))
     print(check(CLAIM, SETTING, method="monte-carlo", seed=1))  # by sampling, too

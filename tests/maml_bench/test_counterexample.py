@@ -38,10 +38,10 @@ def test_a_sampled_refutation_is_repeated_with_another_seed_and_runs_as_a_script
     assert fresh(0) != fresh(1) != 0
 
 
-def test_a_claim_of_one_s_own_has_to_be_given(tmp_path):
+def test_a_claim_without_a_name_has_to_be_given(tmp_path):
     setting = Setting(Quadratic.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 1))
     mine = maml_bench.claim("mine", 1.0, lambda setting, rng, n: np.full((n, 1), 2.0) + rng.random((n, 1)))
-    path = write(check(mine, setting, budget=2000), mine, setting, tmp_path, budget=2000).with_suffix(".npz")
-    with pytest.raises(ValueError, match="unknown claim 'mine'"):
+    path = write(check(mine, setting, budget=2000), mine, setting, tmp_path, budget=2000)
+    with pytest.raises(ValueError, match=r"mine is not a claim of the bench: give replay\(path, claim\) the claim"):
         replay(path)
     assert replay(path, mine).outcome == "violated"

@@ -1,9 +1,14 @@
 """Objects of a user's own on the command line: FILE.py:object, measure, and files to start from."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+import maml_bench
 
 GALLERY = Path(__file__).parents[3] / "studies" / "gallery"
 
@@ -78,3 +83,43 @@ def test_an_estimator_without_an_operator_is_refused(bench, tmp_path, monkeypatc
     Path("mine.py").write_text("class Mine: ...\nmine = Mine()\n")
     done = bench("check", "prop6", "--hessian", "mine.py:mine")
     assert "hessian = mine.py:mine: must be an estimator with operator(tasks, w, D, rng), not Mine" in done.stderr
+
+
+OWN = '''
+from dataclasses import dataclass
+import numpy as np
+from maml_bench import claim
+from maml_bench.problems import Quadratic
+class Away:
+    """Tasks that are no dataclass."""
+    def __init__(self, tasks): self.tasks, self.dim, self.batch_shape = tasks, tasks.dim, tasks.batch_shape
+    def __getattr__(self, name):
+        if name == "tasks": raise AttributeError(name)
+        return getattr(self.tasks, name)
+    def __getitem__(self, index): return Away(self.tasks[index])
+@dataclass(frozen=True)
+class Double:
+    times: float = 2.0
+    def operator(self, tasks, w, D, rng):
+        size = rng.uniform(0, 2 * self.times, (*np.broadcast_shapes(w.shape[:-1], tasks.batch_shape), 1))
+        return lambda v: size * tasks.hvp(w, v)
+TASKS, HESSIAN = Away(Quadratic.concave(2)), Double()
+CLAIM = claim("unbiased", 0.5, "hessian-bias")
+'''
+
+
+def test_one_s_own_claim_problem_and_estimator_are_named_by_their_files(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(OWN)
+    own = ("mine.py:CLAIM", "--problem", "mine.py:TASKS", "--hessian", "mine.py:HESSIAN")
+    done = bench("check", *own, "--budget", 20_000, "--factor", 0.5)
+    assert done.returncode == 1
+    script = done.stderr.split("python ")[1].strip()
+    assert 'claim="../../mine.py:CLAIM"' in Path(script).read_text().replace("'", '"')
+    home = {**os.environ, "PYTHONPATH": str(Path(maml_bench.__file__).parents[1])}
+    elsewhere = {"env": home, "cwd": tmp_path.parent, "capture_output": True, "text": True}
+    printed = subprocess.run([sys.executable, tmp_path / script], check=False, **elsewhere).stdout
+    assert "unbiased (own, bound times 0.5): violated" in printed
+    Path("mine.py").unlink()
+    gone = subprocess.run([sys.executable, tmp_path / script], check=False, **elsewhere).stderr
+    assert "mine.py: no such file" in gone

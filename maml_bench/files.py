@@ -1,5 +1,6 @@
 """Objects from a user's file, ``FILE.py:object``: a claim, a problem, an estimator."""
 
+import hashlib
 import importlib.util
 import sys
 import traceback
@@ -22,22 +23,24 @@ def module(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
-    spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+    known = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]  # files in two folders may have one name
+    spec = importlib.util.spec_from_file_location(f"own_{path.stem}_{known}", path.resolve())
     assert spec is not None and spec.loader is not None, path
     made = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = made  # where dataclasses look their module up
-    sys.path.insert(0, str(path.parent))
+    sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(made)
-    except Exception as error:  # noqa: BLE001, a user's file may raise anything
-        raise ValueError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {error}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001, a user's file may raise anything
+        words = " ".join(str(error).split())
+        raise ValueError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {words}") from None
     finally:
-        sys.path.remove(str(path.parent))
+        sys.path.remove(str(path.resolve().parent))
     return made
 
 
-def _line(error: Exception, path: Path) -> int | None:
-    if isinstance(error, SyntaxError):
+def _line(error: BaseException, path: Path) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == str(path.resolve()):
         return error.lineno
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
