@@ -199,11 +199,13 @@ class Drawn:
         """Floats that one replicate takes at most while it is drawn, measured on a few."""
         running = tracemalloc.is_tracing()
         tracemalloc.start() if not running else tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        self(setting)(np.random.default_rng(0), PROBE)
-        peak = tracemalloc.get_traced_memory()[1] - before
-        if not running:
-            tracemalloc.stop()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            self(setting)(np.random.default_rng(0), PROBE)
+            peak = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            if not running:
+                tracemalloc.stop()
         return max(1, peak // (8 * PROBE))
 
 

@@ -1,5 +1,7 @@
 """Claims of a user's own: the bound as text, the draw's shapes, and verdicts where the truth is known."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -95,6 +97,7 @@ def test_the_constants_are_those_of_the_setting_or_of_each_task():
 def test_a_draw_of_the_wrong_shape_says_what_would_be_right(draw, estimand):
     with pytest.raises(ValueError, match=r"claim 'mine': draw gave an array of shape .*; it must be \(replicates"):
         check(claim("mine", "9", draw, estimand=estimand), SETTING)
+    assert not tracemalloc.is_tracing()
 
 
 def test_an_envelope_makes_the_limits_certified_and_is_checked():
