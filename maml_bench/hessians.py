@@ -30,8 +30,8 @@ of them asks for its class:
   Gaussian ones. Variance is reduced, and directions are drawn so that limits are certified, for an estimator that
   states it and a kind, and is a dataclass with ``directions`` and ``data``.
 
-``deviation`` and what stands below it say how it is drawn. They count where the operator is defined: a class that overrides ``operator`` alone
-states none of them (`stated`).
+``deviation`` and what stands below it say how it is drawn. They count where the operator is defined: a class that
+overrides ``operator`` alone states none of them (`stated`).
 """
 
 from collections.abc import Callable, Iterator

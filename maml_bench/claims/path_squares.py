@@ -15,8 +15,9 @@ drop and :math:`\langle\xi_i,\xi_k\rangle^2 \le \|\xi_i\|^2\|\xi_k\|^2`.
 .. math:: r_2' = q^2r_2 + \alpha^2m_2, \qquad
           r_4' = q^4r_4 + 6q^2r_2\alpha^2m_2 + 4q\sqrt{r_2}\,\alpha^3\sqrt{m_2m_4} + \alpha^4m_4 .
 
-*Pairs.* Of a sampling model that states ``odd`` a mirrored sample has the opposite error at the same point, and errors at two points differ by at most H times their distance (``tasks.largest_hessian_noise``). Let p be the mean of
-the errors of a path and its mirrored one, :math:`\zeta` that of their noise: :math:`E\|\zeta_j\|^2 \le \frac{H^2}{4S}
+*Pairs.* Of a sampling model that states ``odd`` a mirrored sample has the opposite error at the same point, and errors
+at two points differ by at most H times their distance (``tasks.largest_hessian_noise``). Let p be the mean of the
+errors of a path and its mirrored one, :math:`\zeta` that of their noise: :math:`E\|\zeta_j\|^2 \le \frac{H^2}{4S}
 E\|e_j^+ - e_j^-\|^2 \le H^2r_2/S`, and :math:`\zeta_j` has mean zero given the past. By Taylor the rest of a step is
 within :math:`q\|p_j\| + \frac{\alpha\rho}4(\|e_j^+\|^2 + \|e_j^-\|^2)`. So :math:`P_j \ge (E\|p_j\|^2)^{1/2}` for
 
