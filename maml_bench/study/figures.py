@@ -34,6 +34,8 @@ LINES = (
     (0, (3, 1)),
 )
 FORM_LINES: dict[str, Any] = dict(zip(FORMS, LINES, strict=True))
+LEGEND = 46
+"""Letters that two columns of a legend have room for, beside each other."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
@@ -259,7 +261,10 @@ def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colo
     if zeros and not figure.linear:
         notes.append(f"measured value 0 at {zeros} points")
     entries += [Line2D([], [], linestyle="none", label=note) for note in notes]
-    axes.figure.legend(handles=entries, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
+    labels, half = [len(str(entry.get_label())) for entry in entries], (len(entries) + 1) // 2
+    wide = len(entries) > 1 and max(labels[:half]) + max(labels[half:]) > LEGEND
+    columns = {"ncols": 1 if wide else 2, "columnspacing": 1.2, "handlelength": 2.4}
+    axes.figure.legend(handles=entries, loc="outside lower center", **columns)
     return notes
 
 

@@ -31,6 +31,8 @@ SHOWN = (
 )
 """Columns that the page carries along, for its table and its downloads."""
 DIGITS = 7
+WIDE = 360
+"""Points; a wider drawing keeps its size, for the sake of its letters."""
 
 
 def _cards(html: str) -> str:
@@ -57,10 +59,13 @@ class _Study:
         told = folder / "study.json"
         self.figures = json.loads(told.read_text())["figures"] if told.exists() else []
 
-    def panel(self, file: str) -> Markup:
-        """The drawing of a file, with an identifier by which other places show it again."""
+    def panel(self, file: str) -> str:
+        """The drawing of a file, with an identifier by which other places show it again; a wide one scrolls."""
         svg = re.sub(r"<style>.*?</style>", "", (self.folder / file).read_text(), flags=re.DOTALL)
-        return Markup(svg.replace("<svg ", f'<svg id="{self.identifier(file)}" ', 1))
+        width = float(svg.partition('viewBox="0 0 ')[2].partition(" ")[0])
+        scroll = f' class="scroll" tabindex="0" style="--width: {width:.0f}pt"' if width > WIDE else ""
+        named = svg.replace("<svg ", f'<svg id="{self.identifier(file)}" ', 1)
+        return f"<figure{scroll}>{named}</figure>"
 
     def identifier(self, file: str) -> str:
         return f"{self.name}-{file.removesuffix('.svg')}"
@@ -74,7 +79,7 @@ class _Study:
 
         def drawn(match):
             files = re.findall(r'<img src="([^"]+)"', match.group(0))
-            return '<div class="panels">' + "".join(f"<figure>{self.panel(f)}</figure>" for f in files) + "</div>"
+            return '<div class="panels">' + "".join(map(self.panel, files)) + "</div>"
 
         return Markup(re.sub(r"<p>(?:\s*<img [^>]*>\s*)+</p>", drawn, html))
 

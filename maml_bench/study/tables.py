@@ -8,13 +8,14 @@ import pandas as pd
 from maml_bench.study.facts import Fact
 from maml_bench.study.findings import OUTCOMES
 from maml_bench.study.text import markdown_table, number
+from maml_bench.study.typeset import signs
 
 MARKS = {"exact": "", "certified": "≈", "asymptotic": "~", "search": "≥"}
 
 
 def facts_table(facts: Iterable[Fact]) -> str:
     """What was expected, what was found, and whether the two agree."""
-    rows = [[fact.words, fact.expected, fact.found, fact.answer] for fact in facts]
+    rows = [[signs(fact.words), fact.expected, fact.found, fact.answer] for fact in facts]
     return markdown_table(["what", "expected", "found", "agrees"], rows)
 
 
