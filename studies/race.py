@@ -13,9 +13,11 @@ from maml_bench.algorithms.race import NORM, OBJECTIVE, course
 from maml_bench.algorithms.rest import REST, MeanField, at_rest
 from maml_bench.problems import Quadratic, RandomPhase, Trigonometric
 from maml_bench.study import Figure, Study, between, curves, exponent, pick
+from maml_bench.study.measures import STALL, stall_bounds
 
 NOISE = RandomPhase(amplitude=0.5, kappa=1.0)
 WAVES, QUADRATICS = "trigonometric", "quadratics"
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 EQ17, BASELINE, GGS = "eq. 17", "mean baseline, Q = 10", "GGS"
 ESTIMATORS = {EQ17: MeanField(1.0, 0.5), BASELINE: MeanField(0.9, 0.0), GGS: MeanField(1.0, 0.0)}
 
@@ -50,6 +52,10 @@ def facts(t):
     last = pick(t, quantity=NORM, last=True)
     end = {(row.problem, row.method): row.value for row in last.itertuples()}
     rest = {name: pick(t, quantity=REST, estimator=name).sort_values("share") for name in ESTIMATORS}
+    bounds = {
+        piece: pick(t, quantity=STALL, piece=piece).sort_values("share")["value"].to_numpy() / rest[EQ17]["value"]
+        for piece in ("shift", "floor")
+    }
     share = rest[BASELINE]["value"].to_numpy() / rest[EQ17]["value"].to_numpy()
     worse, alike = (1.5, 1e4), (0.0, 2.0)
     expected = {"fo-maml": worse, "reptile": worse, "zo-maml": worse, "hf-maml": alike}
@@ -68,6 +74,8 @@ def facts(t):
         exponent("distance at rest against α, eq. 17", rest[EQ17], "share", 1.0),
         between("the same, GGS", rest[GGS]["value"], 0, 1e-9),
         between("the same, mean baseline over eq. 17", share, 0, 1),
+        between("zo-shift's bound there over the distance, α = 1/16 of 1/(8NL)", bounds["shift"][:1], 1, 1.25),
+        between("the floor of zo-neighbourhood over the distance, every α", bounds["floor"], 10, 1300),
     ]
 
 
@@ -76,12 +84,14 @@ STUDY = Study(
     "Which method gets how far for how many samples?",
     [
         curves(contestant, course, {"problem": TASKS, "method": tuple(NAMED)}, {"budget": 20_000}, budget=200_000),
-        curves(resting, at_rest, {"estimator": ESTIMATORS, "share": (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)}, budget=200),
+        curves(resting, at_rest, {"estimator": ESTIMATORS, "share": SHARES}, budget=200),
+        curves(resting, stall_bounds, {"estimator": {EQ17: ESTIMATORS[EQ17]}, "share": SHARES}, budget=200),
     ],
     figures={
         "gradient": Figure(NORM, x="samples", across="problem", by="method"),
         "objective": Figure(OBJECTIVE, x="samples", across="problem", by="method"),
         "rest": Figure(REST, x="share", by="estimator"),
+        "stall": Figure(STALL, x="share", by="piece"),
     },
     facts=facts,
 )

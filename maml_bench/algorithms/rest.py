@@ -32,15 +32,20 @@ class MeanField:
 def at_rest(point: Setting, *, seed: int, budget: int, workers: Workers | int = 1) -> Iterator[dict]:
     """A row: ||grad calL|| where the mean meta gradient of ``point.hessian`` is 0, for tasks without noise.
 
-    ``budget`` steps of descent, and then the root nearby.
+    ``budget`` is as in `resting_point`.
     """
-    tasks, inner, rng = single(point), point.inner, np.random.default_rng(seed)  # nothing is drawn
+    tasks, inner, w = single(point), point.inner, resting_point(point, budget)
+    yield known(REST, np.linalg.norm(exact_meta_gradient(tasks, w, inner.alpha, inner.steps).mean(0)))
+
+
+def resting_point(point: Setting, descents: int) -> np.ndarray:
+    """Where the mean meta gradient of ``point.hessian`` is 0, (d,): so many steps of descent, then the root nearby."""
+    tasks, rng = single(point), np.random.default_rng(0)  # nothing is drawn
 
     def field(w):
-        return stochastic_meta_gradient(tasks, w, inner, point.hessian, rng).mean(0)
+        return stochastic_meta_gradient(tasks, w, point.inner, point.hessian, rng).mean(0)
 
     w = point.w
-    for _ in range(budget):
+    for _ in range(descents):
         w = w - field(w) / (2 * tasks.regularity.L)
-    w = scipy.optimize.root(field, w, tol=1e-13).x
-    yield known(REST, np.linalg.norm(exact_meta_gradient(tasks, w, inner.alpha, inner.steps).mean(0)))
+    return scipy.optimize.root(field, w, tol=1e-13).x

@@ -1,19 +1,26 @@
 """What studies measure besides verdicts: parts of a bound, and the worst case that a search finds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from analytic import HypothesisError
 from analytic.convergence import DIRECT
+from maml_bench import claims
+from maml_bench.algorithms.rest import resting_point
 from maml_bench.algorithms.seeds import known
 from maml_bench.claims.convergence import outer_constants
+from maml_bench.claims.stall import excesses
 from maml_bench.extremal import INSTANCES, instance, tightness
+from maml_bench.hessians import ZerothOrder
+from maml_bench.setting import OuterLoop, Setting
 from maml_bench.study.cases import Measure
 from maml_bench.study.findings import about_setting, about_verdict
 from maml_bench.verdict import check
 
 BOUND = "bound of E ||grad calL(w_zeta)||"
 PARTS = ("start", "variance", "bias", "value")
+STALL, MANY = "bound of ||grad calL|| at rest", 10**9
 ENOUGH = 1 - 1e-6
 """A search ends at this ratio: nothing is left of the bound."""
 
@@ -33,6 +40,23 @@ def parts(statement: str) -> Measure:
         return [known(BOUND, getattr(found, piece), piece=piece) for piece in PARTS]
 
     return measure
+
+
+def stall_bounds(point: Setting, *, seed: int, budget: int, workers) -> Iterable[dict]:
+    """Rows: two bounds of ||grad calL|| where the mean of eq. 17, with radii that tend to 0, comes to rest.
+
+    ``floor`` is what `zo-neighbourhood` leaves of its bound with any number of iterations, tasks and directions, and a
+    small meta step; no row where it has none. ``shift`` is what `zo-shift` says at the resting point, over its factor.
+    ``budget`` is as in `maml_bench.algorithms.rest`.
+    """
+    direct, hessian = DIRECT["zo-neighbourhood"], ZerothOrder(1e-4, MANY, data="population")
+    outer = OuterLoop(MANY, MANY, C_beta=1e6, B_beta=MANY, D_beta=MANY)
+    there = replace(point, w=resting_point(point, budget), hessian=hessian, outer=outer)
+    factor = (1 - there.inner.alpha * excesses(there).mean()) ** there.inner.steps
+    yield known(STALL, claims.get("zo-shift").right_side(there) / abs(factor), piece="shift")
+    names = [name for name in direct.bound.arguments if name != "gap"]
+    with suppress(HypothesisError):
+        yield known(STALL, direct.evaluate(outer_constants(there, names) | {"gap": 0.0}).value, piece="floor")
 
 
 @dataclass(frozen=True)

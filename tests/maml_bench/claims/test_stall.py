@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.algorithms.rest import MeanField, at_rest
 from maml_bench.hessians import ExactHessian, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
+from maml_bench.study.measures import stall_bounds
 
 WAVES = Trigonometric.random(3, 4, 0)
 
@@ -42,3 +44,11 @@ def test_what_it_excludes():
     assert "ZerothOrder" in check("zo-shift", sampled, form="local").reason
     noisy = _setting(WAVES.with_noise(AdditiveGaussian(0.5)), 0.01)
     assert check("zo-shift", noisy, form="local").outcome == "not applicable"
+
+
+def test_where_a_run_stalls_two_bounds_hold_and_one_is_near():
+    point = Setting(WAVES, np.ones(3), InnerLoop(1 / (16 * 24 * WAVES.regularity.L), 3), MeanField(1.0, 0.5))
+    (rest,) = at_rest(point, seed=0, budget=100)
+    bounds = {row["piece"]: row["value"] for row in stall_bounds(point, seed=0, budget=100, workers=1)}
+    assert rest["value"] <= bounds["shift"] <= 1.5 * rest["value"]
+    assert bounds["floor"] > 10 * rest["value"]
