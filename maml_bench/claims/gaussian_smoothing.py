@@ -116,7 +116,7 @@ def variance_error(setting: Setting, value: np.ndarray) -> np.ndarray:
 
 def bias_rounding(setting: Setting) -> float:
     """What rounding can add to the bias: of a gradient difference, divided by nu, times a direction."""
-    return 4 * np.finfo(float).eps * gradient_scale(setting) * math.sqrt(setting.tasks.dim) / smoothed(setting).nu
+    return 8 * np.finfo(float).eps * gradient_scale(setting) * math.sqrt(setting.tasks.dim) / smoothed(setting).nu
 
 
 def vector_squares(setting: Setting) -> Draw:
@@ -139,6 +139,14 @@ def frobenius_squares(setting: Setting) -> Draw:
         return by_cell(squared_distance(one, two) / 2, 0)
 
     return draw
+
+
+def capped_spectral_squares(setting: Setting) -> Capped | None:
+    """`spectral_squares` with a ceiling or a bound of the mean square, where one is known."""
+    square = hessian_envelopes.spectral_fourth_moment(setting)
+    if math.isfinite(square):
+        return Capped(spectral_squares(setting), None, np.full(cells(setting), square))
+    return hessian_envelopes.spectral_squares(setting)
 
 
 def spectral_squares(setting: Setting) -> Draw:
@@ -257,7 +265,7 @@ MEASUREMENTS = {
         requires=first_reason(_VARIANCE, known_mean_hessian, known_smoothing),
         exact=spectral_deviation,
         sampled=Sampling(
-            either(hessian_envelopes.spectral_squares, spectral_squares), "root of mean", footprint(spectral_floats)
+            either(capped_spectral_squares, spectral_squares), "root of mean", footprint(spectral_floats)
         ),
         constants=seen_constants,
     ),

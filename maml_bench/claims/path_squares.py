@@ -39,6 +39,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.claims.path_envelopes import gaussian
 from maml_bench.claims.requirements import largest_noise
 from maml_bench.problems.noise import states
 from maml_bench.setting import Setting, single
@@ -70,8 +71,10 @@ class PathSquares:
 
 
 def batch_moments(setting: Setting, size: int) -> tuple[float, float]:
-    """Bounds of ``E ||x||^2`` and ``E ||x||^4`` for the error x of the gradient of a batch."""
+    """Bounds of ``E ||x||^2`` and ``E ||x||^4`` for the error x of the gradient of a batch, bounded or Gaussian."""
     variance, h = setting.tasks.regularity.sigma_g**2, largest_noise(setting.tasks)
+    if gaussian(setting):
+        return variance / size, (variance / size) ** 2 * (1 + 2 / setting.tasks.dim)
     return variance / size, (h**2 * variance + 3 * (size - 1) * variance**2) / size**3
 
 

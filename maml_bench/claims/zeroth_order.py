@@ -74,7 +74,7 @@ def excesses(setting: Setting) -> Draw:
 
 def rounding(setting: Setting) -> float:
     """What rounding can add to Delta: of a second difference of losses, divided by 2 nu^2."""
-    return 4 * np.finfo(float).eps * loss_scale(setting) / (2 * smoothed(setting).nu ** 2)
+    return 8 * np.finfo(float).eps * loss_scale(setting) / (2 * smoothed(setting).nu ** 2)
 
 
 def mean_size(setting: Setting) -> np.ndarray:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from maml_bench import InnerLoop, Setting
+from maml_bench import InnerLoop, Setting, check
+from maml_bench.claims import gaussian_smoothing
 from maml_bench.claims import hessian_envelopes as envelopes
 from maml_bench.claims.hessian_draws import frobenius_variance, hessians, mean_hessians, vector_variance
 from maml_bench.claims.zeroth_order import excess_error, mean_product_norm
@@ -186,3 +187,20 @@ def test_ceilings_in_closed_form():
     known = np.broadcast_to(2 * np.eye(3), (2, 3, 3))
     assert envelopes.deviations(case, known).ceiling == pytest.approx(2.0)
     assert envelopes.deviations(case, known, spectral=False).ceiling == pytest.approx(2 * math.sqrt(3))
+
+
+@pytest.mark.parametrize("noise", [AdditiveGaussian(0.7), RandomPhase(1.0, 1.2)])
+@pytest.mark.parametrize("count", [1, 6])
+def test_noisy_spectral_deviations_stay_below_their_mean_square(noise, count):
+    """Sampled fourth moments, 6 standard errors down, for several tasks; and the verdict that they certify."""
+    for seed in range(3):
+        tasks = Trigonometric.random(3, 2, seed).with_noise(noise)
+        case = Setting(tasks, np.full(3, 0.4), InnerLoop(0.1, 1, D=2), GaussianSmoothing(0.5, count))
+        capped = gaussian_smoothing.capped_spectral_squares(case)
+        squares = capped.draw(np.random.default_rng(seed), 2000) ** 2
+        error = squares.std(0) / math.sqrt(len(squares))
+        assert np.all(squares.mean(0) - 6 * error <= capped.square)
+        assert np.all(capped.square <= 400 * squares.mean(0))
+    if count > 3:  # the bound is for Q >= d
+        verdict = check("prop7-spectral", case, confidence=1 - 1e-5)
+        assert (verdict.outcome, verdict.evidence) == ("holds", "certified")
