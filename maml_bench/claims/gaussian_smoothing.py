@@ -264,9 +264,7 @@ MEASUREMENTS = {
         words="(E ||H^ - E H^||^2)^(1/2)",
         requires=first_reason(_VARIANCE, known_mean_hessian, known_smoothing),
         exact=spectral_deviation,
-        sampled=Sampling(
-            either(capped_spectral_squares, spectral_squares), "root of mean", footprint(spectral_floats)
-        ),
+        sampled=Sampling(either(capped_spectral_squares, spectral_squares), "root of mean", footprint(spectral_floats)),
         constants=seen_constants,
     ),
     "hvp-central": Measurement(
