@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from html import escape
 
 import numpy as np
 import sympy as sp
@@ -263,9 +264,17 @@ class Bound:
                 free |= definition.value.free_symbols | _functions(definition.value)
         return tuple(reversed(kept))
 
+    def __repr__(self) -> str:
+        return f"Bound({self.statement!r}, {self.form!r}: {self.formula})"
+
     def _repr_latex_(self) -> str:
         """For notebooks."""
         return f"${self.latex()}$"
+
+    def _repr_html_(self) -> str:
+        """The formula as a table, with its hypotheses and where it is proved, for notebooks."""
+        rows = {"bound": f"${self.latex()}$", "needs": "; ".join(c.words for c in self.conditions), "proof": self.proof}
+        return table(f"{self.statement} ({self.form})", rows)
 
     def latex(self) -> str:
         """The formula in LaTeX, followed by its abbreviations."""
@@ -280,6 +289,22 @@ class Bound:
         if self.others:
             lines.append(f"  or the smaller of this and its variants that use {', '.join(self.optional)}, if given")
         return "\n".join(lines)
+
+
+LATEX = {"<=": r"\le", ">=": r"\ge", "=": "="}
+"""A sense in LaTeX."""
+
+
+def in_text(words: str) -> str:
+    """Words inside a formula of LaTeX."""
+    return rf"\text{{{words}}}".replace("_", r"\_").replace("%", r"\%")
+
+
+def table(caption: str, rows: Mapping[str, object]) -> str:
+    """Named values as a table of HTML, for notebooks; what is empty is left out."""
+    shown = {name: escape(str(value), quote=False) for name, value in rows.items() if str(value)}
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in shown.items())
+    return f"<table><caption>{escape(caption, quote=False)}</caption>{cells}</table>"
 
 
 def _functions(expression: sp.Basic) -> set:
@@ -352,14 +377,19 @@ class Statement:
     remarks: str = ""
     sense: str = "<="
 
+    def __repr__(self) -> str:
+        return f"Statement({self.name!r}: {self.title}; forms {', '.join(self.forms)})"
+
     def _repr_html_(self) -> str:
         """The forms as a table, for notebooks."""
-        sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[self.sense]
-        rows = (
-            f"<tr><td>{form}</td><td>${self.quantity_latex} {sense} {bound.latex()}$</td></tr>"
-            for form, bound in self.forms.items()
-        )
-        return f"<table><caption>{self.name}: {self.title}</caption>{''.join(rows)}</table>"
+        left = f"{self.quantity_latex} {LATEX[self.sense]}"
+        rows = {form: f"${left} {bound.latex()}$" for form, bound in self.forms.items()}
+        return table(f"{self.name}: {self.title}", rows)
+
+    def _repr_latex_(self) -> str:
+        """The forms, a line each, for notebooks."""
+        lines = [rf"&{LATEX[self.sense]} {b.latex()} && {in_text(form)}" for form, b in self.forms.items()]
+        return rf"$\begin{{aligned}}{self.quantity_latex} " + r" \\ ".join(lines) + r"\end{aligned}$"
 
 
 def statement(name, title, quantity, quantity_latex, source, remarks="", sense="<=", **forms) -> Statement:

@@ -42,6 +42,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analytic.arguments import natural, positive, settle
+from analytic.brief import brief
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")
@@ -490,6 +491,8 @@ class DirectionMean:
     >>> operator(np.array([5.0, 3.0]))
     array([6., 0.])
     """
+
+    __repr__ = brief
 
     left: np.ndarray
     right: np.ndarray

@@ -11,6 +11,7 @@ import numpy as np
 import scipy
 
 from analytic import arguments
+from analytic.brief import brief
 from maml_bench import claims
 from maml_bench.claims.claim import Claim
 from maml_bench.claims.question import ROUNDING, question
@@ -60,6 +61,8 @@ class Power:
     >>> found.violated(1e-3).value, found.holds(1e3).value
     (1.0, 1.0)
     """
+
+    __repr__ = brief
 
     noticed: np.ndarray
     confirmed: np.ndarray

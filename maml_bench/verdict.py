@@ -5,11 +5,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from html import escape
 
 import numpy as np
 
-from analytic.bound import HypothesisError
+from analytic.bound import HypothesisError, in_text, table
 from maml_bench import claims
 from maml_bench.claims.claim import EPS, Claim, Measurement
 from maml_bench.claims.question import Question, question, weakest
@@ -99,9 +98,7 @@ class Verdict:
         head = f"{self.claim} ({self.form}{scaled}): {self.outcome}"
         if self.evidence is None:
             return f"{head}; {self.reason}"
-        lower, upper = f"{self.lower:.4g}", f"{self.upper:.4g}"
-        limits = "" if lower == upper else f" in [{lower}, {upper}]"
-        numbers = f"measured {self.value:.4g}{limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
+        numbers = f"measured {self.value:.4g}{self._limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
         return f"{head}; {numbers}; {self.evidence}, {self.reason}"
 
     def __bool__(self):
@@ -109,15 +106,26 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         """The verdict as a table, for notebooks."""
-        rows = {"claim": f"{self.claim} ({self.form})", "outcome": self.outcome, "reason": self.reason}
+        rows: dict[str, object] = {"outcome": self.outcome, "reason": self.reason}
         if self.evidence is not None:
-            limits = f" in [{self.lower:.4g}, {self.upper:.4g}]"
             factor = "" if self.factor == 1 else f", times {self.factor:g}"
-            rows["measured"] = f"{self.value:.6g}{limits if self.lower < self.upper else ''}"
+            rows["measured"] = f"{self.value:.6g}{self._limits}"
             rows["bound"] = f"{self.bound:.6g}{factor}; measured / bound = {self.ratio:.4g}"
             rows["evidence"] = f"{self.evidence}, {self.replicates:,} replicates" if self.replicates else self.evidence
-        cells = (f"<tr><th>{name}</th><td>{escape(str(text))}</td></tr>" for name, text in rows.items())
-        return f"<table>{''.join(cells)}</table>"
+        return table(f"{self.claim} ({self.form})", rows)
+
+    def _repr_latex_(self) -> str:
+        """The verdict in a line of LaTeX, for notebooks."""
+        head = f"{self.claim} ({self.form}): {self.outcome}; "
+        if self.evidence is None:
+            return f"${in_text(head + self.reason)}$"
+        factor = "" if self.factor == 1 else f", times {self.factor:g}"
+        return f"${in_text(f'{head}{self.value:.6g}{self._limits}, bound {self.bound:.6g}{factor}; {self.evidence}')}$"
+
+    @property
+    def _limits(self) -> str:
+        lower, upper = f"{self.lower:.4g}", f"{self.upper:.4g}"
+        return "" if lower == upper else f" in [{lower}, {upper}]"
 
     def as_dict(self) -> dict:
         """The fields, with None for numbers that do not exist."""

@@ -46,6 +46,8 @@ from itertools import permutations
 
 import numpy as np
 
+from analytic.brief import brief
+
 
 @dataclass(frozen=True)
 class Monomial:
@@ -79,6 +81,8 @@ class Smoothing:
     curvature_moment : callable
         Polynomial ``p -> E delta(u)^2 p(u)`` with ``delta(u) = (l(w + nu u) + l(w - nu u) - 2 l(w)) / (2 nu^2)``.
     """
+
+    __repr__ = brief
 
     nu: float
     loss: float

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from analytic.brief import brief
+
 
 @dataclass(frozen=True)
 class PathMoments:
@@ -25,6 +27,8 @@ class PathMoments:
     second_moment : array (...) or None
         ``E ||G||^2``.
     """
+
+    __repr__ = brief
 
     path_bias: np.ndarray | None = None
     path_first: Any = None

@@ -17,6 +17,7 @@ from typing import cast
 import numpy as np
 
 from analytic import arguments
+from analytic.brief import brief
 from maml_bench.adaptation import exact_path
 from maml_bench.algorithms.checkpoint import load, save
 from maml_bench.algorithms.methods import MAML, Method
@@ -65,6 +66,8 @@ class Run:
     >>> run.w, run.gradient_norm[:, 0], run.samples.total
     (array([[0.5625]]), array([0.25  , 0.1875]), 6)
     """
+
+    __repr__ = brief
 
     w: np.ndarray
     gradient_norm: np.ndarray

@@ -108,6 +108,10 @@ class Audit:
         statements = [asdict(entry) for entry in self.statements]
         return asdict(self) | {"passed": self.passed, "rows": rows, "statements": statements}
 
+    def __repr__(self) -> str:
+        found = ", ".join(row.name for row in self.violations) or "no violation"
+        return f"Audit({self.problem}: {len(self.rows)} checks, {found})"
+
     def __str__(self) -> str:
         lines = [f"{self.problem}: {'no violation found' if self.passed else 'VIOLATED'} (seed {self.seed})"]
         if math.isfinite(self.constants["radius"]):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analytic import arguments, statement
-from analytic.bound import HypothesisError
+from analytic.bound import LATEX, HypothesisError, in_text, table
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.estimands import ESTIMANDS
 from maml_bench.montecarlo.sequence import Draw
@@ -189,10 +189,18 @@ class Claim:
 
     def _repr_latex_(self) -> str:
         """The claim in LaTeX, for notebooks."""
-        sense = {"<=": r"\le", ">=": r"\ge", "=": "="}[self.sense]
+        return f"${in_text(self.measurement.words)} {self._right_in_latex}$"
+
+    def _repr_html_(self) -> str:
+        """The claim as a table, for notebooks."""
+        rows = {"measured": self.measurement.words, "asserted": f"${self._right_in_latex}$"}
+        return table(f"{self.name} ({self.form})", rows)
+
+    @property
+    def _right_in_latex(self) -> str:
         factor = "" if self.factor == 1 else f"{self.factor:g} \\cdot "
-        right = self.bound.latex() if hasattr(self.bound, "latex") else rf"\text{{{self._right}}}"
-        return rf"$\text{{{self.measurement.words}}} {sense} {factor}{right}$"
+        right = self.bound.latex() if hasattr(self.bound, "latex") else in_text(self._right)
+        return f"{LATEX[self.sense]} {factor}{right}"
 
     @property
     def _right(self) -> str:

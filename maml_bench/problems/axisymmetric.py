@@ -7,6 +7,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 
 from analytic.arguments import natural, positive, settle, vector
+from analytic.brief import brief
 from analytic.regularity import Regularity
 from maml_bench.arrays import by_columns, take
 
@@ -56,6 +57,8 @@ class Axisymmetric:
     >>> cubic.loss(np.array([0.0, 3.0, 4.0]))
     array(125.)
     """
+
+    __repr__ = brief
 
     dimension: int
     coefficients: np.ndarray

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytic.brief import brief
+
 
 @dataclass(frozen=True, eq=False)
 class Bowl:
@@ -17,6 +19,8 @@ class Bowl:
     slope : array (tasks,)
     bend : float
     """
+
+    __repr__ = brief
 
     A: np.ndarray
     linear: np.ndarray

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from analytic.arguments import array, settle
+from analytic.brief import brief
 from analytic.regularity import Regularity
 from maml_bench.problems.protocol import Tasks
 
@@ -73,6 +74,8 @@ class FiniteSum:
     >>> round(pairs.b, 3), round(pairs.b_tilde, 3)
     (1.414, 2.0)
     """
+
+    __repr__ = brief
 
     support: Tasks
     target: Tasks

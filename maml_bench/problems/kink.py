@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, natural, positive, settle, vectors
+from analytic.brief import brief
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
@@ -49,6 +50,8 @@ class Kink:
     >>> tasks.hess(np.array([[0.25], [5.0]]))[:, 0, 0]
     array([0.5, 2. ])
     """
+
+    __repr__ = brief
 
     center: np.ndarray
     slope: np.ndarray

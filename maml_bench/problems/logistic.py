@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 
 from analytic.arguments import common_shape, labels, last_axis, matrices, natural, nonnegative, settle
+from analytic.brief import brief
 from analytic.regularity import Regularity
 from maml_bench.arrays import matvec, select, transposed_matvec
 from maml_bench.problems.bowl import Bowl
@@ -60,6 +61,8 @@ class LogisticLoss:
     >>> loss.loss(np.zeros(2)).round(6), loss.grad(np.zeros(2))
     (array([0.693147]), array([[0., 0.]]))
     """
+
+    __repr__ = brief
 
     X: np.ndarray
     y: np.ndarray
@@ -197,6 +200,8 @@ class LogisticLoss:
 class Points:
     """The share of the batch that each data point has, ``(..., n)``; the mirror image draws them in reverse order."""
 
+    __repr__ = brief
+
     weight: np.ndarray
 
     def __neg__(self):
@@ -231,6 +236,8 @@ class Logistic:
     >>> pairs.dim, pairs.batch_shape, bool(pairs.b > 0)
     (3, (2,), True)
     """
+
+    __repr__ = brief
 
     X: np.ndarray
     y: np.ndarray

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import natural, positive, probability, settle, vectors
+from analytic.brief import brief
 from maml_bench.problems.network import ReluNetwork
 
 LINEAR, RELU = ReluNetwork((2, 2)), ReluNetwork((2, 100, 100, 2))
@@ -65,6 +66,8 @@ class Navigation:
     >>> tasks.dim, tasks.batch_shape
     (8, (1,))
     """
+
+    __repr__ = brief
 
     goals: np.ndarray
     policy: ReluNetwork = LINEAR

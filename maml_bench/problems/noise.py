@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
+from analytic.brief import brief
 from analytic.moments import quadratic, two_point
 from analytic.moments.path import PathMoments
 from analytic.regularity import Regularity
@@ -77,6 +78,8 @@ class AdditiveGaussian:
 @dataclass(frozen=True, eq=False)
 class LinearTerm:
     """The perturbation ``slope.w``; ``slope`` has shape (..., d)."""
+
+    __repr__ = brief
 
     slope: np.ndarray
 
@@ -153,6 +156,8 @@ class Waves:
 
     ``direction`` has shape (..., batch, d), ``phase`` (..., batch).
     """
+
+    __repr__ = brief
 
     amplitude: float
     direction: np.ndarray
@@ -278,6 +283,8 @@ class TwoPoint:
 class TwoPointTerm(LinearTerm):
     """A linear term whose mirror image is the same quantile from the other end of the law, not of opposite sign."""
 
+    __repr__ = brief
+
     mirror: np.ndarray
 
     def __neg__(self):
@@ -296,6 +303,8 @@ class NoisyTasks:
     >>> bool(np.any(tasks.grad(np.ones(2), sample) != tasks.grad(np.ones(2))))
     True
     """
+
+    __repr__ = brief
 
     population: Any  # Tasks without noise
     noise: Any

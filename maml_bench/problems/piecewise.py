@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import array, common_shape, last_axis, matrices, natural, settle, vectors
+from analytic.brief import brief
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
@@ -55,6 +56,8 @@ class Piecewise:
     >>> tasks.hess(np.array([0.5]))
     array([[[0.]]])
     """
+
+    __repr__ = brief
 
     knots: np.ndarray
     values: np.ndarray

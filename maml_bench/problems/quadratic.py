@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, natural, nonnegative, settle, symmetric, vectors
+from analytic.brief import brief
 from analytic.moments import quadratic as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments, stacked
@@ -46,6 +47,8 @@ class Quadratic:
     array([[ 1., -2.],
            [ 0., -2.]])
     """
+
+    __repr__ = brief
 
     affine_gradient = True
 

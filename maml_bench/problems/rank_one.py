@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import natural, positive, settle, vectors
+from analytic.brief import brief
 from analytic.moments import rank_one as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
@@ -50,6 +51,8 @@ class RankOne:
     >>> tasks.grad(np.array([3.0, 4.0])), tasks.regularity.radius
     (array([[0., 0.]]), 6.0)
     """
+
+    __repr__ = brief
 
     x: np.ndarray
     radius: float

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytic.arguments import natural, settle, vectors
+from analytic.brief import brief
 from maml_bench.problems.network import ReluNetwork
 
 NETWORK = ReluNetwork((1, 40, 40, 1))
@@ -35,6 +36,8 @@ class SineRegression:
     >>> tasks.batch_shape, tasks.dim
     ((5,), 1761)
     """
+
+    __repr__ = brief
 
     x: np.ndarray
     y: np.ndarray

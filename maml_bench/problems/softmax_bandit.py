@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import natural, settle, vectors
+from analytic.brief import brief
 from analytic.digits import is_precise, many_digits
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
@@ -79,6 +80,8 @@ class SoftmaxBandit:
     >>> tasks.loss(np.zeros(2)), tasks.grad(np.zeros(2))
     (array([-0.5]), array([[-0.25,  0.25]]))
     """
+
+    __repr__ = brief
 
     rewards: np.ndarray
 
@@ -214,6 +217,8 @@ def log_policy(w: np.ndarray) -> np.ndarray:
 class Shares:
     """A batch at the point it was drawn under: the share (..., A) of it that each action has."""
 
+    __repr__ = brief
+
     share: np.ndarray
 
     def weights(self, w):
@@ -223,6 +228,8 @@ class Shares:
 @dataclass(frozen=True, eq=False)
 class Actions:
     """Actions drawn by inversion of uniform numbers ``(..., batch)``; the mirror image uses ``1 - uniform``."""
+
+    __repr__ = brief
 
     point: np.ndarray
     log_policy: np.ndarray

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from analytic.arguments import common_shape, last_axis, matrices, natural, settle, symmetric, vectors
+from analytic.brief import brief
 from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
@@ -53,6 +54,8 @@ class Trigonometric:
     >>> tasks.grad(np.ones((10, 1, 3))).shape  # ten points, four tasks
     (10, 4, 3)
     """
+
+    __repr__ = brief
 
     A: np.ndarray
     b: np.ndarray
