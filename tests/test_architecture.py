@@ -31,6 +31,7 @@ STANDARD = {
     "dataclasses",
     "fractions",
     "functools",
+    "html",
     "importlib",
     "itertools",
     "math",
