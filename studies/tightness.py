@@ -1,31 +1,29 @@
 """How loose is each bound, and can anyone do worse? The largest measured / bound that a search finds.
 
 For each claim and form the adversary (`maml_bench.extremal.tightness`) searches the problems within the hypotheses; the
-winner is measured again and its constants are audited. Where the dimension is what matters, the instances that are
-known stand in for a search. What was found is told in ``tightness.md``.
+winner is measured again and its constants are audited. Where d or Q is what matters, the instances that are known stand
+in for a search. Batches of S show which forms fall with S as the worst case does; performance estimation
+(`maml_bench.extremal.estimation`) stands beside. What was found is told in ``tightness.md``.
 """
 
 import math
 
 from maml_bench import claims
-from maml_bench.extremal import INSTANCES
-from maml_bench.study import HeatMap, Study, between, curves, pick
-from maml_bench.study.measures import Attack, worst
+from maml_bench.extremal.estimation import CLASSES, QUESTIONS, STEPS
+from maml_bench.study import HeatMap, Study, between, curves, exponent, pick
+from maml_bench.study.measures import Attack, estimated, in_batches, nearest, worst
 
 PATHS = ("prop1", "prop2-first", "prop2-second", "prop2-mean", "prop3", "prop4")
-SEVERAL = ("lemma-a", "lemma-a-tasks", "finite-lemma-a", "finite-prop4")
-SMOOTHED = ("prop5", "prop6", "prop7-vector", "prop7-frobenius", "zo-vector", "zo-stein-vector", "prop8-mean")
-SHRINKING, NEAR = "1/(8N)", "0.9 of the limit"
-STEP_SIZES = {SHRINKING: lambda N: 1 / (8 * N), NEAR: lambda N: 0.9 * (2 ** (1 / (2 * N)) - 1)}
-LOOSER = {  # by at least what factor the paper's constants, as reconstructed, exceed the worst case found, for all N
-    "prop2-first": 1.0,
-    "prop2-second": 2.0,
-    "prop3": 20.0,
-    "prop4": 3.0,
-    "finite-prop4": 4.0,
-    "prop5": 1.0,
-    "prop6": math.sqrt(math.pi / 2),
-}
+SEVERAL = ("lemma-a", "lemma-a-tasks", "finite-lemma-a", "finite-prop1", "finite-prop4")
+GAUSSIAN = ("prop7-vector", "prop7-frobenius", "prop7-spectral", "finite-prop7-vector", "zo-vector", "zo-stein-vector")
+SMOOTHED = ("prop5", "prop6", *GAUSSIAN, "prop8", "prop8-mean", "hvp-central")
+HUNDREDTH, EIGHTH, NEAR = "1/(100N)", "1/(8N)", "0.9 of the limit"
+LIMIT = {NEAR: lambda N: 0.9 * (2 ** (1 / (2 * N)) - 1)}
+STEP_SIZES = {HUNDREDTH: lambda N: 1 / (100 * N), EIGHTH: lambda N: 1 / (8 * N)} | LIMIT
+LOOSER = {"prop2-first": 1.0, "prop2-second": 2.0, "prop3": 20.0, "prop4": 3.0, "finite-prop4": 4.0, "prop5": 1.0}
+LOOSER["prop6"] = math.sqrt(math.pi / 2)  # by at least what factor the paper's bound exceeds the worst case found
+BATCHED = {"prop2-first, sharp": -1 / 2, "prop2-second, sharp": -1, "prop2-mean, sharp": -1, "prop3, local": -1 / 2}
+BATCHED["prop3, smooth"] = -1  # exponents in S, of the worst case and of the form
 
 
 def bounds(*names):
@@ -40,43 +38,64 @@ def on_a_path(statement, αL, N):
     return Attack(*statement, f"N = {N}, αL = {αL}", STEP_SIZES[αL](N), N) if drifts else None
 
 
-def in_space(statement, d):
-    """The instance that is known in dimension d; in one variable the search has its turn."""
-    known = any(row.claim == statement[0] and row.form in (statement[1], "sharp") for row in INSTANCES.values())
-    return Attack(*statement, f"d = {d}", dim=d) if d == 1 or known else None
+def in_space(statement, d, Q):
+    """The instance that is known for d and Q; in one variable and for one direction the search has its turn."""
+    possible = d * Q == 1 or (nearest(*statement) and (Q == 1 or statement[0] in GAUSSIAN))
+    return Attack(*statement, f"d = {d}, Q = {Q}", dim=d, directions=Q) if possible else None
+
+
+def fixed(batched, S):
+    """A worst case whose inner gradients come from batches of S."""
+    return Attack(*batched.split(", "), batched, batch=S)
+
+
+def asked(question, losses, steps):
+    """What performance estimation was asked."""
+    return question, losses, steps
 
 
 def facts(t):
     """Nothing is exceeded, certificates hold, known suprema are reached, and how far the paper's bounds are from it."""
     reached = t[t["supremum"] == 1].groupby("statement")["ratio"].max()
-    space = pick(t, statement="prop6, sharp", d=8)["ratio"]
-    found = [
-        between("measured / bound, anywhere", t["ratio"].dropna(), 0, 1 + 1e-9),
-        between("constants of winners that an audit refutes", [t["refuted"].sum()], 0, 0),
-        between(f"largest ratio of the {len(reached)} forms whose supremum is 1", reached, 0.98, 1 + 1e-9),
-        between("Proposition 6 (sharp) in d = 8: no instance is known to reach more", space, 0.7, 0.8),
-    ]
+    solved = t[t["question"].notna()]
+    ours = solved["losses"].eq("smooth") & solved["question"].ne("turn")
+    yield between("measured / bound, anywhere", t["ratio"].dropna(), 0, 1 + 1e-6)
+    yield between("constants of winners that an audit refutes", [t["refuted"].sum()], 0, 0)
+    yield between(f"largest ratio of the {len(reached)} forms whose supremum is 1", reached, 0.98, 1 + 1e-9)
+    yield between("Proposition 6 (sharp), d = 8", pick(t, statement="prop6, sharp", d=8)["ratio"], 0.7, 0.8)
+    yield between("PEPit over our constants, all smooth losses", solved[ours]["ratio"], 1 - 2e-6, 1 + 2e-6)
+    yield between("PEPit over our constants, convex losses or turns", solved[~ours]["ratio"], 0, 1 + 2e-6)
     for name, factor in LOOSER.items():
-        largest = pick(t, claim=name).groupby("form", sort=False)["ratio"].max()
+        largest = pick(t[t["arena"].notna()], claim=name).groupby("form", sort=False)["ratio"].max()
         best = largest.idxmax()
         words = f"{name}: the paper's bound over the worst case found ({best} reaches {largest[best]:.3f})"
-        found.append(between(words, [1 / largest["paper"]], factor * (1 - 1e-3)))
-    return found
+        yield between(words, [1 / largest["paper"]], factor * (1 - 1e-3))
+    for name, falls in BATCHED.items():
+        rows = pick(t, batched=name)
+        own = pick(rows, form=name.split(", ")[1])
+        yield exponent(f"S in the worst case of {name}", own, "S", falls)
+        yield exponent(f"S in the bound {name}: tight in S", own, "S", falls, side="bound")
+    words = "S in the bound prop3, paper: not tight in S where tau is finite"
+    yield exponent(words, pick(rows, form="paper"), "S", -1 / 2, side="bound")
 
 
 ALONG = {"statement": bounds(*PATHS, *SEVERAL), "αL": tuple(STEP_SIZES), "N": (1, 2, 3)}
-AROUND = {"statement": bounds(*SMOOTHED), "d": (1, 2, 8, 64)}
-LARGEST = "largest measured / bound"
+AROUND = {"statement": bounds(*SMOOTHED), "d": (1, 2, 8, 64), "Q": (1, 16)}
+ASKED = {"question": tuple(QUESTIONS), "losses": tuple(CLASSES), "steps": STEPS}
+PAIR, LARGEST = {"quantity": "measured / bound"}, "largest measured / bound"
 STUDY = Study(
     "tightness",
     "How loose is each bound, and can anyone do worse?",
     [
-        curves(on_a_path, worst, ALONG, {"αL": SHRINKING, "N": 2, "budget": 1}, budget=2),
-        curves(in_space, worst, AROUND, {"d": (1, 8), "budget": 1}, budget=2),
+        curves(on_a_path, worst, ALONG, {"αL": EIGHTH, "N": 2, "budget": 1}, budget=2),
+        curves(in_space, worst, AROUND, {"d": (1, 8), "Q": 1, "budget": 1}, budget=2),
+        curves(fixed, in_batches, {"batched": tuple(BATCHED), "S": (4, 16, 64)}),
+        curves(asked, estimated, ASKED),
     ],
     figures={
-        "paths": HeatMap("statement", "problem", where={"claim": (*PATHS, *SEVERAL)}, claim=LARGEST),
-        "directions": HeatMap("statement", "problem", where={"claim": SMOOTHED}, claim=LARGEST),
+        "paths": HeatMap("statement", "problem", where={"claim": (*PATHS, *SEVERAL)} | PAIR, claim=LARGEST),
+        "directions": HeatMap("statement", "problem", where={"claim": SMOOTHED} | PAIR, claim=LARGEST),
+        "estimation": HeatMap("question", "problem", where={"question": ASKED["question"]}, claim="PEPit / our bound"),
     },
     facts=facts,
 )

@@ -17,6 +17,8 @@ the coefficients of p and so are the constraints :math:`|T(x,x,x)| \le 1`: a lin
 constraints added where they are violated. What it finds is then certified by `Axisymmetric` itself.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.optimize import linprog
 
@@ -25,6 +27,7 @@ from maml_bench.problems.axisymmetric import Axisymmetric, directed, third_deriv
 ANGLES, ROUNDS, SLACK = 160, 40, 3e-4
 
 
+@cache
 def steepest(dim: int, count: int = 16) -> Axisymmetric:
     """The axisymmetric cubic, of ``count`` coefficients, whose smoothed Hessian at 0 has the largest entry: rho = 1."""
     directions = [Axisymmetric(dim, row) for row in np.eye(count)]

@@ -19,6 +19,8 @@ from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 
 NAMED = "named instance"
+SAMPLES = 512
+"""Replicates of a winner that is not measured exactly."""
 SLOW = 20_000
 """What `maximize` is told of the size of problems that are measured singly: ascent then takes few steps."""
 
@@ -168,11 +170,14 @@ def tightness(
             candidates.append((best.value, arena.name, arena.setting(best.point)))
     searched = max((value for value, *_ in candidates), default=math.nan)
     for setting in _settings(known, alpha_l, steps):
-        candidates.append((np.nan_to_num(check(chosen, setting).ratio, nan=-1.0), NAMED, setting))
+        candidates.append((np.nan_to_num(check(chosen, setting, budget=SAMPLES).ratio, nan=-1.0), NAMED, setting))
     if not candidates:
         raise ValueError(f"{chosen.name} ({chosen.form}): it applies to no problem that was tried")
     # What rounding or a coarser rule gave too much is noticed here: the next candidate then has its turn.
-    measured = [(check(chosen, setting), name, setting) for _, name, setting in sorted(candidates, key=_value)[-3:]]
+    measured = [
+        (check(chosen, setting, budget=SAMPLES), name, setting)
+        for _, name, setting in sorted(candidates, key=_value)[-3:]
+    ]
     verdict, name, setting = max(measured, key=lambda found: np.nan_to_num(found[0].ratio, nan=-1.0))
     tasks = setting.tasks
     return Tightness(

@@ -8,12 +8,14 @@ from analytic import HypothesisError
 from analytic.convergence import DIRECT
 from maml_bench import claims
 from maml_bench.algorithms.rest import resting_point
-from maml_bench.algorithms.seeds import known
-from maml_bench.claims.convergence import outer_constants
 from maml_bench.claims.stall import excesses
-from maml_bench.extremal import INSTANCES, instance, tightness
 from maml_bench.hessians import ZerothOrder
 from maml_bench.setting import OuterLoop, Setting
+from maml_bench.algorithms.seeds import known
+from maml_bench.claims.convergence import outer_constants
+from maml_bench.extremal import INSTANCES, Instance, instance, tightness
+from maml_bench.extremal.estimation import ALPHA_L, QUESTIONS, RECORD, STEPS
+from maml_bench.extremal.tightness import SAMPLES
 from maml_bench.study.cases import Measure
 from maml_bench.study.findings import about_setting, about_verdict
 from maml_bench.verdict import check
@@ -61,7 +63,10 @@ def stall_bounds(point: Setting, *, seed: int, budget: int, workers) -> Iterable
 
 @dataclass(frozen=True)
 class Attack:
-    """A form of a claim to be attacked, with alpha L and N if they are given; in several dimensions by an instance."""
+    """A form of a claim to be attacked, with alpha L and N if they are given; by an instance where d, Q or S is.
+
+    ``batch`` is S, the samples of an inner gradient.
+    """
 
     claim: str
     form: str
@@ -69,20 +74,29 @@ class Attack:
     alpha_l: float | None = None
     steps: int | None = None
     dim: int = 1
+    directions: int = 1
+    batch: int = 1
+
+
+def nearest(claim: str, form: str) -> Instance | None:
+    """The instance of a form, else that of the sharp one."""
+    return INSTANCES.get((claim, form)) or INSTANCES.get((claim, "sharp"))
 
 
 def worst(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
     """A row: the verdict on the worst case that ``budget`` rounds of a search find, with what is known of it.
 
-    In several dimensions the instance of the form, or of the sharp one, stands in for a search. ``refuted`` counts
+    Where d or Q is not 1 the instance of the form, or of the sharp one, stands in for a search. ``refuted`` counts
     constants of the winner that an audit refutes.
     """
     attained = INSTANCES.get((point.claim, point.form))
-    nearest = attained or INSTANCES.get((point.claim, "sharp"))
-    if point.dim > 1:
-        assert nearest is not None, point
-        setting = instance(nearest.claim, nearest.form, dim=point.dim)
-        verdict, about = check(point.claim, setting, form=point.form), {"arena": nearest.words, "refuted": 0}
+    if max(point.dim, point.directions) > 1:
+        known_as = nearest(point.claim, point.form)
+        assert known_as is not None, point
+        given = {"dim": point.dim} | ({"directions": point.directions} if point.directions > 1 else {})
+        setting = instance(known_as.claim, known_as.form, **given)
+        verdict = check(point.claim, setting, form=point.form, budget=SAMPLES)
+        about = {"arena": known_as.words, "refuted": 0}
     else:
         found = tightness(
             point.claim,
@@ -98,3 +112,20 @@ def worst(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
         about = {"arena": found.arena, "searched": found.searched, "refuted": len(found.audit.violations)}
     about |= {"supremum": attained and attained.supremum, "problem": point.label, "quantity": "measured / bound"}
     return [about_setting(setting) | about_verdict(verdict) | about]
+
+
+def in_batches(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
+    """A row for each form of the claim: the instance of the given form, its inner gradients from batches of S."""
+    setting = instance(point.claim, point.form)
+    setting = replace(setting, inner=replace(setting.inner, S=point.batch))
+    about = about_setting(setting) | {"problem": point.label, "quantity": f"{point.claim} in batches"}
+    return [about_verdict(check(point.claim, setting, form=form)) | about for form in claims.forms(point.claim)]
+
+
+def estimated(point: tuple[str, str, int], *, seed: int, budget: int, workers) -> Iterable[dict]:
+    """A row: what performance estimation found for a question, a class of losses and N, beside our bound."""
+    question, losses, steps = point
+    value, bound = RECORD[question, losses][STEPS.index(steps)], QUESTIONS[question].ours(ALPHA_L, steps)
+    words = f"performance estimation: {QUESTIONS[question].words}"
+    found = {"quantity": words, "value": value, "lower": value, "upper": value, "evidence": "search", "bound": bound}
+    return [found | {"ratio": value / bound, "problem": f"{losses}, N = {steps}", "alphaL": ALPHA_L, "N": steps}]

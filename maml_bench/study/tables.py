@@ -97,3 +97,49 @@ def refusals(table: pd.DataFrame) -> str:
     return "".join(
         f"- {', '.join(names)} on {', '.join(problems)}: {reason}\n" for reason, (names, problems) in about.items()
     )
+
+
+def atlas_table(table: pd.DataFrame) -> str:
+    """The worst case found of each claim and form: measured over bound, by what problem, and how far it moves.
+
+    For findings of `maml_bench.study.measures.worst`.
+    """
+    rows = []
+    for (claim, form), chosen in _attacked(table):
+        top: Any = chosen.loc[chosen["ratio"].idxmax()]
+        at = [f"{name} = {number(top[key])}" for name, key in PLACE.items() if not pd.isna(top[key])]
+        gap = f"{number(top['supremum'])}" if top["supremum"] > 0 else f"open, {number(top['ratio'])} to 1"
+        moves = f"{number(chosen['ratio'].min())} to {number(chosen['ratio'].max())}"
+        rows.append([f"{claim}, {form}", float(top["ratio"]), gap, top["arena"], ", ".join(at), moves])
+    return markdown_table(["claim, form", "largest found", "supremum", "by", "at", "over the sweep"], rows)
+
+
+PLACE = {"N": "N", "αL": "alphaL", "d": "d", "Q": "Q"}
+
+
+def sentences(table: pd.DataFrame) -> str:
+    """For each claim how much too large the paper's constant is, and how near other forms are to being reached."""
+    reached: dict[str, dict[str, pd.Series]] = {}
+    for (claim, form), chosen in _attacked(table):
+        reached.setdefault(claim, {})[form] = chosen["ratio"]
+    lines = []
+    for claim, forms in reached.items():
+        others = {form: ratios.max() for form, ratios in forms.items() if form != "paper"}
+        best = ", ".join(f"{number(ratio, 4)} of `{form}`" for form, ratio in others.items())
+        words = f"no admissible problem found reaches more than {best}"
+        if "paper" in forms:
+            low, high = 1 / forms["paper"].max(), 1 / forms["paper"].min()
+            words = (
+                f"the paper's constant (as reconstructed) is {number(low)} to {number(high)} times too large here; "
+                f"no admissible problem found reaches more than {number(1 / low, 4)} of it, {best}"
+            )
+        lines.append(f"- **{claim}**: {words}.\n")
+    return "".join(lines)
+
+
+def _attacked(table: pd.DataFrame):
+    """The findings of attacks, by claim and form."""
+    if "arena" not in table:
+        return []
+    chosen = table[table["arena"].notna() & (table["ratio"] > 0)]
+    return list(chosen.groupby(["claim", "form"], sort=False))

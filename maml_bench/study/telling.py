@@ -78,6 +78,8 @@ def report(study: Study, table: pd.DataFrame, template: Path | None, drawn: Mapp
         ratios=tables.ratio_table(table),
         looseness=tables.looseness_table(table),
         refusals=tables.refusals(table),
+        atlas=tables.atlas_table(table),
+        sentences=tables.sentences(table),
         note=note(table),
     )
 

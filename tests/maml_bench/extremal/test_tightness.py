@@ -15,6 +15,8 @@ from maml_bench.extremal.arenas import arenas, exact_ratio
 from maml_bench.extremal.tightness import NAMED
 
 ARENAS = [(claim, form) for claim in claims.names() for form in claims.forms(claim) if arenas(claim, form)]
+SMOOTHED = ("prop5", "prop6", "prop7-vector", "prop7-frobenius", "prop7-spectral")
+SMOOTHED += ("zo-vector", "zo-stein-vector", "hvp-central")  # no step size enters
 FOUND_ALONE = [  # without the named instances, from random starts
     ("prop2-first", "sharp"),
     ("prop2-second", "sharp"),
@@ -32,6 +34,8 @@ FOUND_ALONE = [  # without the named instances, from random starts
     ("prop8-mean", "sharp"),
     ("finite-prop4", "local"),
     ("lemma-a", "sharp"),
+    ("hvp-central", "smooth"),
+    ("prop7-spectral", "refined"),
 ]
 
 
@@ -87,12 +91,20 @@ def test_a_search_repeats_itself_and_goes_on():
     assert (first.rounds, second.rounds) == (1, 2)
 
 
-def test_fixed_parameters_are_kept():
-    found = tightness("prop2-second", alpha_l=0.3, steps=2, seconds=2, rounds=1, named=False)
+@pytest.mark.parametrize(("claim", "form"), [("prop2-second", "sharp"), ("prop3", "smooth"), ("lemma-a", "cone")])
+def test_fixed_parameters_are_kept(claim, form):
+    found = tightness(claim, form, alpha_l=0.15, steps=2, seconds=1, rounds=1, named=False)
     regularity, inner = found.setting.tasks.regularity, found.setting.inner
     assert inner.steps == 2
-    assert inner.alpha == pytest.approx(0.3)
-    assert regularity.L <= 1 + 1e-12
+    assert inner.alpha * regularity.L == pytest.approx(0.15, rel=1e-12)
+
+
+@pytest.mark.parametrize(("claim", "form"), [key for key in ARENAS if key[0] not in SMOOTHED])
+def test_alpha_l_is_alpha_times_the_certified_constant(claim, form):
+    for arena in arenas(claim, form, 0.07, 2):
+        for point in np.random.default_rng(0).uniform(-1, 1, (10, arena.size)):
+            setting = arena.setting(point)
+            assert setting.inner.alpha * setting.tasks.regularity.L == pytest.approx(0.07, rel=1e-12)
 
 
 def test_the_winner_is_code():
