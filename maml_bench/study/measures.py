@@ -116,7 +116,7 @@ def worst(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
 
 def in_batches(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
     """A row for each form of the claim: the instance of the given form, its inner gradients from batches of S."""
-    setting = instance(point.claim, point.form)
+    setting = instance(point.claim, point.form, **({"steps": point.steps} if point.steps else {}))
     setting = replace(setting, inner=replace(setting.inner, S=point.batch))
     about = about_setting(setting) | {"problem": point.label, "quantity": f"{point.claim} in batches"}
     return [about_verdict(check(point.claim, setting, form=form)) | about for form in claims.forms(point.claim)]

@@ -129,10 +129,9 @@ def sentences(table: pd.DataFrame) -> str:
         words = f"no admissible problem found reaches more than {best}"
         if "paper" in forms:
             low, high = 1 / forms["paper"].max(), 1 / forms["paper"].min()
-            words = (
-                f"the paper's constant (as reconstructed) is {number(low)} to {number(high)} times too large here; "
-                f"no admissible problem found reaches more than {number(1 / low, 4)} of it, {best}"
-            )
+            span = number(low) if high < 1.005 * low else f"{number(low)} to {number(high)}"
+            loose = f"{span} times too large here" if high > 1.005 else "attained"
+            words = f"the paper's constant (as reconstructed) is {loose}; {words}"
         lines.append(f"- **{claim}**: {words}.\n")
     return "".join(lines)
 
