@@ -8,14 +8,14 @@ from analytic import HypothesisError
 from analytic.convergence import DIRECT
 from maml_bench import claims
 from maml_bench.algorithms.rest import resting_point
-from maml_bench.claims.stall import excesses
-from maml_bench.hessians import ZerothOrder
-from maml_bench.setting import OuterLoop, Setting
 from maml_bench.algorithms.seeds import known
 from maml_bench.claims.convergence import outer_constants
+from maml_bench.claims.stall import excesses
 from maml_bench.extremal import INSTANCES, Instance, instance, tightness
 from maml_bench.extremal.estimation import ALPHA_L, QUESTIONS, RECORD, STEPS
 from maml_bench.extremal.tightness import SAMPLES
+from maml_bench.hessians import ZerothOrder
+from maml_bench.setting import OuterLoop, Setting
 from maml_bench.study.cases import Measure
 from maml_bench.study.findings import about_setting, about_verdict
 from maml_bench.verdict import check
