@@ -22,9 +22,12 @@ from maml_bench.montecarlo.tilted import Capped
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.setting import Setting
 
-PATIENCE = 1.3
+PATIENCE = 1.1
 """A run that does not look at the clock is interrupted after this multiple of its time."""
 
+
+NO_PROOF = "; asymptotic: nothing is proved that bounds the replicates"
+TOO_WIDE = f"{NO_PROOF}, or what is proved is too wide for the precision asked for"
 
 PRECISE = 1e-30
 """What many digits leave of an error of rounding, at most: they are 60, in place of 16."""
@@ -232,12 +235,15 @@ def _asked(claim: Claim, setting: Setting) -> Question | str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A measured left side: limits for each cell, None if time was up before; and how they came about."""
+    """A measured left side: limits for each cell, None if time was up before; and how they came about. ``weak`` says
+    why limits that are asymptotic are not certified.
+    """
 
     limits: Limits | None
     method: str
     replicates: int
     reason: str
+    weak: str = ""
 
 
 def _means(claim: Claim, setting: Setting, method: str) -> str:
@@ -268,7 +274,8 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
         undecided = means == "exact" and found.limits is not None and not _decided(questions, found.limits)
         return (undecided and _recomputed(claim.measurement, setting)) or found
     run = sampling(claim, setting, effort)
-    return _sampled(run, questions, effort.precision)
+    weak = NO_PROOF if effort.precision == math.inf else TOO_WIDE
+    return replace(_sampled(run, questions, effort.precision), weak=weak)
 
 
 def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
@@ -378,7 +385,9 @@ def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: 
         ratio=_ratio(value, right),
         cell=cell,
         evidence=evidence,
-        reason=found.reason + _remark(asked, limits, outcome, found.replicates, cell),
+        reason=found.reason
+        + _remark(asked, limits, outcome, found.replicates, cell)
+        + (found.weak if evidence == Evidence.ASYMPTOTIC else ""),
         **common,
     )
 

@@ -225,6 +225,7 @@ def test_without_a_ceiling_a_lower_limit_is_certified_and_an_upper_one_is_named_
     assert (low.outcome, low.evidence) == ("violated", "certified")
     high = check(heavy_tailed(4.0).scaled(1000), SETTING, budget=40_000)
     assert (high.outcome, high.evidence) == ("holds", "asymptotic")
+    assert high.reason == "decided; asymptotic: nothing is proved that bounds the replicates"
 
 
 def test_too_small_a_budget_says_what_would_be_needed():
