@@ -48,7 +48,7 @@ def setting(problem, αL=None, N=1, Q=None, b=None, sweep=""):
 
 def facts(t):
     """Attained bounds, exponents in b and Q, and how far real data are from the worst case."""
-    square = pick(t, claim=SECOND_MOMENT, form="local", problem=CONCAVE)
+    square = pick(t, claim=SECOND_MOMENT, form="local", problem=CONCAVE, sweep=("N", "b"))
     stretch = (1 + square["alphaL"]) ** square["N"]
     by_hand = (stretch * ((1 + square["b"]) * stretch - square["b"])) ** 2
     variance = pick(t, claim=VARIANCE, problem=CONCAVE)
@@ -85,7 +85,7 @@ STUDY = Study(
     [
         sweep(setting, BOTH, STEPS, {"N": (1, 3, 10)}),
         sweep(setting, BOTH, FAR, {"b": (0.01, 1.0, 1e4, 1e6)}),
-        sweep(setting, (VARIANCE,), MORE, {"Q": (1, 64), "budget": 2_000}),
+        sweep(setting, (VARIANCE, SECOND_MOMENT), MORE, {"Q": (1, 64), "budget": 2_000}),
     ],
     figures={
         "smoothness": Figure(SMOOTHNESS, x="N", across="problem", where={"sweep": "N", "αL": SHRINKING}),
@@ -93,6 +93,7 @@ STUDY = Study(
         "smoothness-b": Figure(SMOOTHNESS, x="b", across="problem", where={"sweep": "b"}),
         "second-moment-b": Figure(SECOND_MOMENT, x="b", across="problem", where={"sweep": "b"}),
         "directions": Figure(VARIANCE, x="Q", across="problem"),
+        "second-moment-Q": Figure(SECOND_MOMENT, x="Q", across="problem", where={"sweep": "Q"}),
     },
     facts=facts,
 )
