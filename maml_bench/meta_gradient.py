@@ -40,7 +40,7 @@ def exact_meta_gradient(
 
 
 def exact_meta_gradient_along(tasks: Tasks, path: np.ndarray, alpha: float, target: Tasks | None = None) -> np.ndarray:
-    """The exact meta gradient given the exact inner path (N + 1, ..., d)."""
+    """The exact meta gradient given the exact path (N + 1, ..., d); given a stochastic one, the mean over batches."""
     vector = (tasks if target is None else target).grad(path[-1])
     for point in path[-2::-1]:
         vector = into(np.add, -alpha * tasks.hvp(point, vector), vector)

@@ -41,11 +41,10 @@ from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, sampled, single_loss
 from maml_bench.exact import AGREEMENT, meta_gradients, moments, precise_moments
 from maml_bench.hessians import kind
-from maml_bench.meta_gradient import stochastic_meta_gradient
+from maml_bench.meta_gradient import exact_meta_gradient_along, stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, states
-from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting, single
 
 PILOT = 256
@@ -56,19 +55,11 @@ LARGEST_EXPANSION = 2**21
 """Most numbers in the derivatives, of first or second order, of all tasks; those with more are not used."""
 
 
-def mean_along(tasks: Tasks, path: np.ndarray, alpha: float) -> np.ndarray:
-    """Mean of the stochastic meta gradient given the inner path ``(N + 1, ..., d)``:
-    population Hessians and gradient.
-    """
-    vector = tasks.grad(path[-1])
-    for point in path[-2::-1]:
-        vector = vector - alpha * tasks.hvp(point, vector)
-    return vector
-
-
 @dataclass(frozen=True)
 class Expansion:
-    """The part of `mean_along` of first and second order in the noise of the path; M = N d numbers, tasks on one axis.
+    """The mean of the meta gradient given its path, to first and second order in the noise of the path.
+
+    The noise has M = N d numbers; tasks are on one axis.
 
     Attributes
     ----------
@@ -104,12 +95,12 @@ def expand(setting: Setting) -> Expansion | None:
         return None
 
     def values(noise):
-        """`mean_along` for rows of noise (m, M), the same for all tasks: (m, tasks, d)."""
+        """That mean for rows of noise (m, M), the same for all tasks: (m, tasks, d)."""
         rows = noise.reshape(len(noise), inner.steps, *(1,) * len(tasks.batch_shape), dim)
         path = [np.broadcast_to(setting.w, (len(noise), *tasks.batch_shape, dim))]
         for number in range(inner.steps):
             path.append(path[-1] - inner.alpha * (tasks.grad(path[-1]) + rows[:, number]))
-        return mean_along(tasks, np.stack(path), inner.alpha).reshape(len(noise), count, dim)
+        return exact_meta_gradient_along(tasks, np.stack(path), inner.alpha).reshape(len(noise), count, dim)
 
     axes = step * np.eye(size)
     ahead, behind = values(axes), values(-axes)
@@ -146,7 +137,7 @@ def _one(setting: Setting):
         path = stochastic_path(source, start, inner, rng)
         noise = (path[:-1] - path[1:]) / inner.alpha - tasks.grad(path[:-1])
         rows = np.moveaxis(noise.reshape(inner.steps, replicates, -1, tasks.dim), 0, 2)
-        error = mean_along(tasks, path, inner.alpha).reshape(replicates, -1, tasks.dim) - exact
+        error = exact_meta_gradient_along(tasks, path, inner.alpha).reshape(replicates, -1, tasks.dim) - exact
         rows = rows.reshape(*rows.shape[:2], -1)
         return np.stack([error, expansion.centered(rows) if expansion else np.zeros_like(error)])
 

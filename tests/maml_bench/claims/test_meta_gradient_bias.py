@@ -18,7 +18,7 @@ from maml_bench.claims.claim import by_measurement
 from maml_bench.claims.constants import meta_gradients
 from maml_bench.exact import moments
 from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, ZerothOrder
-from maml_bench.meta_gradient import stochastic_meta_gradient
+from maml_bench.meta_gradient import exact_meta_gradient_along, stochastic_meta_gradient
 from maml_bench.problems import (
     AdditiveGaussian,
     Kink,
@@ -55,7 +55,7 @@ def given_the_path(setting, rng, replicates):
     twin = copy.deepcopy(rng)
     for source, stream in ((tasks, rng), (Mirrored(tasks), twin)):
         path = stochastic_path(source, start, setting.inner, stream)
-        value = meta_gradient.mean_along(tasks, path, setting.inner.alpha)
+        value = exact_meta_gradient_along(tasks, path, setting.inner.alpha)
         yield value.reshape(replicates, -1, tasks.dim) - meta_gradients(setting)
 
 
