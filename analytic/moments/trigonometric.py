@@ -29,6 +29,9 @@ import numpy as np
 
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment, fourier
 
+LARGEST_PAIRS = 0.5
+"""Largest array over pairs of waves, in gigabytes."""
+
 
 def damping(frequency, nu) -> np.ndarray:
     """What smoothing multiplies each cosine by, ``exp(-nu^2 ||v_k||^2 / 2)``, for frequencies (..., K, d)."""
@@ -119,6 +122,12 @@ class _Pairs:
     """``E[p sin x sin y]`` and ``E[p (cos x - 1)(cos y - 1)]`` for x, y = t_k'u, t_l'u, as (K, K) arrays."""
 
     def __init__(self, t):
+        gigabytes = 8e-9 * len(t) * t.size
+        if gigabytes > LARGEST_PAIRS:
+            raise ValueError(
+                f"{len(t)} waves in dimension {t.shape[-1]}: moments of their pairs need arrays of {gigabytes:.2g} GB, "
+                f'at most {LARGEST_PAIRS:g} GB; sample them, method="monte-carlo"'
+            )
         self.t, self.minus, self.plus = t, t[:, None] - t, t[:, None] + t
         square = np.sum(t**2, axis=1)
         self.damped_minus = np.exp(-np.sum(self.minus**2, axis=2) / 2)

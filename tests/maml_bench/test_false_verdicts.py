@@ -167,3 +167,11 @@ def test_large_batches_of_two_arms_are_enumerated_by_their_counts():
     p = 1 / (1 + math.exp(-1))  # one step: alpha^2 times the variance R^2 y(1 - 4y)/2 of an action, y = p(1 - p)
     y = p * (1 - p)
     assert verdict.value == pytest.approx(0.05**2 * y * (1 - 4 * y) / 2 / 100_000, rel=1e-6)
+
+
+def test_moments_of_too_many_waves_are_refused_at_once_and_may_be_sampled():
+    setting = Setting(Trigonometric.random(600, 1, 0), np.ones(600), InnerLoop(0.1, 1), GaussianSmoothing(0.1, 1))
+    with pytest.raises(ValueError, match=r"600 waves in dimension 600: .* need arrays of 1.7 GB, at most 0.5 GB"):
+        check("prop7-vector", setting, form="refined")
+    sampled = check("prop7-vector", setting, form="refined", method="monte-carlo", budget=64)
+    assert sampled.replicates == 64
