@@ -162,6 +162,19 @@ def test_the_central_difference_by_hand():
             assert verdict.outcome == ("holds" if delta > 0.1 else "inconclusive")  # rounding hides the tiny error
 
 
+def test_the_central_difference_on_quadratics_is_the_product_to_rounding():
+    tasks, w = Quadratic.random(3, 2, 0), np.ones(3)
+    for form in ("sharp", "smooth"):
+        verdict = check("hvp-central", Setting(tasks, w, InnerLoop(0.1, 1), CentralDifference(1e-3)), form=form)
+        assert (verdict.value, verdict.bound, verdict.outcome) == (0, 0, "holds")
+
+    class Wrong(CentralDifference):
+        def operator(self, tasks, w, D, rng):
+            return lambda v: (1 + 1e-6) * tasks.hvp(w, v)
+
+    assert check("hvp-central", Setting(tasks, w, InnerLoop(0.1, 1), Wrong(1e-3))).outcome == "violated"
+
+
 def test_the_central_difference_needs_its_points_inside_the_ball():
     tasks = RankOne.random(2, 2, 0, radius=1.0)
     case = Setting(tasks, np.full(2, 0.6), InnerLoop(0.01, 1), CentralDifference(0.3))
