@@ -6,12 +6,14 @@ import pytest
 from maml_bench.study import Fact, Figure, Study, telling
 from maml_bench.study.findings import frame
 from maml_bench.study.tables import (
+    atlas_table,
     entry,
     facts_table,
     looseness_table,
     outcome_table,
     ratio_table,
     refusals,
+    sentences,
     summary_sentence,
 )
 from maml_bench.study.text import markdown_table, number
@@ -42,6 +44,24 @@ def test_numbers_and_tables():
     assert refusals(TABLE) == "- prop2-first (sharp) on two: finite tau\n"
     assert "| w | 1 | 2 | undecided |" in facts_table([Fact("w", "1", "2", None)])
     assert entry(TABLE.iloc[0]) == "0.5"
+
+
+def test_the_atlas_has_a_row_for_each_form_and_a_sentence_for_each_claim():
+    attack = {"arena": "a search", "supremum": None, "alphaL": 0.1, "d": 1}
+    rows = [ROW | attack, ROW | attack | {"N": 4, "ratio": 0.25}, ROW | attack | {"form": "paper", "ratio": 0.004}]
+    rows += [ROW | attack | {"claim": "prop6", "ratio": 0.9, "supremum": 1.0, "arena": "a kink", "Q": 16}]
+    table = frame([*rows, REFUSED | attack, ROW])
+    lines = atlas_table(table).splitlines()[2:]
+    assert lines[0] == "| prop2-first, sharp | 0.5 | open, 0.5 to 1 | a search | N = 3, αL = 0.1, d = 1 | 0.25 to 0.5 |"
+    assert lines[2] == "| prop6, sharp | 0.9 | 1 | a kink | N = 3, αL = 0.1, d = 1, Q = 16 | 0.9 to 0.9 |"
+    assert sentences(table) == (
+        "- **prop2-first**: the paper's constant (as reconstructed) is 250 times too large here; no admissible problem "
+        "found reaches more than 0.5 of `sharp`.\n"
+        "- **prop6**: no admissible problem found reaches more than 0.9 of `sharp`.\n"
+    )
+    attained = frame([*rows[:2], rows[2] | {"ratio": 1.0}])
+    assert "(as reconstructed) is attained;" in sentences(attained)
+    assert sentences(TABLE) == ""
 
 
 def test_the_summary_counts_and_names_violations():
