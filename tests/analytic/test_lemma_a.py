@@ -147,3 +147,68 @@ def test_mirrored_quadratics_come_near_the_cone_form_at_a_stationary_point(steps
     assert 0.88 < measured / cone < 1
     assert sharp > 5 * measured
     assert paper > 40 * measured
+
+
+def turned(vector, angle):
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]]) @ vector
+
+
+def reflection(one, other):
+    """The symmetric orthogonal matrix with determinant -1 that takes the direction of one vector to the other's."""
+    axis = one / np.linalg.norm(one) + other / np.linalg.norm(other)
+    return 2 * np.outer(axis, axis) / (axis @ axis) - np.eye(2)
+
+
+@pytest.mark.parametrize(("steps", "share", "ratio"), [(1, 0.5, 1), (1, 0.98, 1), (2, 0.5, 0.98), (2, 0.9, 0.80)])
+def test_quadratics_with_other_hessians_at_the_points_of_the_path(steps, share, ratio):
+    """Two mirrored tasks with meta gradient 0, multiplied out, against the cone form; N = 1 attains it."""
+    a = share * np.sin(np.pi / (4 * steps))
+    phi, theta = np.arcsin(a), np.arctan(np.sinh(steps * np.arctanh(a)))
+    gradient = turned(np.array([0.0, 1.0]), -theta - steps * phi)
+    growth = ((1 + a) / (1 - a)) ** steps
+    first = turned(gradient, -np.arctan(growth**-0.5))  # the eigenvector of 1: the steps turn away from it
+    A = 2 * np.outer(first, first) - np.eye(2)
+    meta = np.linalg.matrix_power(np.eye(2) - a * A, steps) @ gradient
+    for _ in range(steps):
+        H = reflection(meta, turned(meta, phi - np.pi / 2))
+        assert np.linalg.norm(H, 2) == pytest.approx(1)
+        meta = meta - a * (H @ meta)
+    assert abs(meta[0]) < 1e-14  # so that of the task with the mirrored meta gradient cancels it
+    limit = bound("lemma-a", "cone")(alpha=a, L=1.0, steps=steps, sigma=gradient[1], grad_norm=0.0)
+    found = gradient[0] / limit
+    assert found == pytest.approx(1, abs=1e-9) if ratio == 1 else ratio < found < ratio + 0.01
+
+
+def test_a_hessian_at_one_point_costs_little_smoothness_around_it():
+    """The Hessian of z'Dz chi(log(|z|/r)/K)/2, chi falling evenly, on top of A: norms exceed 1 by at most 2.5 ||D||/K."""
+    rng = np.random.default_rng(0)
+    for K in (10, 1000):
+        worst = 0.0
+        for _ in range(300):
+            A, H = (2 * np.outer(v, v) / (v @ v) - np.eye(2) for v in rng.normal(size=(2, 2)))
+            D, e, chi = H - A, turned(np.array([1.0, 0.0]), rng.uniform(0, 6.3)), rng.uniform()
+            slope = np.outer(D @ e, e) + np.outer(e, D @ e) + (e @ D @ e) * (np.eye(2) / 2 - np.outer(e, e))
+            worst = max(worst, np.linalg.norm(A + chi * D - slope / K, 2) - 1)
+        assert 0.1 / K < worst < 5 / K
+
+
+def test_that_hessian_by_differences():
+    """Of the loss itself, at a point where chi has fallen by half."""
+    K, D, point = 7.0, np.array([[0.3, -1.2], [-1.2, 0.9]]), np.array([2.0, -1.0])
+    scale = np.linalg.norm(point) * np.exp(-K / 2)
+
+    def loss(z):
+        return z @ D @ z * (1 - np.log(np.linalg.norm(z) / scale) / K) / 2
+
+    h, e = 1e-4, point / np.linalg.norm(point)
+    steps = h * np.eye(2)
+    found = [
+        [
+            (loss(point + p + q) - loss(point + p - q) - loss(point - p + q) + loss(point - p - q)) / (4 * h**2)
+            for q in steps
+        ]
+        for p in steps
+    ]
+    slope = np.outer(D @ e, e) + np.outer(e, D @ e) + (e @ D @ e) * (np.eye(2) / 2 - np.outer(e, e))
+    np.testing.assert_allclose(found, D / 2 - slope / K, atol=1e-6)
