@@ -181,7 +181,7 @@ def test_quadratics_with_other_hessians_at_the_points_of_the_path(steps, share, 
 
 
 def test_a_hessian_at_one_point_costs_little_smoothness_around_it():
-    """The Hessian of z'Dz chi(log(|z|/r)/K)/2, chi falling evenly, on top of A: norms exceed 1 by at most 2.5 ||D||/K."""
+    """The Hessian of z'Dz chi(log(|z|/r)/K)/2, chi falling evenly, over A: norms exceed 1 by at most 2.5 ||D||/K."""
     rng = np.random.default_rng(0)
     for K in (10, 1000):
         worst = 0.0
