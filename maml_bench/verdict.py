@@ -289,9 +289,10 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     known = draw if isinstance(draw, Capped) else None
     ceiling, square = (None, None) if known is None else (known.ceiling, known.square)
     cells = draw(np.random.default_rng(0), 1).shape[1] if known is None else known.cells
-    if effort.precision < math.inf or measurement.target is not None:
-        square = None  # it decides what it can, but is too wide for a value; nor is it that of a difference
+    if square is not None and effort.precision < math.inf:
+        ceiling = square = None  # it decides what it can, but is too wide for a value, and so is a crude ceiling
     if measurement.target is not None:
+        square = None  # it is not that of a difference
         draw, ceiling = _less(draw, ceiling, claim.factor * measurement.target(setting))
     level = 1 - effort.confidence
     estimand = ESTIMANDS[sampled.estimand](

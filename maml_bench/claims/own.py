@@ -228,6 +228,8 @@ def stated(name: str, bound: "str | float | sp.Expr | Bound") -> Bound:
         raise ValueError(f"bound = {bound!r}: cannot be read as a formula ({error})") from None
     if not isinstance(formula, sp.Expr):
         raise ValueError(f"bound = {bound!r}: must be a formula, not {type(formula).__name__}")
+    if formula.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+        raise ValueError(f"bound = {bound!r}: must be a finite number where its symbols are")
     strangers = sorted(symbol.name for symbol in formula.free_symbols if symbol.name not in known)
     if strangers:
         near = difflib.get_close_matches(strangers[0], known, n=1, cutoff=0.0)[0]

@@ -133,3 +133,15 @@ def test_memory_is_measured():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         claim("mine", "9", **({"draw": squares} | arguments))
+
+
+@pytest.mark.parametrize("bound", ["1/0", "oo", "log(0)*L", float("nan")])
+def test_a_bound_that_is_infinite_whatever_the_setting_is_refused(bound):
+    with pytest.raises(ValueError, match="must be a finite number"):
+        claim("u", bound, lambda setting, rng, replicates: rng.random(replicates))
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_a_replicate_that_is_no_number_ends_the_run(number):
+    with pytest.raises(OverflowError, match="replicates overflow or are undefined"):
+        check(claim("u", "1", lambda setting, rng, replicates: np.full(replicates, number)), SETTING)
