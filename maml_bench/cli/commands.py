@@ -3,6 +3,7 @@
 A command imports what it needs when it runs: ``--help`` waits for none of NumPy, SymPy, SciPy and Matplotlib.
 """
 
+import errno
 import math
 import os
 import sys
@@ -46,7 +47,8 @@ def main() -> None:
         print(f"Error: a number leaves the range of floating point here: {error.args[-1]}", file=sys.stderr)
         code = 2
     except (ValueError, OSError, MemoryError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG) and not error.filename
+        print(f"Error: {error}{': standard output' if full else ''}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)
 
@@ -325,9 +327,10 @@ def compare_command(before, after, page):
     time differs.
     """
     from maml_bench.study import compare
+    from maml_bench.study.text import save
 
     found = compare.compare(before, after)
     click.echo(compare.text(found))
     if page:
-        page.write_text(compare.page(found))
+        save(page, compare.page(found))
     return 1 if found.changed else 0

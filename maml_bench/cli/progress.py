@@ -24,14 +24,19 @@ class Progress:
         self.console, self.sizes = console, list(sizes)
         self.study, self.done, self.violated, self.name = 0, 0, 0, ""
         self.start = self.last = time.monotonic()
-        counted = (TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn())
-        columns = (*counted, TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        counted = (TextColumn("{task.description}"), BarColumn(bar_width=6), MofNCompleteColumn())
+        columns = (
+            *counted,
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self.bar = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
 
     def __enter__(self):
         if self.bar:
             self.bar.start()
-            self.task = self.bar.add_task("", total=sum(self.sizes), note="")
+            self.task = self.bar.add_task("", total=sum(self.sizes), rate="", note="")
         return self
 
     def __exit__(self, *error):
@@ -51,7 +56,9 @@ class Progress:
         self.done += 1
         self.violated += violated
         if self.bar:
-            self.bar.update(self.task, advance=1, note=f"{self.violated} violated" if self.violated else "")
+            note = f"{self.violated} viol." if self.violated else ""
+            rate = self.done / max(time.monotonic() - self.start, 1e-9)
+            self.bar.update(self.task, advance=1, rate=f"{rate:.1f}/s", note=note)
         elif time.monotonic() - self.last > self.LINE_SECONDS:
             self._line()
 

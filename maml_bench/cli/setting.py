@@ -22,6 +22,7 @@ HESSIANS = {
     "zo-mean": lambda nu, directions, data: ZerothOrder(nu, directions, False, data, baseline="mean"),
     "central-difference": lambda nu, directions, data: CentralDifference(nu, data),
 }
+NU = (1e-150, 1e150)
 
 DENSE = ("quadratic", "trigonometric")
 """Families whose tasks hold a matrix."""
@@ -50,13 +51,15 @@ def estimator_from(hessian: str, nu: float, directions: int, data: str):
     Raises
     ------
     ValueError
-        If it is unknown or has no operator.
+        If it is unknown or has no operator, or nu is not a radius.
     """
     if is_file(hessian):
         usable = lambda thing: not isinstance(thing, type) and hasattr(thing, "operator")
         return load(hessian, "hessian", usable, "an estimator with operator(tasks, w, D, rng)")
     if hessian not in HESSIANS:
         raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}, or FILE.py:object")
+    if not NU[0] <= nu <= NU[1]:
+        raise ValueError(f"nu = {nu}: must be between {NU[0]:g} and {NU[1]:g}, so that its square is a number")
     return HESSIANS[hessian](nu, directions, data)
 
 

@@ -113,12 +113,12 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
                 if not as_json:
                     print_findings(study, table)
                     click.echo(f"report: {report}\n")
+        page = write_index(output, STUDIES)
     except KeyboardInterrupt:
         print(
-            f"\ninterrupted; finished cases are kept in {folder}, the same command goes on from there", file=sys.stderr
+            f"\ninterrupted; finished cases are kept in {output};\nthe same command goes on from there", file=sys.stderr
         )
         return INTERRUPTED
-    page = write_index(output, STUDIES)
     if not as_json:
         click.echo(f"all reports: {page}")
     return 1 if violated else 0

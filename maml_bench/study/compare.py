@@ -69,6 +69,7 @@ def compare(before: Path, after: Path) -> Comparison:
     """
     tables = load(before), load(after)
     first, second = map(_rows, tables)
+    seconds = tuple(map(_seconds, tables))
     outcomes, ratios = [], []
     for name in (name for name in first if name in second):
         old, new = first[name], second[name]
@@ -76,7 +77,6 @@ def compare(before: Path, after: Path) -> Comparison:
             outcomes.append(_change(new, old["outcome"], new["outcome"]))
         elif _apart(old, new):
             ratios.append(_change(new, _value(old), _value(new)))
-    seconds = _seconds(first.values()), _seconds(second.values())
     return Comparison(
         (_origin(tables[0], before), _origin(tables[1], after)),
         sum(name in second for name in first),
@@ -118,13 +118,10 @@ def _change(row: pd.Series, before: str, after: str) -> Change:
     return Change(row["study"], row["claim"], row["form"], row["problem"], where(row), before, after)
 
 
-def _seconds(rows) -> dict[str, float]:
+def _seconds(table: pd.DataFrame) -> dict[str, float]:
     """By study; rows of one key were measured together."""
-    keys = {row["key"]: (row["study"], row["seconds"]) for row in rows}
-    found: dict[str, float] = {}
-    for study, seconds in keys.values():
-        found[study] = found.get(study, 0.0) + (0.0 if pd.isna(seconds) else seconds)
-    return found
+    once = table.drop_duplicates("key").groupby("study")["seconds"].sum()
+    return {str(name): float(seconds) for name, seconds in once.items()}
 
 
 def text(found: Comparison) -> str:

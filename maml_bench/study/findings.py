@@ -19,6 +19,7 @@ import scipy
 from maml_bench.evidence import Evidence, Outcome
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.setting import Setting
+from maml_bench.study.text import naming
 from maml_bench.verdict import Verdict
 
 FILE = "findings.jsonl"
@@ -160,13 +161,10 @@ def append(path: Path, rows: Iterable[Mapping]) -> None:
 
 def _write(path: Path, mode: str, rows: Iterable[Mapping]) -> None:
     lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode()
-    try:
-        with path.open(mode) as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with naming(path), path.open(mode) as file:
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from maml_bench.study.text import save
+
 FILE = "run.json"
 UNKNOWN = "unrecorded"
 
@@ -61,7 +63,7 @@ class Origin:
 
 def write(folder: Path, *, quick: bool, seed: int) -> None:
     """Write down what a study was asked for, beside its findings."""
-    (folder / FILE).write_text(json.dumps({"kind": "quick" if quick else "full", "seed": seed}) + "\n")
+    save(folder / FILE, json.dumps({"kind": "quick" if quick else "full", "seed": seed}) + "\n")
 
 
 def origin(table: pd.DataFrame, folders: Iterable[Path]) -> Origin:

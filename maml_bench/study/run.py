@@ -99,7 +99,7 @@ class Job:
 
 def jobs(study: Study, quick: bool = False, seed: int = 0) -> list[Job]:
     """All there is to compute, in order."""
-    out = []
+    out, seed = [], arguments.seed(seed)
     for case in study.all_cases(quick):
         point = content_digest(case.point)
         for claims in by_measurement(case.claims) or [()]:
@@ -147,7 +147,7 @@ def run(
     BlockingIOError
         If another process writes there.
     """
-    todo = jobs(study, quick, arguments.seed(seed))
+    todo = jobs(study, quick, seed)
     path = folder / findings.FILE
     with findings.locked(folder):
         stored: dict[str, list[dict]] = {}

@@ -20,7 +20,7 @@ from maml_bench.study.answers import answer, counts, form_rows
 from maml_bench.study.figures import css
 from maml_bench.study.findings import EVIDENCE, FILE, NUMBERS, load
 from maml_bench.study.tables import summary_sentence, where
-from maml_bench.study.text import number, span
+from maml_bench.study.text import number, save, span
 from maml_bench.study.typeset import claimed, forms_of, mathml, proofs, renderer, words
 
 TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
@@ -202,5 +202,5 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
         )
     )
     path = reports / "index.html"
-    path.write_text(page)
+    save(path, page)
     return path

@@ -13,6 +13,7 @@ from maml_bench.study.facts import Fact
 from maml_bench.study.figures import Panel, draw, standalone
 from maml_bench.study.findings import frame
 from maml_bench.study.run import ERROR, Study
+from maml_bench.study.text import save
 
 PLAIN = """# {{ question }}
 
@@ -103,7 +104,7 @@ def write(study: Study, table: pd.DataFrame, template: Path | None, folder: Path
         old.unlink()
     for name, panels in drawn.items():
         for number, panel in enumerate(panels, 1):
-            (folder / f"{name}-{number}.svg").write_text(standalone(panel))
+            save(folder / f"{name}-{number}.svg", standalone(panel))
     told = {
         "name": study.name,
         "question": study.question,
@@ -120,7 +121,7 @@ def write(study: Study, table: pd.DataFrame, template: Path | None, folder: Path
             for name, panels in drawn.items()
         ],
     }
-    (folder / "study.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+    save(folder / "study.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     path = folder / "report.md"
-    path.write_text(re.sub(r"\n{3,}", "\n\n", text).rstrip() + f"\n\n{record.origin(table, [folder])}\n")
+    save(path, re.sub(r"\n{3,}", "\n\n", text).rstrip() + f"\n\n{record.origin(table, [folder])}\n")
     return path

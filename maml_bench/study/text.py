@@ -1,7 +1,9 @@
-"""Numbers and tables as text."""
+"""Numbers and tables as text, and files of text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 PLAIN = 100_000
 """Numbers below are written without an exponent."""
@@ -32,3 +34,23 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     lines = [header, ["---:" if right else "---" for right in numeric]]
     lines += [[number(x) if isinstance(x, float) else str(x).replace("|", "\\|") for x in row] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the disk, such as that it is full, names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file anew, in one step: it holds the old text or the new one, never a part."""
+    fresh = path.with_name(f"{path.name}.tmp")
+    with naming(path):
+        try:
+            fresh.write_text(text)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)

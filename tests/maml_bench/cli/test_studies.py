@@ -1,12 +1,14 @@
 """A study of the user's own from the command line: on the page, row by row, and compared with another run."""
 
 import json
+import resource
 import sys
 from pathlib import Path
 
 import pytest
 
 from maml_bench.cli.commands import main
+from maml_bench.study.findings import locked
 
 SCRIPT = Path(__file__).parents[1] / "study" / "small_study.py"
 VIOLATED = """
@@ -75,3 +77,45 @@ def test_the_version_is_printed(bench):
     assert code == 0
     assert text.startswith("maml-bench ")
     assert "numpy" in text
+
+
+def test_ctrl_c_says_what_is_kept_even_while_the_page_is_written(bench, tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maml_bench.study.site.write_index", stopped)
+    code, _, complaint = bench("study", SCRIPT, "--quick", "--output", tmp_path / "out")
+    assert code == 130
+    told = f"interrupted; finished cases are kept in {tmp_path / 'out'};\nthe same command goes on from there\n"
+    assert complaint.endswith(told)
+    monkeypatch.setattr("maml_bench.cli.setting.setting_from", stopped)
+    code, _, complaint = bench("check", "prop1")
+    assert (code, complaint.strip()) == (130, "interrupted; nothing is kept")
+
+
+def test_a_second_process_in_the_same_folder_is_refused(bench, tmp_path):
+    with locked(tmp_path / "small"):
+        code, _, complaint = bench("study", SCRIPT, "--quick", "--output", tmp_path)
+    assert (code, complaint.splitlines()[-1]) == (
+        2,
+        f"Error: {tmp_path / 'small'} is in use: another process writes its findings there",
+    )
+
+
+@pytest.mark.parametrize(("room", "file"), [(100, "small/findings.jsonl"), (20_000, "index.html")])
+def test_a_full_disk_names_the_file_and_leaves_no_part_of_one(bench, tmp_path, room, file):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        code, _, complaint = bench("study", SCRIPT, "--quick", "--output", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2
+    assert complaint.splitlines()[-1] == f"Error: [Errno 27] File too large: '{tmp_path / file}'"
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_a_wrong_seed_is_refused_before_anything_is_said(bench, tmp_path):
+    code, out, complaint = bench("study", SCRIPT, "--seed", "-1", "--output", tmp_path)
+    assert (code, out, complaint) == (2, "", "Error: seed = -1: must be an integer >= 0\n")

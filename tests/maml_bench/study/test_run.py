@@ -98,7 +98,7 @@ def test_ctrl_c_leaves_whole_lines_and_no_traceback(reference, tmp_path):
     _, errors = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert f"interrupted; finished cases are kept in {tmp_path / 'small'}" in errors
+    assert f"interrupted; finished cases are kept in {tmp_path};" in errors
     kept = lines(tmp_path / "small")
     assert kept
     assert kept == reference[: len(kept)]
