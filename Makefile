@@ -31,7 +31,9 @@ $(LOWEST)/installed: pyproject.toml
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
+# PEERS=1 installs JAX and PyTorch too, to compare with; without them the table says so.
 benchmark: $(VENV)/installed-test
+	$(if $(PEERS),$(BIN)/python -m pip install --quiet --editable '.[peers]')
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist
 	$(BIN)/python tests/benchmarks/performance.py reports/performance
 

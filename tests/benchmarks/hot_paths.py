@@ -1,7 +1,8 @@
 """The hot paths of the bench, each beside its floor: what no program that does the same can leave out.
 
 A floor draws the same random numbers and takes the same special functions of the same arguments, and does nothing
-else: no product with a matrix, no sum, no memory but its own. A ratio to the floor says what is left to gain.
+else: no product with a matrix, no sum, no memory but its own. A ratio to the floor says what is left to gain. Sines are
+those of the bench, by half angles; where NumPy's own are in the floor, a path can be below it.
 """
 
 from collections.abc import Callable
@@ -10,56 +11,71 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from maml_bench import InnerLoop
+from maml_bench import InnerLoop, Setting
 from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.hessians import ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import exact_meta_gradient, stochastic_meta_gradient
-from maml_bench.problems import AdditiveGaussian, Kink, Logistic, RankOne, SoftmaxBandit, Trigonometric
+from maml_bench.montecarlo.sequence import block_generator
+from maml_bench.problems import AdditiveGaussian, Kink, Logistic, RankOne, SineRegression, SoftmaxBandit, Trigonometric
+from maml_bench.problems.circular import sine
+from maml_bench.problems.sine import NETWORK
 
 DIM, DIRECTIONS, STEPS, TASKS, REPLICATES = 20, 10, 5, 8, 256
+
+SETTING = Setting(
+    Trigonometric.random(dim=DIM, tasks=TASKS, rng=0).with_noise(AdditiveGaussian(0.5)),
+    np.ones(DIM),
+    InnerLoop(0.05, STEPS),
+    GaussianSmoothing(1e-2, DIRECTIONS, "population"),
+)
 
 
 @dataclass(frozen=True)
 class HotPath:
-    """A path, its floor, and in words what the floor does."""
+    """A path, its floor, in words what the floor does, and the floor with NumPy's sines where there are sines."""
 
     run: Callable[[], object]
     floor: Callable[[], object]
     words: str
+    numpys: Callable[[], object] | None = None
 
 
 def _trigonometric(rng):
-    tasks = Trigonometric.random(dim=DIM, tasks=TASKS, rng=0)
-    noisy, w = tasks.with_noise(AdditiveGaussian(0.5)), np.ones((REPLICATES, 1, DIM))
-    inner, point = InnerLoop(0.05, STEPS), np.ones(DIM)
+    noisy, inner, ggs = SETTING.tasks, SETTING.inner, SETTING.hessian
+    tasks, point, w = noisy.population, SETTING.w, np.ones((REPLICATES, 1, DIM))
     angles = tasks.frequency @ point + tasks.phase + 0.01 * rng.standard_normal((REPLICATES, TASKS, DIM))
     out, normals = np.empty_like(angles), np.empty((REPLICATES, TASKS, DIM))
+    zo = ZerothOrder(1e-2, DIRECTIONS, data="population")
 
-    def floor(draws, functions):
+    def ours():
+        np.copyto(out, angles)
+        sine(out)
+
+    def numpys():
+        np.sin(angles, out=out)
+
+    def floor(draws, functions, function):
         for _ in range(draws):
             rng.standard_normal(out=normals)
         for _ in range(functions):
-            np.sin(angles, out=out)
+            function()
 
-    ggs = GaussianSmoothing(1e-2, DIRECTIONS, "population")
-    zo = ZerothOrder(1e-2, DIRECTIONS, data="population")
+    def path(run, draws, functions, words):
+        return HotPath(run, lambda: floor(draws, functions, ours), words, lambda: floor(draws, functions, numpys))
+
+    Q, N = DIRECTIONS, STEPS
     return {
-        "Gaussian smoothing": HotPath(
-            lambda: ggs.operator(tasks, w, 1, rng)(point),
-            lambda: floor(DIRECTIONS, DIRECTIONS + 1),
-            "Q normals and Q + 1 sines a coordinate",
+        "Gaussian smoothing": path(
+            lambda: ggs.operator(tasks, w, 1, rng)(point), Q, Q + 1, "Q normals and Q + 1 sines a coordinate"
         ),
-        "zeroth order": HotPath(
-            lambda: zo.operator(tasks, w, 1, rng)(point),
-            lambda: floor(DIRECTIONS, 2 * DIRECTIONS + 1),
-            "Q normals and 2Q + 1 cosines a coordinate",
+        "zeroth order": path(
+            lambda: zo.operator(tasks, w, 1, rng)(point), Q, 2 * Q + 1, "Q normals and 2Q + 1 cosines a coordinate"
         ),
-        "inner path": HotPath(
-            lambda: stochastic_path(noisy, w, inner, rng), lambda: floor(STEPS, STEPS), "N normals and N sines"
-        ),
-        "meta gradient": HotPath(
+        "inner path": path(lambda: stochastic_path(noisy, w, inner, rng), N, N, "N normals and N sines"),
+        "meta gradient": path(
             lambda: stochastic_meta_gradient(noisy, w, inner, ExactHessian(), rng),
-            lambda: floor(2 * STEPS + 1, 2 * STEPS + 1),
+            2 * N + 1,
+            2 * N + 1,
             "2N + 1 normals and 2N + 1 sines or cosines",
         ),
     }
@@ -73,6 +89,9 @@ def _others(rng):
     bandit = SoftmaxBandit.random(dim=DIM, tasks=TASKS, rng=0)
     pairs = Logistic.random(dim=DIM, tasks=TASKS, rng=0)
     margins = np.ones((REPLICATES, *pairs.y.shape))
+    waves, weights = SineRegression.random(rng, TASKS), NETWORK.initial(rng, (REPLICATES // 8, 1))
+    width = NETWORK.widths[1]
+    hidden, square = np.ones((REPLICATES // 8, TASKS, 20, width)), np.ones((REPLICATES // 8, TASKS, width, width))
 
     def draw_normals():
         for _ in range(2 * STEPS + 1):
@@ -90,8 +109,12 @@ def _others(rng):
         for _ in range(2 * STEPS):
             scipy.special.expit(margins)
 
-    def logistic_gradient():
-        return exact_meta_gradient(pairs.support, w, 0.02, STEPS, pairs.target)
+    def network_products():
+        for products in [(2, 1)] * (STEPS + 1) + [(6, 2)] * STEPS:  # of a gradient, of a Hessian with a vector
+            for _ in range(products[0]):
+                hidden @ square
+            for _ in range(products[1]):
+                hidden.swapaxes(-1, -2) @ hidden
 
     def gradient_of(tasks):
         return lambda: stochastic_meta_gradient(tasks, w, inner, ExactHessian(), rng)
@@ -102,16 +125,25 @@ def _others(rng):
         "bandit path": HotPath(
             lambda: stochastic_path(bandit, w, inner, rng), draw_actions, "N uniforms, and N exponentials an action"
         ),
-        "logistic": HotPath(logistic_gradient, logistic_functions, "3N + 1 logistic functions a data point"),
+        "logistic": HotPath(
+            lambda: exact_meta_gradient(pairs.support, w, 0.02, STEPS, pairs.target),
+            logistic_functions,
+            "3N + 1 logistic functions a data point",
+        ),
         "logistic path": HotPath(
             lambda: exact_path(pairs.support, w, 0.02, STEPS),
             lambda: [scipy.special.expit(margins) for _ in range(STEPS)],
             "N logistic functions a data point",
         ),
+        "network": HotPath(
+            lambda: exact_meta_gradient(waves, weights, 0.001, STEPS),
+            network_products,
+            "the 11N + 3 products of the hidden layers (network 1-40-40-1, 32 replicates)",
+        ),
     }
 
 
 def hot_paths(seed: int = 0) -> dict[str, HotPath]:
-    """All of them, by name."""
-    rng = np.random.default_rng(seed)
+    """All of them, by name, on a random stream like that of a block."""
+    rng = block_generator(seed, 0)
     return _trigonometric(rng) | _others(rng)

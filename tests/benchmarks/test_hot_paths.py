@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hot_paths import hot_paths
+from hot_paths import HotPath, hot_paths
 from performance import measured, table
 from threadpoolctl import threadpool_limits
 
@@ -23,14 +23,25 @@ def test_time(benchmark, name, side):
 @pytest.mark.parametrize("name", PATHS)
 def test_a_path_takes_longer_than_what_it_cannot_leave_out(name):
     # Half of it is allowed for the clock: a floor that does more than the path is not one.
-    assert measured({name: PATHS[name]}, rounds=1, seconds=0.02)[name] > 0.5
+    assert measured({name: PATHS[name]}, rounds=1, seconds=0.02)[name]["floor"] > 0.5
 
 
 def test_the_table_tells_ratios_and_the_change():
-    now, before = {"inner path": 1.5, "kink": 3.0}, {"inner path": 3.0}
-    text = table(now, before, {"inner path": "N sines", "kink": "normals"})
-    assert "| inner path | 1.50 | ×0.50 | N sines |" in text
-    assert "| kink | 3.00 | – | normals |" in text
+    now = {"inner path": {"floor": 1.5, "numpy": 0.9, "jax": 2.5}, "kink": {"floor": 3.0}}
+    text = table(now, {"inner path": {"floor": 3.0}}, {"inner path": "N sines", "kink": "normals"})
+    assert "| hot path | time / floor | / with NumPy's sines | JAX / time | change | the floor |" in text
+    assert "| inner path | 1.50 | 0.90 | 2.50 | ×0.50 | N sines |" in text
+    assert "| kink | 3.00 |  |  | – | normals |" in text
+
+
+def test_a_peer_is_over_the_path_and_the_path_over_its_floor():
+    def spin(times):
+        return lambda: [sum(range(1000)) for _ in range(times)]
+
+    path = HotPath(spin(40), spin(10), "a quarter")
+    (ratios,) = measured({"it": path}, {"jax": {"it": spin(160)}}, rounds=3, seconds=0.01).values()
+    assert 2 < ratios["floor"] < 8
+    assert 2 < ratios["jax"] < 8
 
 
 def test_the_directions_of_one_group_are_those_of_the_estimator():
