@@ -308,6 +308,11 @@ def finite_theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
     return evaluate(FIELDS[form], constants)
 
 
+_DRAWS = (
+    "Each meta-iteration draws its B tasks independently and with replacement, and for the step size B' further tasks;"
+    " gradients are full ones. Batches are those of Lemma B unless the form takes any."
+)
+
 STATEMENTS = (
     statement(
         "finite-lemma-a",
@@ -363,6 +368,7 @@ STATEMENTS = (
         r"E\|\nabla\mathcal{L}(w_\zeta)\|",
         "Theorem 1 in the finite-sum case",
         {form: fields["value"] for form, fields in FIELDS.items()} | {"direct": DIRECT["finite-thm1"].bound},
+        _DRAWS,
     ),
     Statement(
         "finite-thm2",
@@ -371,6 +377,7 @@ STATEMENTS = (
         r"E\|\nabla\mathcal{L}(w_\zeta)\|",
         "Theorem 2 in the finite-sum case",
         {"direct": DIRECT["finite-thm2"].bound},
+        _DRAWS,
     ),
     statement(
         "finite-prop7-vector",

@@ -44,6 +44,10 @@ class Tasks(WithGradients, Protocol):
     ``sample=None`` asks for the population value. ``regularity`` is certified: it holds for every task, wherever the
     certificate says it does.
 
+    What is proved besides may be stated, and makes verdicts on runs apply, or certified: ``infimum``, a lower bound of
+    each task's loss; ``bowl`` (`maml_bench.problems.bowl`); ``largest_noise`` and ``largest_hessian_noise``, what no
+    sample's gradient or Hessian is farther than from its mean.
+
     Examples
     --------
     >>> from maml_bench.problems import Quadratic, Tasks
