@@ -1,17 +1,95 @@
-"""Problems that many tests share: one of each kind, small, by name."""
+"""What many tests share: small problems by name, a setting in one line, draws of a claim, assertions about means."""
+
+from dataclasses import replace
 
 import numpy as np
 
+from maml_bench import InnerLoop, OuterLoop, Setting, check, claims
+from maml_bench.hessians import ExactHessian
 from maml_bench.problems import (
     FAMILIES,
     AdditiveGaussian,
+    FiniteSum,
     Kink,
     Logistic,
     Quadratic,
     RandomPhase,
+    RankOne,
     TaskPairs,
     Trigonometric,
 )
+
+NOISES = {"additive": AdditiveGaussian(1.0), "random-phase": RandomPhase(1.0, 1.5)}
+
+
+def families(dim: int = 4, tasks: int = 3, seed: int = 1, **radius) -> dict:
+    """A quadratic, a smooth and a kinked family, and one on a ball: what estimators are tried on."""
+    found = {family.__name__.lower(): family.random(dim, tasks, seed) for family in (Quadratic, Trigonometric, Kink)}
+    return found | {"rank-one": RankOne.random(dim, tasks, seed, **radius)}
+
+
+def tilted(tasks, shift: float = 0.1) -> FiniteSum:
+    """Tasks as support, and the same with b moved by ``shift`` as target."""
+    return FiniteSum.pair(tasks, replace(tasks, b=tasks.b + shift))
+
+
+def slanted(dim: int) -> np.ndarray:
+    """A point without symmetry."""
+    return np.linspace(-0.5, 1.0, dim)
+
+
+def at(tasks, w=1.0, alpha=0.1, steps=3, hessian=None, outer=None, *, alpha_L=None, **batches) -> Setting:
+    """A setting; ``w`` may be what every coordinate is, ``alpha_L`` stands in place of alpha."""
+    step = alpha if alpha_L is None else alpha_L / tasks.regularity.L
+    point = np.full(tasks.dim, float(w)) if np.ndim(w) == 0 else w
+    return Setting(tasks, point, InnerLoop(step, steps, **batches), hessian or ExactHessian(), outer)
+
+
+def run(tasks, w=1.0, hessian=None, *, alpha_L=1 / 24, steps=3, **outer) -> Setting:
+    """A setting of an algorithm, with batches of four on the inner path and larger ones for the step size."""
+    outer = {"iterations": 8, "B": 40, "C_beta": 20.0, "B_beta": 4, "D_beta": 16} | outer
+    return at(tasks, w, steps=steps, hessian=hessian, outer=OuterLoop(**outer), alpha_L=alpha_L, S=4, D=4, T=4)
+
+
+def draws(name: str, case: Setting, replicates: int, seed: int = 0, form: str | None = None) -> np.ndarray:
+    """Replicates of a claim's left side, (replicates, cells, ...), as `check` draws them."""
+    draw = claims.get(name, form or claims.forms(name)[0]).measurement.sampled.draw(case)
+    return getattr(draw, "draw", draw)(np.random.default_rng(seed), replicates)
+
+
+def assert_mean(values: np.ndarray, expected, sigmas: float = 5.0, slack: float = 1e-12) -> None:
+    """The mean over the first axis is the expected one in every entry.
+
+    It is off by five standard errors with probability 6e-7, by 5.5 with 4e-8, as far as a mean is normal; ``slack`` is
+    for rounding.
+    """
+    spread = values.std(0) / np.sqrt(len(values))
+    error = np.abs(values.mean(0) - expected)
+    assert np.all(error <= sigmas * spread + slack), f"{np.max(error / spread)} standard errors"
+
+
+def within_ceiling(capped, seed: int = 0, count: int = 6000, slack: float = 1e-12) -> np.ndarray:
+    """Replicates of a draw with a ceiling, (count, cells, ...), none of which is beyond it."""
+    found = capped.draw(np.random.default_rng(seed), count)
+    assert found.shape[:2] == (count, len(capped.ceiling))
+    size = np.abs(found) if found.ndim == 2 else np.linalg.norm(found.reshape(*found.shape[:2], -1), axis=-1)
+    if found.ndim == 4:
+        size = np.where(size > capped.ceiling, np.linalg.norm(found, 2, axis=(-2, -1)), size)
+    assert np.all(size <= capped.ceiling * (1 + slack))
+    return found
+
+
+def assert_same_mean(first: np.ndarray, second: np.ndarray, sigmas: float = 5.5) -> None:
+    """The means of two independent samples agree in every entry."""
+    spread = np.sqrt(first.var(0) / len(first) + second.var(0) / len(second))
+    np.testing.assert_array_less(np.abs(first.mean(0) - second.mean(0)), sigmas * spread)
+
+
+def reason(name, case: Setting, form: str | None = None) -> str:
+    """Why a claim does not apply, which it must not."""
+    found = check(name, case, form=form)
+    assert found.outcome == "not applicable"
+    return found.reason
 
 
 def losses(dim: int = 3, tasks: int = 5, seed: int = 0) -> dict:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from zoo import at
 
-from maml_bench import InnerLoop, Setting, claims
+from maml_bench import claims
 from maml_bench.calibration import errors, known, wrong
 from maml_bench.effort import Effort
 from maml_bench.problems import AdditiveGaussian, Quadratic
@@ -14,7 +15,7 @@ SURE = Effort(seed=0, confidence=1 - 1e-6, budget=4096)
 def concave(rng):
     """Three noisy steps; the first moment of their error is attained in one dimension by no Gaussian noise."""
     tasks = Quadratic.concave(int(rng.integers(1, 3))).with_noise(AdditiveGaussian(1.0))
-    return Setting(tasks, np.ones(tasks.dim), InnerLoop(0.1, 3))
+    return at(tasks, 1.0, 0.1, 3)
 
 
 @pytest.mark.parametrize(("factor", "excluded"), [(1.0, None), (2.0, "holds"), (0.5, "violated")])

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import at
 
 import maml_bench
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import check, claims
 from maml_bench.counterexample import fresh, replay, write
 from maml_bench.hessians import GaussianSmoothing
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 
 
 def test_an_exact_refutation_is_replayed(tmp_path):
-    setting = Setting(Quadratic.random(3, 2, 0).with_noise(AdditiveGaussian(1.0)), np.ones(3), InnerLoop(0.1, 3))
+    setting = at(Quadratic.random(3, 2, 0).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 3)
     claim = claims.get("prop2-second").scaled(0.01)
     verdict = check(claim, setting)
     path = write(verdict, claim, setting, tmp_path / "deep")
@@ -27,7 +28,7 @@ def test_an_exact_refutation_is_replayed(tmp_path):
 
 def test_a_sampled_refutation_is_repeated_with_another_seed_and_runs_as_a_script(tmp_path):
     smoothing = GaussianSmoothing(0.1, 2, data="population")
-    setting = Setting(Trigonometric.random(2, 2, 0), np.ones(2), InnerLoop(0.1, 1), smoothing)
+    setting = at(Trigonometric.random(2, 2, 0), 1.0, 0.1, 1, smoothing)
     claim = claims.get("prop7-vector").scaled(1e-3)
     verdict = check(claim, setting, method="monte-carlo", budget=5000)
     path = write(verdict, claim, setting, tmp_path, budget=5000)
@@ -39,7 +40,7 @@ def test_a_sampled_refutation_is_repeated_with_another_seed_and_runs_as_a_script
 
 
 def test_a_claim_without_a_name_has_to_be_given(tmp_path):
-    setting = Setting(Quadratic.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 1))
+    setting = at(Quadratic.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 1)
     mine = maml_bench.claim("mine", 1.0, lambda setting, rng, n: np.full((n, 1), 2.0) + rng.random((n, 1)))
     path = write(check(mine, setting, budget=2000), mine, setting, tmp_path, budget=2000)
     with pytest.raises(ValueError, match=r"mine is not a claim of the bench: give replay\(path, claim\) the claim"):

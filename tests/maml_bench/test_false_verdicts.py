@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from zoo import at
 
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import check, claims
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, SoftmaxBandit, Trigonometric
 from maml_bench.verdict import check_all
@@ -30,43 +31,43 @@ def test_a_rare_event_is_not_overlooked():
     # w is 4.2 nu beyond the corner where the curvature stops growing: seldom does a direction come back to it.
     nu = 0.1
     kink = Kink(np.zeros((1, 1)), np.zeros((1, 1)), rho=1.0, radius=1.0)
-    setting = Setting(kink, np.array([1 + 4.2 * nu]), InnerLoop(0.1, 1), GaussianSmoothing(nu, 1, data="population"))
+    setting = at(kink, np.array([1 + 4.2 * nu]), 0.1, 1, GaussianSmoothing(nu, 1, data="population"))
     assert "holds" not in outcomes(scaled("prop6", setting, 0.5), setting, runs=10, budget=20_000)
 
 
 def test_rare_arms_are_not_overlooked():
     bandit = SoftmaxBandit(np.array([[0.0, 1.0]]))
-    setting = Setting(bandit, np.array([math.log(1e5), 0.0]), InnerLoop(0.1, 1))
+    setting = at(bandit, np.array([math.log(1e5), 0.0]), 0.1, 1)
     assert "holds" not in outcomes(scaled("prop2-second", setting, 0.5), setting, runs=10, budget=20_000)
 
 
 @pytest.mark.parametrize("budget", [64, 2048])
 def test_heavy_tails_confirm_no_bound_that_is_too_low(budget):
-    setting = Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(0.1, 1), ZerothOrder(0.1, 1, data="population"))
+    setting = at(Quadratic.random(2, 1, 0), 1.0, 0.1, 1, ZerothOrder(0.1, 1, data="population"))
     assert "holds" not in outcomes(scaled("zo-vector", setting, 0.98), setting, budget=budget)
 
 
 def test_a_long_left_tail_refutes_no_bound_that_is_true():
     tasks = Trigonometric.random(2, 1, 0)
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.3, 2), ZerothOrder(0.5, 1, data="population"))
+    setting = at(tasks, 1.0, 0.3, 2, ZerothOrder(0.5, 1, data="population"))
     assert "violated" not in outcomes(scaled("prop8", setting, 1.0), setting, budget=64)
 
 
 def test_rounding_refutes_nothing():
-    bandit = Setting(SoftmaxBandit.random(2, 1, 0), np.ones(2), InnerLoop(1e-4, 1, S=1000))
+    bandit = at(SoftmaxBandit.random(2, 1, 0), 1.0, 1e-4, 1, S=1000)
     for name in ("prop3", "prop2-mean", "prop2-first", "prop2-second"):
         assert check(name, bandit).outcome == "holds"
     assert "many digits" in check("prop3", bandit).reason
     waves = Trigonometric.random(2, 2, 0)
     for name, hessian in (("prop6", GaussianSmoothing), ("prop5", ZerothOrder)):
-        setting = Setting(waves, np.ones(2), InnerLoop(0.1, 1), hessian(1e-9, 1, data="population"))
+        setting = at(waves, 1.0, 0.1, 1, hessian(1e-9, 1, data="population"))
         assert check(name, setting, form="smooth").outcome == "holds"
 
 
 def test_rounding_does_not_hide_what_is_attained():
     dome, bowl = (Quadratic(sign * np.eye(dim), np.zeros((1, dim))) for sign, dim in ((-1, 10), (1, 256)))
-    product = Setting(dome, np.ones(10), InnerLoop(0.5, 16), ZerothOrder(0.1, 10, stein=True, data="population"))
-    variance = Setting(bowl, np.ones(256), InnerLoop(0.1, 1), GaussianSmoothing(0.0625, 64, data="population"))
+    product = at(dome, 1.0, 0.5, 16, ZerothOrder(0.1, 10, stein=True, data="population"))
+    variance = at(bowl, 1.0, 0.1, 1, GaussianSmoothing(0.0625, 64, data="population"))
     for name, form, setting in (("prop8", "stein", product), ("prop7-vector", "refined", variance)):
         verdict = check(name, setting, form=form)
         assert (verdict.outcome, verdict.evidence) == ("holds", "exact")
@@ -74,9 +75,7 @@ def test_rounding_does_not_hide_what_is_attained():
 
 
 def test_what_is_attained_holds_and_says_so():
-    concave = Setting(
-        Quadratic(-np.eye(2), np.ones((1, 2))).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 5)
-    )
+    concave = at(Quadratic(-np.eye(2), np.ones((1, 2))).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 5)
     verdict = check("prop2-second", concave)
     assert (verdict.outcome, verdict.evidence) == ("holds", "exact")
     assert "attained to rounding" in verdict.reason
@@ -84,7 +83,7 @@ def test_what_is_attained_holds_and_says_so():
 
 
 def test_each_form_is_judged_at_its_own_bound():
-    setting = Setting(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    setting = at(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 3)
     half, twice = check_all([claims.get("prop2-second").scaled(factor) for factor in (0.1, 10)], setting)
     assert (half.outcome, twice.outcome) == ("violated", "holds")
 
@@ -92,7 +91,7 @@ def test_each_form_is_judged_at_its_own_bound():
 def test_a_silent_task_hides_nothing():
     # The first task is constant: its replicates are all 0.
     tasks = Quadratic(np.array([np.zeros((2, 2)), -np.eye(2)]), np.zeros((2, 2)))
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.1, 1), GaussianSmoothing(0.1, 1, data="population"))
+    setting = at(tasks, 1.0, 0.1, 1, GaussianSmoothing(0.1, 1, data="population"))
     low, high = (scaled("prop7-vector", setting, factor) for factor in (0.5, 1.5))
     assert check(low, setting, method="monte-carlo").outcome == "violated"
     assert check(high, setting, method="monte-carlo").outcome == "holds"
@@ -100,28 +99,26 @@ def test_a_silent_task_hides_nothing():
 
 def test_nothing_is_at_most_nothing_at_once():
     tasks = Quadratic(np.zeros((1, 2, 2)), np.zeros((1, 2)))
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.1, 2), GaussianSmoothing(0.1, 1, data="population"))
+    setting = at(tasks, 1.0, 0.1, 2, GaussianSmoothing(0.1, 1, data="population"))
     verdict = check("prop7-vector", setting, method="monte-carlo")
     assert (verdict.outcome, verdict.bound) == ("holds", 0)
     assert verdict.replicates <= 256
 
 
 def test_a_search_confirms_nothing():
-    setting = Setting(Trigonometric.random(2, 2, 0), np.ones(2), InnerLoop(0.01, 2))
+    setting = at(Trigonometric.random(2, 2, 0), 1.0, 0.01, 2)
     assert check("prop1", setting, method="search").outcome == "not refuted"
 
 
 def test_an_equality_has_one_truth():
-    setting = Setting(
-        Trigonometric.random(2, 1, 0), np.ones(2), InnerLoop(0.1, 1), ZerothOrder(0.3, 4, data="population")
-    )
+    setting = at(Trigonometric.random(2, 1, 0), 1.0, 0.1, 1, ZerothOrder(0.3, 4, data="population"))
     for factor, outcome in ((1.01, "holds"), (1.04, "violated")):
         found = {check(claims.get("prop5", "identity").scaled(factor), setting, seed=seed).outcome for seed in range(5)}
         assert found == {outcome}
 
 
 def test_a_decision_stays_decided_with_a_larger_budget():
-    setting = Setting(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    setting = at(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 3)
     first = check("prop2-second", setting)
     assert first.outcome == "holds"
     longer = check("prop2-second", setting, budget=4 * first.replicates, precision=0)
@@ -131,20 +128,20 @@ def test_a_decision_stays_decided_with_a_larger_budget():
 
 
 def test_a_verdict_is_neither_true_nor_false():
-    verdict = check("prop2-second", Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(0.1, 1)))
+    verdict = check("prop2-second", at(Quadratic.random(2, 1, 0), 1.0, 0.1, 1))
     with pytest.raises(TypeError, match='verdict.outcome == "holds"'):
         bool(verdict)
 
 
 @pytest.mark.parametrize("budget", [1, 2, 65])
 def test_tiny_budgets_are_legal(budget):
-    setting = Setting(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), np.ones(2), InnerLoop(0.1, 3))
+    setting = at(Trigonometric.random(2, 1, 0).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 3)
     verdict = check("prop2-second", setting, budget=budget)
     assert (verdict.outcome, verdict.replicates) == ("inconclusive", budget) or budget > 2
 
 
 def test_certainty_is_refused():
-    setting = Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(0.1, 1))
+    setting = at(Quadratic.random(2, 1, 0), 1.0, 0.1, 1)
     with pytest.raises(ValueError, match="confidence = 1"):
         check("prop2-second", setting, confidence=1)
 
@@ -152,17 +149,17 @@ def test_certainty_is_refused():
 def test_time_holds_on_exact_paths_and_memory_is_refused_at_once():
     import time
 
-    setting = Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(1e-9, 4_000_000))
+    setting = at(Quadratic.random(2, 1, 0), 1.0, 1e-9, 4_000_000)
     start = time.perf_counter()
     verdict = check("prop1", setting, form="sharp", seconds=0.5, method="search")
     assert verdict.outcome == "inconclusive" and "time spent" in verdict.reason
     assert time.perf_counter() - start < 5
     with pytest.raises(ValueError, match=r"steps = 100000000.* GB"):
-        check("prop1", Setting(Quadratic.random(2, 1, 0), np.ones(2), InnerLoop(1e-9, 10**8)), method="search")
+        check("prop1", at(Quadratic.random(2, 1, 0), 1.0, 1e-9, 10**8), method="search")
 
 
 def test_large_batches_of_two_arms_are_enumerated_by_their_counts():
-    setting = Setting(SoftmaxBandit(np.array([[0.0, 1.0]])), np.array([1.0, 0.0]), InnerLoop(0.05, 1, S=100_000))
+    setting = at(SoftmaxBandit(np.array([[0.0, 1.0]])), np.array([1.0, 0.0]), 0.05, 1, S=100_000)
     verdict = check("prop2-second", setting, seconds=30)
     p = 1 / (1 + math.exp(-1))  # one step: alpha^2 times the variance R^2 y(1 - 4y)/2 of an action, y = p(1 - p)
     y = p * (1 - p)
@@ -170,7 +167,7 @@ def test_large_batches_of_two_arms_are_enumerated_by_their_counts():
 
 
 def test_moments_of_too_many_waves_are_refused_at_once_and_may_be_sampled():
-    setting = Setting(Trigonometric.random(600, 1, 0), np.ones(600), InnerLoop(0.1, 1), GaussianSmoothing(0.1, 1))
+    setting = at(Trigonometric.random(600, 1, 0), 1.0, 0.1, 1, GaussianSmoothing(0.1, 1))
     with pytest.raises(ValueError, match=r"600 waves in dimension 600: .* need arrays of 1.7 GB, at most 0.5 GB"):
         check("prop7-vector", setting, form="refined")
     sampled = check("prop7-vector", setting, form="refined", method="monte-carlo", budget=64)

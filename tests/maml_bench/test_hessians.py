@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from zoo import assert_mean
 
 from maml_bench import hessians
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
@@ -43,11 +44,6 @@ def draws(estimator, tasks, v=V, replicates=20_000, D=1, w=V):
     """Independent values of the estimated Hessian times v at w, shape (replicates, d)."""
     points = np.broadcast_to(w, (replicates, len(w)))
     return estimator.operator(tasks, points, D, np.random.default_rng(SEED))(v)
-
-
-def assert_mean(values, expected):
-    error = np.abs(values.mean(0) - expected) / (values.std(0) / np.sqrt(len(values)))
-    assert np.all(error < 5), f"{error} standard errors"
 
 
 @dataclass

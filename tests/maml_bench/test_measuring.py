@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from zoo import at
 
 from maml_bench import InnerLoop, OuterLoop, Setting, measure
 from maml_bench.claims.quantities import QUANTITIES
@@ -92,7 +93,7 @@ def test_hessian_variance_meets_its_closed_form():
 @pytest.mark.parametrize("name", ["path-error", "path-drift", "meta-gradient-bias", "meta-gradient-second-moment"])
 def test_sampling_meets_exact_values(name):
     tasks = Trigonometric.random(1, 2, 0).with_noise(AdditiveGaussian(1.0))
-    case = Setting(tasks, np.ones(1), InnerLoop(0.3, 2))
+    case = at(tasks, 1.0, 0.3, 2)
     exact, sampled = measure(name, case), measure(name, case, method="monte-carlo", **CERTAIN)
     assert (exact.evidence, sampled.evidence) == ("exact", "certified")
     assert sampled.lower <= exact.value <= sampled.upper or sampled.task != exact.task
@@ -119,7 +120,7 @@ def test_the_norm_of_the_meta_gradient():
 
 
 def test_convergence_is_measured_along_runs():
-    case = Setting(TASKS, np.ones(3), InnerLoop(0.1, 1), outer=OuterLoop(iterations=3, B=4, beta=0.1))
+    case = at(TASKS, 1.0, 0.1, 1, outer=OuterLoop(iterations=3, B=4, beta=0.1))
     found = measure("convergence", case, budget=256)
     assert found.lower < found.value < found.upper
     with pytest.raises(ValueError, match="convergence needs an outer loop"):

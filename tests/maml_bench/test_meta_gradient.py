@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from zoo import assert_mean
 
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
@@ -35,11 +36,6 @@ def draws(tasks, inner, hessian, replicates=20_000, **options):
     """Independent meta gradients at W, shape (replicates, ..., d)."""
     points = np.broadcast_to(W, (replicates, *(1,) * len(tasks.batch_shape), 3))
     return stochastic_meta_gradient(tasks, points, inner, hessian, np.random.default_rng(SEED), **options)
-
-
-def assert_mean(values, expected):
-    error = np.abs(values.mean(0) - expected) / (values.std(0) / np.sqrt(len(values)))
-    assert np.all(error < 5), f"{error} standard errors"
 
 
 @dataclass

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from zoo import at
 
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import check, claims
 from maml_bench.power import power, rate
 from maml_bench.problems import AdditiveGaussian, Quadratic
 
-SETTING = Setting(Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0)), np.ones(3), InnerLoop(0.1, 3))
+SETTING = at(Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 3)
 SECOND = claims.get("prop2-second")  # its bound is the truth here
 BUDGET = 50_000
 

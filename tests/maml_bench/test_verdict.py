@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from zoo import at
 
 from analytic import STATEMENTS, statement
 from maml_bench import InnerLoop, Setting, check, claims
@@ -11,7 +12,7 @@ from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 from maml_bench.verdict import check_all
 
 TASKS = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
-SETTING = Setting(TASKS, np.ones(3), InnerLoop(0.1, 3))
+SETTING = at(TASKS, 1.0, 0.1, 3)
 SHARP = claims.get("prop2-second")
 
 
@@ -98,7 +99,7 @@ def test_evidence_says_how_a_value_was_found():
     assert check(SHARP, SETTING).evidence == "exact"
     assert check(SHARP, SETTING, method="monte-carlo", budget=1000).evidence == "certified"
     assert check("prop1", SETTING, method="search").evidence == "search"
-    far = Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000))
+    far = at(TASKS, 1.0, 10.0, 2000)
     assert check("prop2-second", far).evidence is None
 
 
@@ -129,7 +130,7 @@ def test_anybody_s_object_with_the_protocol_can_be_checked():
 
             return Regularity(L=1.0, rho=0.0, sigma_g=1.0)
 
-    assert check("prop2-first", Setting(Unknown(), np.ones(3), InnerLoop(0.1, 2)), budget=5000).outcome == "holds"
+    assert check("prop2-first", at(Unknown(), 1.0, 0.1, 2), budget=5000).outcome == "holds"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_bad_settings_are_named(tasks, w, message):
 
 def test_cells_are_tasks():
     tasks = Trigonometric.random(2, 5, 0).with_noise(AdditiveGaussian(1.0))
-    verdict = check("prop2-first", Setting(tasks, np.ones(2), InnerLoop(0.1, 2)), budget=5000)
+    verdict = check("prop2-first", at(tasks, 1.0, 0.1, 2), budget=5000)
     assert 0 <= verdict.cell < 5
 
 
@@ -253,7 +254,7 @@ def test_replicates_that_all_agree_are_not_trusted():
     found = check(sampled(lambda rng, n: np.zeros((n, 1))), SETTING, budget=10_000)
     assert found.outcome == "inconclusive"
     assert "too rare" in found.reason
-    assert check("prop2-mean", Setting(TASKS, np.ones(3), InnerLoop(0.1, 3)), method="monte-carlo").outcome == "holds"
+    assert check("prop2-mean", at(TASKS, 1.0, 0.1, 3), method="monte-carlo").outcome == "holds"
 
 
 def test_the_cell_reported_is_one_that_decides():
@@ -278,7 +279,7 @@ def test_a_scaled_claim_says_so():
 
 def test_overflow_is_said_and_no_verdict():
     # The bound overflows: not applicable. The value overflows below an infinite bound: the same.
-    huge = Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000))
+    huge = at(TASKS, 1.0, 10.0, 2000)
     found = check("prop2-second", huge)
     assert found.outcome == "not applicable"
     assert "overflows" in found.reason
@@ -295,7 +296,7 @@ def test_noise_below_its_certificate_has_no_exact_value():
         def draw(self, rng, shape, dim, size):
             return AdditiveGaussian(0.5).draw(rng, shape, dim, size)
 
-    found = check("prop2-second", Setting(TASKS.population.with_noise(Half()), np.ones(3), InnerLoop(0.1, 1)))
+    found = check("prop2-second", at(TASKS.population.with_noise(Half()), 1.0, 0.1, 1))
     assert found.method == "monte-carlo"
     assert found.ratio == pytest.approx(0.25, rel=0.1)
 
@@ -305,13 +306,13 @@ def test_memory_is_refused_by_name():
 
     tasks = TASKS.population.with_noise(RandomPhase(1.0, 1.0))
     with pytest.raises(ValueError, match="GB"):
-        check("prop2-first", Setting(tasks, np.ones(3), InnerLoop(0.1, 1, S=10**7)))
+        check("prop2-first", at(tasks, 1.0, 0.1, 1, S=10**7))
 
 
 def test_results_read_well_in_a_notebook():
     page = check(SHARP.scaled(0.5), SETTING)._repr_html_()
     assert "<td>violated</td>" in page and "times 0.5; measured / bound = 2" in page and "<td>exact</td>" in page
-    far = check("prop2-second", Setting(TASKS, np.ones(3), InnerLoop(10.0, 2000)))._repr_html_()
+    far = check("prop2-second", at(TASKS, 1.0, 10.0, 2000))._repr_html_()
     assert "not applicable" in far and "measured" not in far
     assert claims.get("prop2-second")._repr_latex_().count(r"\le") == 1
     assert repr(claims.get("prop1")).startswith("Claim('prop1', 'sharp': sup over u of ")

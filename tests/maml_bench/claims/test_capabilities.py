@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from zoo import at
 
 from maml_bench import InnerLoop, Setting, check, claim, measure
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
@@ -135,7 +136,7 @@ def test_stated_numbers_give_propositions_3_and_4_bounds_that_are_attained():
     # l = -w^2/2, one step, no noise: G^ = (1 + a - a away -+ a spread) q g, g = |w|; away < 0 makes it longer.
     alpha, q = 0.1, 1.1
     hessian = Stated(-0.5, 2.0, (0.5, 4.0))
-    case = Setting(Quadratic.concave(1), np.ones(1), InnerLoop(alpha, 1), hessian)
+    case = at(Quadratic.concave(1), 1.0, alpha, 1, hessian)
     bias, square = check("prop3", case, form="local", **CERTAIN), check("prop4", case, form="local", **CERTAIN)
     assert bias.bound == pytest.approx(alpha * 0.5 * q)
     assert square.bound == pytest.approx(((q + alpha * 0.5) ** 2 + alpha**2 * 4) * q**2)
@@ -214,13 +215,13 @@ class Sphere:
 
 def test_a_sampling_model_states_what_exact_values_and_shared_batches_need():
     tasks = NoisyTasks(Quadratic.concave(3), Sphere(0.5))
-    case = Setting(tasks, np.ones(3), InnerLoop(0.1, 3, S=2))
+    case = at(tasks, 1.0, 0.1, 3, S=2)
     exact = measure("path-error", case)
     assert exact.evidence == "exact"
     assert exact.value == pytest.approx(check("prop2-second", case).bound)  # attained by any isotropic noise
     sampled = measure("path-error", case, method="monte-carlo", **CERTAIN)
     assert sampled.lower <= exact.value <= sampled.upper
-    shared = Setting(tasks, np.ones(3), InnerLoop(0.1, 3), GaussianSmoothing(0.1, 4, "shared"))
+    shared = at(tasks, 1.0, 0.1, 3, GaussianSmoothing(0.1, 4, "shared"))
     assert check("prop7-vector", shared).outcome == "holds"  # additive noise cancels in differences of one batch
 
     class Bare(Sphere):

@@ -2,21 +2,20 @@
 
 import numpy as np
 import pytest
+from zoo import run, tilted
 
-from maml_bench import InnerLoop, OuterLoop, Setting, check, claims, train
+from maml_bench import check, claims, train
 from maml_bench.claims import ceilings
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
-from maml_bench.problems import AdditiveGaussian, FiniteSum, Logistic, Quadratic, RandomPhase, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Logistic, Quadratic, RandomPhase, Trigonometric
 
 WAVES = Trigonometric.random(3, 4, 0)
-PAIR = FiniteSum.pair(WAVES, Trigonometric(WAVES.A, WAVES.b + 0.1, WAVES.amplitude, WAVES.frequency, WAVES.phase))
+PAIR = tilted(WAVES)
 PHASES = WAVES.with_noise(RandomPhase(0.5, 1.0))
 
 
-def setting(tasks=WAVES, w=1.0, alpha_L=1 / 24, steps=3, **outer):
-    outer = {"iterations": 60, "B": 10, "C_beta": 20.0, "B_beta": 4, "D_beta": 16} | outer
-    inner = InnerLoop(alpha_L / tasks.regularity.L, steps, S=4, D=4, T=4)
-    return Setting(tasks, np.full(tasks.dim, w), inner, outer=OuterLoop(**outer))
+def setting(tasks=WAVES, **options):
+    return run(tasks, **({"iterations": 60, "B": 10} | options))
 
 
 @pytest.mark.parametrize(

@@ -2,29 +2,23 @@
 
 import numpy as np
 import pytest
+from zoo import at, draws, run, tilted
 
 from analytic import bound
-from maml_bench import InnerLoop, OuterLoop, Setting, check, claims, train
+from maml_bench import check, claims, train
 from maml_bench.algorithms import Adam, Reptile
 from maml_bench.claims.convergence import gap, outer_constants
-from maml_bench.hessians import ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
-from maml_bench.problems import AdditiveGaussian, FiniteSum, Kink, Quadratic, RankOne, Trigonometric
+from maml_bench.hessians import FirstOrder, GaussianSmoothing, ZerothOrder
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RankOne, Trigonometric
 
 LINES = Quadratic(np.eye(1), np.array([[1.0], [-1.0]]))
 WAVES = Trigonometric.random(3, 3, 0)
 NOISY = WAVES.with_noise(AdditiveGaussian(0.5))
-PAIR = FiniteSum.pair(WAVES, Trigonometric(WAVES.A, WAVES.b + 0.1, WAVES.amplitude, WAVES.frequency, WAVES.phase))
+PAIR = tilted(WAVES)
 
 
-def setting(tasks=NOISY, hessian=None, alpha_L=1 / 24, **outer):
-    inner = InnerLoop(alpha_L / tasks.regularity.L, 3, S=4, D=4, T=4)
-    outer = {"iterations": 8, "B": 40, "C_beta": 100.0, "B_beta": 4, "D_beta": 16, **outer}
-    return Setting(tasks, np.ones(tasks.dim), inner, hessian or ExactHessian(), OuterLoop(**outer))
-
-
-def draws(name, case, replicates=6, seed=0):
-    sampled = claims.get(name, claims.forms(name)[0]).measurement.sampled
-    return sampled.draw(case)(np.random.default_rng(seed), replicates)
+def setting(tasks=NOISY, **options):
+    return run(tasks, **({"C_beta": 100.0} | options))
 
 
 # --- Lemma A
@@ -32,7 +26,7 @@ def draws(name, case, replicates=6, seed=0):
 
 def test_lemma_a_by_hand():
     # gradients 2 -+ 1 at w = 2: mean 2, mean of norms 2, sigma there 1; one step of 1/2: calL' = (1/2) mean of 1/2, 3/2
-    case = Setting(LINES, np.full(1, 2.0), InnerLoop(0.1, 1))
+    case = at(LINES, 2.0, 0.1, 1)
     constants = {"alpha": 0.1, "steps": 1, "L": 1.0, "sigma": 1.0, "grad_norm": 0.81 * 2}
     for name, value in (("lemma-a", 2.0), ("lemma-a-tasks", 2.0)):
         verdict = check(name, case)
@@ -45,7 +39,7 @@ def test_lemma_a_needs_the_heterogeneity_at_w_only():
     tasks = Quadratic(np.array([np.eye(2), np.diag([0.5, -1.0])]), np.ones((2, 2)))
     assert tasks.regularity.sigma == np.inf
     for name in ("lemma-a", "lemma-a-tasks"):
-        assert check(name, Setting(tasks, np.array([3.0, 1.0]), InnerLoop(0.05, 3))).outcome == "holds"
+        assert check(name, at(tasks, np.array([3.0, 1.0]), 0.05, 3)).outcome == "holds"
 
 
 def test_the_finite_sum_lemma_is_about_the_target():
@@ -91,8 +85,8 @@ def test_a_first_moment_that_is_too_small_is_noticed():
 def test_a_replicate_is_the_mean_along_a_run():
     case = setting(WAVES[:1], iterations=5)
     run = train(case)
-    np.testing.assert_allclose(draws("thm1", case), np.full((6, 1), run.gradient_norm.mean()), rtol=1e-12)
-    assert len(np.unique(draws("thm1", setting()))) == 6
+    np.testing.assert_allclose(draws("thm1", case, 6), np.full((6, 1), run.gradient_norm.mean()), rtol=1e-12)
+    assert len(np.unique(draws("thm1", setting(), 6))) == 6
 
 
 def test_the_constants_of_the_theorem():
@@ -135,7 +129,7 @@ def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
 @pytest.mark.parametrize(
     ("name", "case", "words"),
     [
-        ("thm1", Setting(NOISY, np.ones(3), InnerLoop(0.01, 3)), "needs an outer loop"),
+        ("thm1", at(NOISY, 1.0, 0.01, 3), "needs an outer loop"),
         ("thm1", setting(C_beta=None, B_beta=None, D_beta=None, beta=0.1), "1/(C_beta L^_w)"),
         ("lemma-b-first", setting(C_beta=None, B_beta=None, D_beta=None, beta=0.1), "1/(C_beta L^_w)"),
         ("thm1", setting(method=Reptile()), "the meta gradient of eq. 8, method=None, not Reptile()"),

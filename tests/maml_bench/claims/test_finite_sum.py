@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from zoo import at
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims.constants import constants
@@ -22,7 +23,7 @@ def test_one_step_by_hand():
     # alpha = 1/4 the inner points are 3 - 5/4 = 7/4 and 3/2, the target gradients there 7/2 and -1, halved by
     # I - alpha H: 7/4 and -1/2.
     tasks = FiniteSum.pair(Quadratic([[2.0]], [[1.0], [0.0]]), Quadratic([[2.0]], [[0.0], [4.0]]))
-    setting = Setting(tasks, np.array([3.0]), InnerLoop(0.25, 1))
+    setting = at(tasks, 3.0, 0.25, 1)
     assert check("finite-prop4", setting, form="local").value == pytest.approx((49 / 16 + 1 / 4) / 2)
     # The meta gradients have the slopes (1/2) 2 (1/2) = 1/2.
     assert check("finite-prop1", setting).value == pytest.approx(0.5)
@@ -33,7 +34,7 @@ def test_one_step_by_hand():
 
 def test_the_meta_gradient_is_that_of_the_target_after_adapting_on_the_support():
     tasks, w = Logistic.random(2, 3, 0), np.array([0.5, -1.0])
-    setting = Setting(tasks, w, InnerLoop(0.5, 3))
+    setting = at(tasks, w, 0.5, 3)
 
     def objective(point):
         return meta_objective(tasks.support, point, 0.5, 3, tasks.target)
@@ -49,7 +50,7 @@ def test_the_meta_gradient_is_that_of_the_target_after_adapting_on_the_support()
 def test_a_concave_quadratic_attains_the_second_moment(steps):
     # grad l_T(q^N w) = -L q^N w - b = q^N grad l_T(w) + (q^N - 1) b, and both terms are positive.
     tasks = FiniteSum.pair(Quadratic([[-1.5]], [[0.0]]), Quadratic([[-1.5]], [[2.0]]))
-    setting = Setting(tasks, np.array([-3.0]), InnerLoop(0.1, steps))
+    setting = at(tasks, -3.0, 0.1, steps)
     verdict = check("finite-prop4", setting, form="local")
     assert verdict.outcome == "holds"
     assert verdict.ratio == pytest.approx(1, abs=1e-12)
@@ -57,7 +58,7 @@ def test_a_concave_quadratic_attains_the_second_moment(steps):
 
 
 def test_the_search_finds_the_supremum_of_quadratics():
-    setting = Setting(quadratics(), np.ones(3), InnerLoop(0.2, 3))
+    setting = at(quadratics(), 1.0, 0.2, 3)
     exact, found = (check("finite-prop1", setting, method=method).value for method in ("exact", "search"))
     assert found == pytest.approx(exact, rel=1e-9)
 
@@ -73,7 +74,7 @@ FAMILIES = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("tasks", FAMILIES.values(), ids=FAMILIES)
 def test_all_forms_hold(name, tasks):
-    setting = Setting(tasks, 0.3 * np.ones(3), InnerLoop(0.02, 3))
+    setting = at(tasks, 0.3, 0.02, 3)
     for form in claims.forms(name):
         verdict = check(name, setting, form=form)
         assert verdict.outcome == ("holds" if verdict.method == "exact" else "not refuted"), form
@@ -100,7 +101,7 @@ ESTIMATORS = [GaussianSmoothing(0.1, 20), ZerothOrder(0.1, 20), ZerothOrder(0.1,
 @pytest.mark.parametrize("hessian", ESTIMATORS, ids=lambda h: h.kind)
 def test_the_second_moment_with_other_hessians(hessian):
     # exact on quadratics by the moments of Gaussian vectors; limits at 1e-6 a side
-    setting = Setting(quadratics(), np.array([0.3, -0.5, 1.0]), InnerLoop(0.2, 3), hessian)
+    setting = at(quadratics(), np.array([0.3, -0.5, 1.0]), 0.2, 3, hessian)
     exact = check("finite-prop4", setting, form="local")
     local = claims.get("finite-prop4", "local")
     drawn = check(local, setting, method="monte-carlo", budget=20_000, confidence=1 - 2e-6, precision=0)
@@ -109,16 +110,14 @@ def test_the_second_moment_with_other_hessians(hessian):
     assert drawn.lower - slack <= exact.value <= drawn.upper + slack
     for name in ("logistic", "trigonometric"):
         for form in ("sharp", "local", "refined", "cone"):
-            found = check(
-                "finite-prop4", Setting(FAMILIES[name], 0.3 * np.ones(3), InnerLoop(0.02, 3), hessian), form=form
-            )
+            found = check("finite-prop4", at(FAMILIES[name], 0.3 * np.ones(3), 0.02, 3, hessian), form=form)
             assert found.outcome == "holds" and 0 < found.ratio < 1, form
 
 
 def test_the_second_moment_with_smoothed_hessians_by_hand():
     # one step on l = (3/2) w^2: (1 - alpha 3 mean of u^2)^2 = 1 - 2 a + a^2 (1 + 2/Q), a = 3 alpha, times a target's 4
     tasks = FiniteSum.pair(Quadratic([[3.0]], [[0.0]]), Quadratic([[3.0]], [[2.0]]))
-    setting = Setting(tasks, np.array([20 / 7]), InnerLoop(0.1, 1), GaussianSmoothing(0.1, 5))
+    setting = at(tasks, np.array([20 / 7]), 0.1, 1, GaussianSmoothing(0.1, 5))
     verdict = check("finite-prop4", setting, form="local")
     assert verdict.value == pytest.approx(4**2 * (1 - 0.6 + 0.09 * 1.4))
     q, V = 1.3, 9 * 3 / 5

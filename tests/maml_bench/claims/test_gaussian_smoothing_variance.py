@@ -6,6 +6,7 @@ fixed; ten were tried.
 
 import numpy as np
 import pytest
+from zoo import assert_mean, draws, families, slanted
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import gaussian_smoothing, hessian_draws
@@ -13,36 +14,24 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems import (
     AdditiveGaussian,
     FiniteSum,
-    Kink,
     Logistic,
     Quadratic,
     RandomPhase,
-    RankOne,
     SoftmaxBandit,
     Trigonometric,
 )
 
 INNER = InnerLoop(alpha=0.05, steps=2, D=3)
 NAMES = ["prop7-vector", "prop7-frobenius", "prop7-spectral"]
-FAMILIES = {
-    "quadratic": Quadratic.random(4, 3, 1),
-    "trigonometric": Trigonometric.random(4, 3, 1),
-    "kink": Kink.random(4, 3, 1),
-    "rank-one": RankOne.random(4, 3, 1),
-}
+FAMILIES = families()
 
 
 def setting(tasks, nu=0.4, directions=3, data="resampled"):
-    return Setting(tasks, np.linspace(-0.5, 1.0, tasks.dim), INNER, GaussianSmoothing(nu, directions, data=data))
+    return Setting(tasks, slanted(tasks.dim), INNER, GaussianSmoothing(nu, directions, data=data))
 
 
-def assert_mean(values, expected):
-    error = np.abs(values.mean(0) - expected) / (values.std(0) / np.sqrt(len(values)))
-    assert np.all(error < 5), f"{error} standard errors"
-
-
-def replicates(name, case, count=20_000):
-    return claims.get(name).measurement.sampled.draw(case)(np.random.default_rng(3), count)
+def replicates(name, case):
+    return draws(name, case, 20_000, seed=3)
 
 
 @pytest.mark.parametrize("directions", [1, 3], ids=["gram", "matrix"])

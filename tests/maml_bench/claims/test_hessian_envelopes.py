@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
+from zoo import assert_mean, at, within_ceiling
 
-from maml_bench import InnerLoop, Setting, check
+from maml_bench import check
 from maml_bench.claims import gaussian_smoothing
 from maml_bench.claims import hessian_envelopes as envelopes
 from maml_bench.claims.hessian_draws import frobenius_variance, hessians, mean_hessians, vector_variance
@@ -15,9 +17,9 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, RankOne, Trigonometric
 
-COUNT = 6000
-SIGMAS = 5.5
-"""A mean is off by more than this many standard errors with probability below 1e-7 (a ceiling keeps it near normal)."""
+COUNT, SIGMAS = 6000, 5.5
+assert_means = partial(assert_mean, sigmas=SIGMAS, slack=1e-9)
+replicates = partial(within_ceiling, slack=1e-9)
 
 
 def tasks(name, dim):
@@ -29,28 +31,12 @@ def tasks(name, dim):
 
 
 def setting(family, dim, hessian, steps=2):
-    return Setting(family, np.full(dim, 0.3), InnerLoop(alpha=0.1, steps=steps), hessian)
+    return at(family, 0.3, 0.1, steps, hessian)
 
 
 FAMILIES = ("trigonometric", "kink", "quadratic")
 PLAIN, STEIN = ZerothOrder(0.3, 2, data="population"), ZerothOrder(0.3, 2, stein=True, data="population")
 SMOOTHED = GaussianSmoothing(0.3, 2, data="population")
-
-
-def replicates(capped, seed=0, count=COUNT):
-    """Replicates, none beyond its ceiling."""
-    found = capped.draw(np.random.default_rng(seed), count)
-    assert found.shape[:2] == (count, len(capped.ceiling))
-    size = np.abs(found) if found.ndim == 2 else np.linalg.norm(found.reshape(*found.shape[:2], -1), axis=-1)
-    if found.ndim == 4:
-        size = np.where(size > capped.ceiling, np.linalg.norm(found, 2, axis=(-2, -1)), size)
-    assert np.all(size <= capped.ceiling * (1 + 1e-9))
-    return found
-
-
-def assert_means(found, expected):
-    error = found.std(0) / math.sqrt(len(found))
-    assert np.all(np.abs(found.mean(0) - expected) <= SIGMAS * error + 1e-9)
 
 
 @pytest.mark.parametrize("dim", [1, 4])
@@ -161,7 +147,7 @@ def test_rounding_does_not_accuse_a_certificate(hessian):
 
 
 def test_what_is_not_proved_has_no_ceiling():
-    ball = Setting(RankOne(np.ones((1, 2)), radius=3.0), np.ones(2), InnerLoop(0.01, 1), SMOOTHED)
+    ball = at(RankOne(np.ones((1, 2)), radius=3.0), 1.0, 0.01, 1, SMOOTHED)
     assert envelopes.vector_squares(ball) is envelopes.deviations(ball) is None
     shared = setting(
         tasks("quadratic", 2).with_noise(RandomPhase(1.0, 1.0)), 2, GaussianSmoothing(0.3, 2, data="shared")
@@ -173,7 +159,7 @@ def test_what_is_not_proved_has_no_ceiling():
 def test_envelopes_of_means_are_attained_at_a_kink(hessian):
     # d = 1, h = 2 |t|^3 / 6 at its kink: replicates are their ceiling, rho nu E|u|^3 / 2 or rho nu E|u|^5 / 6.
     family = Kink(np.zeros((1, 1)), np.ones((1, 1)), rho=2.0, radius=1e3)
-    case = Setting(family, np.zeros(1), InnerLoop(0.1, 1), replace(hessian, nu=0.01))
+    case = at(family, 0.0, 0.1, 1, replace(hessian, nu=0.01))
     expected = 0.01 * math.sqrt(8 / math.pi) * (1.0 if hessian is SMOOTHED else 4 / 3)
     found = replicates(envelopes.deviations(case), count=100)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
@@ -195,7 +181,7 @@ def test_noisy_spectral_deviations_stay_below_their_mean_square(noise, count):
     """Sampled fourth moments, 6 standard errors down, for several tasks; and the verdict that they certify."""
     for seed in range(3):
         tasks = Trigonometric.random(3, 2, seed).with_noise(noise)
-        case = Setting(tasks, np.full(3, 0.4), InnerLoop(0.1, 1, D=2), GaussianSmoothing(0.5, count))
+        case = at(tasks, 0.4, 0.1, 1, GaussianSmoothing(0.5, count), D=2)
         capped = gaussian_smoothing.capped_spectral_squares(case)
         squares = capped.draw(np.random.default_rng(seed), 2000) ** 2
         error = squares.std(0) / math.sqrt(len(squares))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy import stats
+from zoo import assert_same_mean, at
 
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import check, claims
 from maml_bench.claims import inner_path
 from maml_bench.exact import moments
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
@@ -12,7 +13,7 @@ from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigon
 
 def quadratic(steps=4, S=2, dim=3, sigma_g=0.7, alpha=0.2):
     tasks = Quadratic.random(dim, 2, 0).with_noise(AdditiveGaussian(sigma_g))
-    return Setting(tasks, np.ones(dim), InnerLoop(alpha, steps, S=S))
+    return at(tasks, 1.0, alpha, steps, S=S)
 
 
 def scores(sampler, setting, truth, seeds, replicates=4000):
@@ -49,7 +50,7 @@ def test_scores_notice_wrong_code(wrong):
 def test_the_extremal_quadratic_attains_the_sharp_second_moment(seed):
     rng = np.random.default_rng(seed)
     tasks = Quadratic.concave(dim=rng.integers(1, 30), curvature=rng.uniform(0.1, 5)).with_noise(AdditiveGaussian(2.0))
-    setting = Setting(tasks, rng.standard_normal(tasks.dim), InnerLoop(rng.uniform(0.01, 1), 7, S=3))
+    setting = at(tasks, rng.standard_normal(tasks.dim), rng.uniform(0.01, 1), 7, S=3)
     verdict = check("prop2-second", setting)
     assert verdict.outcome == "holds"
     assert verdict.method == "exact"
@@ -59,7 +60,7 @@ def test_the_extremal_quadratic_attains_the_sharp_second_moment(seed):
 def test_first_moment_of_the_extremal_quadratic_is_the_mean_of_a_chi_variable():
     # e_N is Gaussian and isotropic, so E||e|| / s_N = sqrt(2/d) Gamma((d+1)/2) / Gamma(d/2) = sqrt(2/pi) in d = 1.
     tasks = Quadratic.concave(dim=1).with_noise(AdditiveGaussian(1.0))
-    setting = Setting(tasks, np.ones(1), InnerLoop(0.3, 5))
+    setting = at(tasks, 1.0, 0.3, 5)
     verdict = check("prop2-first", setting, budget=200_000, precision=0.005)
     assert verdict.lower / verdict.bound <= np.sqrt(2 / np.pi) <= verdict.upper / verdict.bound
 
@@ -76,13 +77,11 @@ def test_mean_is_zero_on_quadratics_and_antithetic_pairs_see_it():
 @pytest.mark.parametrize("noise", [AdditiveGaussian(1.0), RandomPhase(1.0, 1.0)])
 def test_antithetic_mean_is_unbiased_and_far_less_noisy(noise):
     tasks = Trigonometric.random(2, 1, 3).with_noise(noise)
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.1, 3, S=2))
+    setting = at(tasks, 1.0, 0.1, 3, S=2)
     errors = inner_path._errors(setting)
     plain = errors(tasks, np.random.default_rng(0), 200_000)[:, 0]
     paired = inner_path.antithetic_errors(setting)(np.random.default_rng(1), 20_000)[:, 0]
-    spread = np.sqrt(plain.var(0) / len(plain) + paired.var(0) / len(paired))
-    # Two coordinates, 5 standard errors: false alarm 1e-6.
-    assert np.all(np.abs(plain.mean(0) - paired.mean(0)) < 5 * spread)
+    assert_same_mean(plain, paired, sigmas=5)  # of two coordinates: false alarm 1e-6
     assert np.all(paired.var(0) < plain.var(0) / 20)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from zoo import at
 
-from maml_bench import InnerLoop, Setting
 from maml_bench.claims import lowest
 from maml_bench.claims.lowest import lowest_objective
 from maml_bench.meta_gradient import meta_objective
@@ -32,7 +32,7 @@ BOUNDED = {
 
 
 def setting(tasks, alpha_L=0.1):
-    return Setting(tasks, np.ones(tasks.dim), InnerLoop(alpha_L / tasks.regularity.L, 3))
+    return at(tasks, 1.0, alpha_L / tasks.regularity.L, 3)
 
 
 def lowest_found(case):
@@ -68,7 +68,7 @@ def test_on_quadratics_the_bound_is_the_minimum():
 def test_the_minimum_of_two_lines_by_hand():
     # l = w^2/2 -+ w, one step of 1/2: w~ = (w +- 1)/2, calL_i = ((w -+ 1)^2/4 - 1)/2 averages (w^2 + 1)/8 - 1/2
     tasks = Quadratic(np.eye(1), np.array([[1.0], [-1.0]]))
-    assert lowest_objective(Setting(tasks, np.ones(1), InnerLoop(0.5, 1))) == pytest.approx(-3 / 8, rel=1e-14)
+    assert lowest_objective(at(tasks, 1.0, 0.5, 1)) == pytest.approx(-3 / 8, rel=1e-14)
 
 
 @pytest.mark.parametrize("name", ["trigonometric", "noisy", "pair"])
@@ -92,7 +92,7 @@ def test_one_wave_by_hand(monkeypatch):
     monkeypatch.setattr(lowest, "MOST_DIMENSIONS", 0)
     a, v, alpha = 0.7, 2.0, 0.3
     wave = Trigonometric(np.eye(1), np.zeros((1, 1)), np.full((1, 1), a), np.full((1, 1, 1), v), np.zeros((1, 1)))
-    found = lowest_objective(Setting(wave, np.ones(1), InnerLoop(alpha, 1)))
+    found = lowest_objective(at(wave, 1.0, alpha, 1))
     assert wave.infimum == pytest.approx(-a)
     assert found == pytest.approx(-a)  # the task's own infimum, here
     plain = lowest._waves(wave, wave, 0.0, alpha, 1, (1.0,))

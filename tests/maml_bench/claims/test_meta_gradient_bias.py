@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 import pytest
+from zoo import assert_same_mean, at
 
 from analytic import bound
 from maml_bench import InnerLoop, Setting, check, claims
@@ -63,18 +64,12 @@ def spread(values):
     return values.mean(1).var(0).sum()
 
 
-def assert_same_mean(first, second):
-    """Means of two independent samples agree within 5.5 standard errors, in every entry (false alarm 4e-8 each)."""
-    error = np.sqrt(first.var(0) / len(first) + second.var(0) / len(second))
-    np.testing.assert_array_less(np.abs(first.mean(0) - second.mean(0)), 5.5 * error)
-
-
 # Exact values
 
 
 @pytest.mark.parametrize("noise", [AdditiveGaussian(0.7), RandomPhase(0.7, 1.5)], ids=["additive", "random-phase"])
 def test_there_is_no_bias_on_quadratics(noise):
-    setting = Setting(Quadratic.random(3, 2, 0).with_noise(noise), np.ones(3), InnerLoop(0.05, 4, S=2))
+    setting = at(Quadratic.random(3, 2, 0).with_noise(noise), 1.0, 0.05, 4, S=2)
     for form in claims.forms("prop3"):
         verdict = check("prop3", setting, form=form)
         assert (verdict.method, verdict.value, verdict.outcome) == ("exact", 0.0, "holds")
@@ -87,7 +82,7 @@ def test_there_is_no_bias_on_quadratics(noise):
 
 
 def test_there_is_no_bias_without_noise():
-    setting = Setting(Trigonometric.random(3, 2, 0), np.ones(3), InnerLoop(0.05, 3))
+    setting = at(Trigonometric.random(3, 2, 0), 1.0, 0.05, 3)
     assert check("prop3", setting).value == 0
     assert check("prop3", setting, method="monte-carlo", budget=1000).value <= meta_gradient.rounding(setting)
 
@@ -138,7 +133,7 @@ def test_sampling_meets_the_exact_bias(setting, form):
 
 def test_quadrature_knows_the_corners_of_a_kink():
     tasks = Kink(np.array([[0.2], [-0.1]]), np.array([[0.5], [-0.3]])).with_noise(AdditiveGaussian(1.0))
-    setting = Setting(tasks, np.array([0.3]), InnerLoop(0.3, 2, S=2))
+    setting = at(tasks, 0.3, 0.3, 2, S=2)
     options = {"form": "local", "confidence": CERTAIN, "seed": SEED}
     exact = check("prop3", setting, method="exact", **options)
     sampled = check("prop3", setting, method="monte-carlo", precision=0.03, **options)
@@ -153,7 +148,7 @@ def test_quadrature_knows_the_corners_of_a_kink():
     [
         trigonometric(RandomPhase(3.0, 1.5), dim=2, tasks=2, alpha=0.3, steps=3, S=2, D=1, T=3),
         trigonometric(AdditiveGaussian(4.0), dim=2, tasks=2, alpha=0.3, steps=3, S=2, T=3),
-        Setting(Logistic.random(2, 2, 0).support, np.ones(2), InnerLoop(2.0, 3, S=1, D=2, T=2)),
+        at(Logistic.random(2, 2, 0).support, 1.0, 2.0, 3, S=1, D=2, T=2),
         bandit(alpha=4.0, S=1),
     ],
     ids=["random-phase", "additive", "logistic", "bandit"],
@@ -221,7 +216,7 @@ def test_the_bias_at_a_kink_is_of_order_one_over_root_s():
     # The slope is chosen so that the exact path meets the kink at 0 after one step: w = alpha (w^2/2 - slope).
     tasks = Kink(np.zeros((1, 1)), np.array([[0.3**2 / 2 - 0.3 / 0.1]])).with_noise(AdditiveGaussian(0.05))
     sizes = [4, 16, 64, 256]
-    verdicts = [check("prop3", Setting(tasks, np.array([0.3]), InnerLoop(0.1, 2, S=S)), form="local") for S in sizes]
+    verdicts = [check("prop3", at(tasks, 0.3, 0.1, 2, S=S), form="local") for S in sizes]
     assert {v.method for v in verdicts} == {"exact"}
     values = [v.value for v in verdicts]
     assert loglog_slope(sizes, values, values, values).value == pytest.approx(-0.5, abs=0.01)
@@ -287,7 +282,7 @@ def test_what_the_statement_excludes():
 def test_the_bias_is_bounded_with_every_estimator(hessian):
     tasks = Trigonometric.random(2, 2, 5).with_noise(AdditiveGaussian(0.2))
     quiet = tasks.population if isinstance(hessian, ZerothOrder) else tasks
-    setting = Setting(quiet, np.ones(2), InnerLoop(0.1 / tasks.regularity.L, 2, S=4), hessian)
+    setting = at(quiet, 1.0, 0.1 / tasks.regularity.L, 2, hessian, S=4)
     known = claims.forms("prop3") if isinstance(hessian, GaussianSmoothing) else set(claims.forms("prop3")) - {"paper"}
     for form in known:
         verdict = check("prop3", setting, form=form, budget=100_000, seed=3)
@@ -299,7 +294,7 @@ def test_the_bias_is_bounded_with_every_estimator(hessian):
 def test_the_bias_of_first_order_is_the_hessian_s_part():
     # On a quadratic the mean of G is (I - alpha A)^N (A w - b), the meta gradient (I - alpha A)^(2N) (A w - b).
     tasks = Quadratic(np.diag([1.0, -1.0]), np.zeros((1, 2))).with_noise(AdditiveGaussian(0.1))
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.1, 2), FirstOrder())
+    setting = at(tasks, 1.0, 0.1, 2, FirstOrder())
     M = np.diag([0.9, 1.1]) ** 2
     truth = np.linalg.norm((M - M @ M) @ [1.0, -1.0])
     verdict = check("prop3", setting, form="local", budget=1000)
@@ -310,7 +305,7 @@ def test_the_bias_of_first_order_is_the_hessian_s_part():
 
 def test_no_path_leaves_the_ball_of_an_admitted_setting():
     tasks = RankOne.random(3, 2, 0, radius=1.5).with_noise(RandomPhase(3.0, 1.0))
-    setting = Setting(tasks, np.array([1.0, 0.5, 0.0]), InnerLoop(0.03, 3))
+    setting = at(tasks, np.array([1.0, 0.5, 0.0]), 0.03, 3)
     assert check("prop3", setting, form="local").outcome == "holds"
     path = stochastic_path(tasks, np.broadcast_to(setting.w, (5000, 1, 3)), setting.inner, np.random.default_rng(SEED))
     assert np.linalg.norm(path, axis=-1).max() < 1.5

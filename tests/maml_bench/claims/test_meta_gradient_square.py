@@ -6,6 +6,7 @@ Seeds are fixed.
 
 import numpy as np
 import pytest
+from zoo import NOISES, at
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import meta_gradient
@@ -25,7 +26,6 @@ from maml_bench.problems import (
 
 SEED = 0
 CERTAIN = 1 - 1e-6
-NOISES = {"additive": AdditiveGaussian(1.0), "random-phase": RandomPhase(1.0, 1.5)}
 
 
 def assert_sampling_meets_exact(setting, width=0.02):
@@ -59,7 +59,7 @@ def test_sampling_meets_the_exact_moment_of_quadratics(noise, sizes):
 
 def test_tasks_may_differ_in_their_hessians():
     tasks = Quadratic([np.diag([2.0, -1.0]), np.diag([1.0, 3.0])], np.ones((2, 2))).with_noise(NOISES["random-phase"])
-    setting = Setting(tasks, np.ones(2), InnerLoop(0.2, 3, D=2))
+    setting = at(tasks, 1.0, 0.2, 3, D=2)
     assert_sampling_meets_exact(setting)
     assert "finite sigma" in check("prop4", setting).reason
 
@@ -69,7 +69,7 @@ def test_tasks_may_differ_in_their_hessians():
 )
 def test_sampling_meets_quadrature_in_one_variable(tasks):
     noisy = tasks.with_noise(AdditiveGaussian(1.0))
-    assert_sampling_meets_exact(Setting(noisy, np.array([0.4]), InnerLoop(0.3, 2, S=2, T=3)), width=0.05)
+    assert_sampling_meets_exact(at(noisy, 0.4, 0.3, 2, S=2, T=3), width=0.05)
 
 
 @pytest.mark.parametrize("sizes", [{"S": 1, "D": 4, "T": 2}, {"S": 4, "D": 1, "T": 8}])
@@ -79,7 +79,7 @@ def test_sampling_meets_enumeration_on_bandits(sizes):
 
 
 def test_without_noise_it_is_the_square_of_the_meta_gradient():
-    setting = Setting(Trigonometric.random(3, 4, 0), np.ones(3), InnerLoop(0.1, 3))
+    setting = at(Trigonometric.random(3, 4, 0), 1.0, 0.1, 3)
     square = np.mean([np.sum(meta_gradients(setting)[i] ** 2) for i in range(4)])
     verdict = check("prop4", setting, form="local")
     assert (verdict.method, verdict.value) == ("exact", pytest.approx(square))
@@ -90,7 +90,7 @@ def test_without_noise_it_is_the_square_of_the_meta_gradient():
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_concave_quadratic_attains_the_refined_form(steps):
     tasks = Quadratic.concave(4, curvature=0.7).with_noise(AdditiveGaussian(2.0))
-    setting = Setting(tasks, np.ones(4), InnerLoop(0.3, steps, S=2, T=3))
+    setting = at(tasks, 1.0, 0.3, steps, S=2, T=3)
     verdict = check("prop4", setting, form="refined_local")
     assert verdict.ratio == pytest.approx(1, abs=1e-12)
     assert verdict.outcome == "holds"
@@ -100,12 +100,12 @@ def test_the_concave_quadratic_attains_the_refined_form(steps):
 @pytest.mark.parametrize("form", claims.forms("prop4"))
 def test_every_form_holds_on_a_family_with_noisy_hessians(form):
     tasks = Trigonometric.random(3, 4, 0).with_noise(RandomPhase(0.5, 1.5))
-    assert check("prop4", Setting(tasks, np.ones(3), InnerLoop(0.05, 3, S=2)), form=form).outcome == "holds"
+    assert check("prop4", at(tasks, 1.0, 0.05, 3, S=2), form=form).outcome == "holds"
 
 
 def test_mirrored_pairs_pay_and_keep_the_mean():
     tasks = Trigonometric.random(5, 8, 0).with_noise(RandomPhase(0.5, 1.0))
-    setting = Setting(tasks, np.ones(5), InnerLoop(0.05, 3, S=64))
+    setting = at(tasks, 1.0, 0.05, 3, S=64)
     rng = np.random.default_rng(SEED)
     start = np.broadcast_to(setting.w, (1000, 1, 5))
     gradient = stochastic_meta_gradient(tasks, start, setting.inner, setting.hessian, rng)
@@ -130,7 +130,7 @@ def test_smoothing_multiplies_the_second_moment_by_what_its_directions_add(direc
     # One step on (L/2)||w||^2 without noise: E||(I - alpha H^)v||^2 = [(1 - aL)^2 + a^2 L^2 (d+1)/Q] ||v||^2, v = grad.
     d, step = 4, 0.3
     tasks = Quadratic(np.eye(d), np.zeros((1, d)))
-    setting = Setting(tasks, np.ones(d), InnerLoop(step, 1), GaussianSmoothing(0.1, directions))
+    setting = at(tasks, 1.0, step, 1, GaussianSmoothing(0.1, directions))
     v = np.linalg.norm((1 - step) * np.ones(d)) ** 2
     truth = ((1 - step) ** 2 + step**2 * (d + 1) / directions) * v
     verdict = check("prop4", setting, form="local", confidence=1 - 1e-6, budget=100_000, precision=0.02)

@@ -5,15 +5,16 @@ import tracemalloc
 import numpy as np
 import pytest
 import sympy as sp
+from zoo import at
 
 from analytic import bound
-from maml_bench import InnerLoop, Setting, check, claim
+from maml_bench import check, claim
 from maml_bench.claims.own import stated
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Quadratic
 
 TASKS = Quadratic(np.eye(2), np.array([[0.0, 0.0], [1.0, 0.0]])).with_noise(AdditiveGaussian(2.0))
-SETTING = Setting(TASKS, np.ones(2), InnerLoop(0.1, 3, S=5))
+SETTING = at(TASKS, 1.0, 0.1, 3, S=5)
 
 
 def squares(setting, rng, replicates):

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
+from zoo import assert_mean, at, within_ceiling
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims import inner_path, meta_gradient, path_envelopes
@@ -12,23 +14,8 @@ from maml_bench.exact import moments
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
 
-COUNT = 6000
-SIGMAS = 5.5
-"""A mean is off by more than this many standard errors with probability below 1e-7 (a ceiling keeps it near normal)."""
-
-
-def replicates(capped, seed=0, count=COUNT):
-    """Replicates, none beyond its ceiling."""
-    found = capped.draw(np.random.default_rng(seed), count)
-    assert found.shape[:2] == (count, len(capped.ceiling))
-    size = np.linalg.norm(found, axis=-1) if found.ndim == 3 else np.abs(found)
-    assert np.all(size <= capped.ceiling * (1 + 1e-12))
-    return found
-
-
-def assert_means(found, expected, slack=1e-12):
-    error = found.std(0) / math.sqrt(len(found))
-    assert np.all(np.abs(found.mean(0) - expected) <= SIGMAS * error + slack)
+assert_means = partial(assert_mean, sigmas=5.5)
+replicates = within_ceiling
 
 
 def family(name, dim):
@@ -92,7 +79,7 @@ def test_one_step_in_one_dimension_attains_its_ceiling():
 def test_two_steps_from_a_kink_attain_the_ceiling_of_their_drift():
     # w~_1 on the kink: the second gradient adds rho e|e|/2, even in pairs only through p = 0 ... + alpha rho E_1^2/2.
     tasks = Bowl(np.zeros((1, 1)), np.zeros((1, 1)), rho=2.0, radius=1e3).with_noise(AdditiveGaussian(0.1))
-    case = Setting(tasks, np.zeros(1), InnerLoop(alpha=0.1, steps=2))
+    case = at(tasks, 0.0, 0.1, 2)
     capped = inner_path.capped_antithetic_errors(case)
     np.testing.assert_allclose(replicates(capped, count=50), -capped.ceiling[0], rtol=1e-6)
 

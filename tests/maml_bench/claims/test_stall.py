@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from zoo import at
 
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import check, claims
 from maml_bench.algorithms.rest import MeanField, at_rest
 from maml_bench.hessians import ExactHessian, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
@@ -13,7 +14,7 @@ WAVES = Trigonometric.random(3, 4, 0)
 
 
 def _setting(tasks, alpha, steps=3, nu=1e-3):
-    return Setting(tasks, np.ones(tasks.dim), InnerLoop(alpha, steps), ZerothOrder(nu=nu, directions=4))
+    return at(tasks, 1.0, alpha, steps, ZerothOrder(nu=nu, directions=4))
 
 
 def test_by_hand():
@@ -40,14 +41,14 @@ def test_waves_come_near_the_bound_as_the_step_vanishes():
 
 
 def test_what_it_excludes():
-    sampled = Setting(WAVES, np.ones(3), InnerLoop(0.01, 3), ExactHessian())
+    sampled = at(WAVES, 1.0, 0.01, 3, ExactHessian())
     assert "ZerothOrder" in check("zo-shift", sampled, form="local").reason
     noisy = _setting(WAVES.with_noise(AdditiveGaussian(0.5)), 0.01)
     assert check("zo-shift", noisy, form="local").outcome == "not applicable"
 
 
 def test_where_a_run_stalls_two_bounds_hold_and_one_is_near():
-    point = Setting(WAVES, np.ones(3), InnerLoop(1 / (16 * 24 * WAVES.regularity.L), 3), MeanField(1.0, 0.5))
+    point = at(WAVES, 1.0, 1 / (16 * 24 * WAVES.regularity.L), 3, MeanField(1.0, 0.5))
     (rest,) = at_rest(point, seed=0, budget=100)
     bounds = {row["piece"]: row["value"] for row in stall_bounds(point, seed=0, budget=100, workers=1)}
     assert rest["value"] <= bounds["shift"] <= 1.5 * rest["value"]

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from zoo import draws, run
 
 from analytic import bound
-from maml_bench import InnerLoop, OuterLoop, Setting, check, claims, train
+from maml_bench import check, claims, train
 from maml_bench.claims import without_jensen
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
 
@@ -13,14 +14,11 @@ NAMES = ("thm1-square", "thm1-capped", "thm1-tail")
 
 
 def setting(tasks=WAVES, **outer):
-    inner = InnerLoop(1 / (24 * tasks.regularity.L), 3, S=4, D=4, T=4)
-    outer = {"iterations": 10, "B": 20, "C_beta": 20.0, "B_beta": 4, "D_beta": 16} | outer
-    return Setting(tasks, np.full(tasks.dim, 1.5), inner, outer=OuterLoop(**outer))
+    return run(tasks, 1.5, **({"iterations": 10, "B": 20} | outer))
 
 
 def value(name, case):
-    draw = claims.get(name, "direct").measurement.sampled.draw(case)
-    return getattr(draw, "draw", draw)(np.random.default_rng(0), 2)[0, 0]
+    return draws(name, case, 2, form="direct")[0, 0]
 
 
 def test_one_run_without_noise_by_hand():

@@ -7,25 +7,20 @@ approximation); tests of limits have confidence 1 - 1e-5 on each side. Seeds are
 import mpmath
 import numpy as np
 import pytest
+from zoo import assert_mean, at, families, slanted
 
 from analytic.zeroth_order import mean_factor
-from maml_bench import InnerLoop, Setting, check
+from maml_bench import check
 from maml_bench.claims import hessian_draws, zeroth_order
 from maml_bench.claims.hessian_draws import points
 from maml_bench.hessians import ZerothOrder
-from maml_bench.problems import Kink, Logistic, Quadratic, RankOne, SoftmaxBandit, Trigonometric
+from maml_bench.problems import Kink, Logistic, Quadratic, SoftmaxBandit
 
-FAMILIES = {
-    "quadratic": Quadratic.random(3, 2, 1),
-    "trigonometric": Trigonometric.random(3, 2, 1),
-    "kink": Kink.random(3, 2, 1),
-    "rank-one": RankOne.random(3, 2, 1, radius=3.0),
-}
+FAMILIES = families(3, 2, radius=3.0)
 
 
 def setting(tasks, stein=False, nu=0.6, alpha=0.2, steps=3):
-    w = np.linspace(-0.5, 1.0, tasks.dim)
-    return Setting(tasks, w, InnerLoop(alpha, steps), ZerothOrder(nu, 2, stein, "population"))
+    return at(tasks, slanted(tasks.dim), alpha, steps, ZerothOrder(nu, 2, stein, "population"))
 
 
 def exact_products(case):
@@ -48,11 +43,6 @@ def plain_products(case, rng, count):
         product = product @ (np.eye(case.tasks.dim) - case.inner.alpha * np.moveaxis(columns, 0, -1))
         w = w - case.inner.alpha * case.tasks.grad(w)
     return product
-
-
-def assert_mean(values, expected):
-    spread = values.std(0) / np.sqrt(len(values))
-    assert np.all(np.abs(values.mean(0) - expected) <= 5 * spread + 1e-12)
 
 
 @pytest.mark.parametrize("stein", [False, True])
@@ -132,7 +122,7 @@ def test_requirements():
 def test_rounding_is_not_taken_for_a_violation():
     # On the dome and far out on the kink the bound is attained, and what is sampled is rounding alone.
     for tasks, w in ((Quadratic.concave(1), np.ones(1)), (Kink.random(5, 1, 2), np.full(5, 50.0))):
-        case = Setting(tasks, w, InnerLoop(0.05, 4), ZerothOrder(0.01, 10))
+        case = at(tasks, w, 0.05, 4, ZerothOrder(0.01, 10))
         for name in ("prop8", "prop8-mean"):
             assert check(name, case, method="monte-carlo", budget=1000).outcome != "violated"
 
@@ -144,10 +134,11 @@ def test_rounding_of_a_product_stays_within_what_is_stated(stein):
         rng = np.random.default_rng(seed)
         eigenvalues = rng.uniform(-1, 1, 6)
         basis = np.linalg.qr(rng.standard_normal((6, 6)))[0]
-        case = Setting(
+        case = at(
             Quadratic((basis * eigenvalues) @ basis.T, np.zeros((1, 6))),
-            np.ones(6),
-            InnerLoop(rng.uniform(0.1, 2.0), 12),
+            1.0,
+            rng.uniform(0.1, 2.0),
+            12,
             ZerothOrder(0.1, 1, stein, "population"),
         )
         with mpmath.workdps(40):
