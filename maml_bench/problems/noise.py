@@ -239,6 +239,18 @@ class TwoPoint:
     def sigma_H(self) -> float:
         return 0.0
 
+    @property
+    def largest_noise(self) -> float:
+        """No sample's gradient is farther from its mean than this, if the law does not depend on the point."""
+        if self.tilt and self.sigma_g:
+            return np.inf
+        return self.sigma_g * (abs(self.skew) + math.hypot(1, self.skew))
+
+    @property
+    def largest_hessian_noise(self) -> float:
+        """No sample's Hessian is farther from its mean than this, in the spectral norm."""
+        return 0.0
+
     def along(self, dim: int) -> np.ndarray:
         """The unit vector e (d,).
 

@@ -6,7 +6,7 @@ import pytest
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import inner_path, meta_gradient
 from maml_bench.claims.path_squares import bias_square, drift_square, fourth_moments, path_squares
-from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
 
 COUNT = 4000
 SIGMAS = 6.0
@@ -94,3 +94,16 @@ def test_bounded_noise_decides_with_certainty_where_no_precision_is_asked_for():
         assert (verdict.outcome, verdict.evidence) == ("holds", "certified"), name
         assert check(claims.get(name).scaled(1e-4), case, method="monte-carlo", budget=20_000).outcome != "holds"
     assert check("prop3", case, precision=0.1, budget=5000).evidence == "asymptotic"
+
+
+def test_two_point_noise_is_bounded_unless_its_law_depends_on_the_point():
+    # Of the values -s +- sqrt(1 + s^2) one is rare and large; enumeration knows the truth.
+    tasks = Quadratic.concave(1, 1.0)
+    case = setting(tasks.with_noise(TwoPoint(0.5, skew=2.0)), S=2)
+    assert case.tasks.largest_noise == pytest.approx(0.5 * (2 + 5**0.5))
+    assert path_squares(case).second[-1] == pytest.approx(inner_path.moments(case).path_second[0])
+    verdict = check("prop2-second", case, method="monte-carlo")
+    assert verdict.evidence == "certified" and verdict.outcome != "violated"
+    tilted = setting(tasks.with_noise(TwoPoint(0.5, skew=2.0, tilt=1.0)))
+    assert np.isinf(path_squares(tilted).second[-1])
+    assert check("prop2-second", tilted, method="monte-carlo", budget=1000).evidence == "asymptotic"

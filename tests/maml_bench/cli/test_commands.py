@@ -9,6 +9,7 @@ import pytest
 
 from maml_bench import InnerLoop, OuterLoop, Setting, train
 from maml_bench.algorithms import Adam, Reptile
+from maml_bench.cli.commands import CLOSED_PIPE
 from maml_bench.problems import AdditiveGaussian, Trigonometric
 
 
@@ -169,3 +170,11 @@ def test_tightness_finds_a_bound_that_is_a_tenth_too_small(bench):
     nothing = bench("tightness", "lemma-b-first")
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "no problems are known" in nothing.stderr
+
+
+def test_a_closed_pipe_is_not_an_outcome():
+    # As with `| head -1`: whoever reads has gone. A violated claim would end with 1.
+    command = [sys.executable, "-m", "maml_bench", "check", "prop2-second", "--factor", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdout.close()
+        assert process.wait() == CLOSED_PIPE
