@@ -152,7 +152,7 @@ def tightness(
     >>> str(tightness("prop2-second", "sharp", alpha_l=0.1, steps=1, seconds=0.2, rounds=1).verdict.outcome)
     'holds'
     """
-    chosen = claim if isinstance(claim, Claim) else claims.get(claim, form)
+    chosen = claims.chosen(claim, form)
     alpha_l = alpha_l if alpha_l is None else arguments.positive("alpha_l", alpha_l)
     steps = steps if steps is None else arguments.natural("steps", steps)
     arguments.natural("rounds", rounds), arguments.positive("seconds", seconds)

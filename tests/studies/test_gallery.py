@@ -10,7 +10,7 @@ GALLERY = Path(__file__).parents[2] / "studies" / "gallery"
 EXAMPLES = {
     "own_problem": ["no violation found", "prop2-second (sharp): holds"],
     "own_noise": ["no violation found", "prop2-first (paper): holds"],
-    "own_estimator": ["hessian-bias: ", "signs-vector (own): holds"],
+    "own_estimator": ["hessian-bias: ", "signs-vector (own): holds", "prop3 (local): holds"],
     "own_theorem": ["fourth-moment (own): holds", "times 0.6): violated"],
     "false_theorem": ["no-drift (own): violated", "counterexamples/no-drift-own-", "violated", "violated"],
     "other_paper": ["fallah-smoothness (own): not refuted", "fallah-bias (own): holds"],
