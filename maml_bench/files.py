@@ -2,10 +2,14 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+
+OWN = "own_"
+"""How the modules of a user's files are called here, followed by the name of the file."""
 
 
 def is_file(word: str) -> bool:
@@ -24,7 +28,7 @@ def module(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     known = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]  # files in two folders may have one name
-    spec = importlib.util.spec_from_file_location(f"own_{path.stem}_{known}", path.resolve())
+    spec = importlib.util.spec_from_file_location(f"{OWN}{path.stem}_{known}", path.resolve())
     assert spec is not None and spec.loader is not None, path
     made = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = made  # where dataclasses look their module up
@@ -45,6 +49,16 @@ def _line(error: BaseException, path: Path) -> int | None:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
     return lines[-1] if lines else None
+
+
+def blame(error: BaseException) -> str | None:
+    """What a user's file that was loaded here raised while it was used, and where, in a line; None for other errors."""
+    own = {made.__file__ for label, made in list(sys.modules.items()) if label.startswith(OWN)}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
+    if not frames:
+        return None
+    path = Path(os.path.relpath(frames[-1].filename))
+    return f"{path}, line {frames[-1].lineno}: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def load(word: str, option: str, fits, wanted: str):

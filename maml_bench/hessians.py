@@ -34,6 +34,7 @@ of them asks for its class:
 overrides ``operator`` alone states none of them (`stated`).
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from math import prod
@@ -434,6 +435,106 @@ class CentralDifference:
     def cost(self, D: int) -> dict[str, int]:
         """Two batches of gradients."""
         return {"gradient": 2 * _size(self.data, D)}
+
+
+def usable(hessian: Any) -> bool:
+    """Whether a thing has ``operator(tasks, w, D, rng)``.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import FirstOrder, usable
+    >>> usable(FirstOrder()), usable(FirstOrder), usable("first-order")
+    (True, False, False)
+    """
+    operator = None if isinstance(hessian, type) else getattr(hessian, "operator", None)
+    try:
+        return operator is not None and bool(inspect.signature(operator).bind(None, None, 1, None))
+    except (TypeError, ValueError):
+        return False
+
+
+def drawn(hessian: Hessian, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
+    """One draw of an estimator of anybody's.
+
+    Raises
+    ------
+    ValueError
+        If it is not a function.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import FirstOrder, drawn
+    >>> from maml_bench.problems import Quadratic
+    >>> drawn(FirstOrder(), Quadratic.concave(1), np.ones(1), 1, np.random.default_rng(0))(np.ones(1))
+    array([[0.]])
+    """
+    found = hessian.operator(tasks, w, D, rng)
+    if not callable(found):
+        raise ValueError(f"hessian = {name(hessian)}: its operator gave {found!r}; it must give a function of v")
+    return found
+
+
+def name(hessian: Hessian) -> str:
+    """The class of an estimator, to be named in messages.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import FirstOrder, name
+    >>> name(FirstOrder())
+    'FirstOrder'
+    """
+    return type(hessian).__name__
+
+
+def deviation(hessian: Hessian, tasks: Tasks, D: int) -> tuple[float, float] | None:
+    """The stated bias and variance, or None where nothing is stated.
+
+    Raises
+    ------
+    ValueError
+        If it states anything but two numbers >= 0.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import FirstOrder, deviation
+    >>> from maml_bench.problems import Quadratic
+    >>> deviation(FirstOrder(), Quadratic.concave(1), 1) is None
+    True
+    """
+    own = stated(hessian, "deviation")
+    if own is None:
+        return None
+    found = np.asarray(own(tasks, D), dtype=float)
+    if found.shape != (2,) or not np.all(found >= 0):
+        raise ValueError(f"hessian = {name(hessian)}: deviation gave {found}; it must give two numbers >= 0")
+    return float(found[0]), float(found[1])
+
+
+def mean_hessian(hessian: Hessian, tasks: Tasks, w: np.ndarray) -> np.ndarray | None:
+    """The stated mean at w, (*batch_shape, d, d), or None where nothing is stated.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+
+    Examples
+    --------
+    >>> from maml_bench.hessians import ExactHessian, mean_hessian
+    >>> from maml_bench.problems import Quadratic
+    >>> mean_hessian(ExactHessian(), Quadratic.concave(1), np.ones(1))
+    array([[[-1.]]])
+    """
+    own = stated(hessian, "mean_hessian")
+    if own is None:
+        return None
+    found, shape = np.asarray(own(tasks, w), dtype=float), (*_shape(tasks, w), tasks.dim)
+    try:
+        return np.broadcast_to(found, shape)
+    except ValueError:
+        raise ValueError(
+            f"hessian = {name(hessian)}: mean_hessian gave an array of shape {found.shape}; it must be {shape}"
+        ) from None
 
 
 def kind(hessian: Hessian) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analytic import arguments
 from maml_bench.adaptation import InnerLoop
-from maml_bench.hessians import Directional, ExactHessian, Hessian
+from maml_bench.hessians import Directional, ExactHessian, Hessian, usable
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 
@@ -129,7 +129,7 @@ class Setting:
                 f"tasks = {repr(self.tasks)[:60]}: must have the attributes of "
                 f"maml_bench.problems.Tasks or TaskPairs; lacks {lacks}"
             )
-        if not callable(getattr(self.hessian, "operator", None)):
+        if not usable(self.hessian):
             raise ValueError(f"hessian = {self.hessian!r}: must have operator(tasks, w, D, rng)")
         if not isinstance(self.inner, InnerLoop):
             raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")

@@ -10,6 +10,7 @@ from analytic.arguments import natural, probability
 from analytic.arguments import seed as checked_seed
 from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
+from maml_bench.hessians import usable
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 
@@ -73,7 +74,7 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
             lacks = ", ".join(lacking(tasks))
             raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacks}")
         if hessian is not None:
-            if not callable(getattr(hessian, "operator", None)):
+            if not usable(hessian):
                 raise ValueError(f"hessian = {hessian!r}: must have operator(tasks, w, D, rng)")
             adapted = tasks.support if isinstance(tasks, TaskPairs) else tasks
             rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, error)]

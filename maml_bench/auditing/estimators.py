@@ -11,7 +11,7 @@ import scipy
 
 from maml_bench.arrays import listed
 from maml_bench.auditing.result import Row, judged, skipped
-from maml_bench.hessians import stated
+from maml_bench.hessians import deviation, drawn, mean_hessian, stated
 from maml_bench.problems.noise import population
 from maml_bench.search import unit
 
@@ -26,28 +26,28 @@ def check(hessian, tasks, rng, error: float) -> list[Row]:
     shape = (2, *tasks.batch_shape, tasks.dim)
     w = np.broadcast_to(rng.standard_normal(tasks.dim), shape)
     v, other = (np.broadcast_to(unit(rng.standard_normal(tasks.dim)), shape) for _ in range(2))
-    drawn = hessian.operator(tasks, w, BATCH, rng)
-    product = np.asarray(drawn(v))
+    applied = drawn(hessian, tasks, w, BATCH, rng)
+    product = np.asarray(applied(v))
     words = f"operator(v) has the shape of v, {v.shape}; found {product.shape}"
     rows = [judged("operator", words, 0.0, float(product.shape != v.shape))]
     if product.shape != v.shape:
         return rows
-    scale = max(float(np.abs(product).max()), float(np.abs(drawn(other)).max())) or 1.0
-    rows.append(_gap("repeatable", "two calls of one draw, relative difference", drawn(v) - product, scale))
+    scale = max(float(np.abs(product).max()), float(np.abs(applied(other)).max())) or 1.0
+    rows.append(_gap("repeatable", "two calls of one draw, relative difference", applied(v) - product, scale))
     if getattr(hessian, "linear", False):
         rows.append(
-            _gap("linear", "sum of two vectors, relative", drawn(v + 2 * other) - product - 2 * drawn(other), scale)
+            _gap("linear", "sum of two vectors, relative", applied(v + 2 * other) - product - 2 * applied(other), scale)
         )
     else:
         rows.append(skipped("linear", "not stated"))
     if getattr(hessian, "symmetric", False) and getattr(hessian, "linear", False):
-        gap = np.vecdot(other, product) - np.vecdot(v, drawn(other))
+        gap = np.vecdot(other, product) - np.vecdot(v, applied(other))
         rows.append(_gap("symmetric", "u.Hv less v.Hu for two unit vectors, relative", gap, scale))
     else:
         rows.append(skipped("symmetric", "not stated"))
     if getattr(hessian, "columns", False):
-        both = np.asarray(drawn(np.stack([v, other])))
-        rows.append(_gap("columns", "two vectors at once, relative", both - np.stack([product, drawn(other)]), scale))
+        both = np.asarray(applied(np.stack([v, other])))
+        rows.append(_gap("columns", "two vectors at once, relative", both - np.stack([product, applied(other)]), scale))
     else:
         rows.append(skipped("columns", "not stated"))
     return [*rows, *_sampled(hessian, tasks, w, v, rng, error, scale)]
@@ -98,8 +98,8 @@ def _mean(hessian, tasks, w, v, found, reach, error):
 
 def _stated_mean(hessian, tasks, w):
     """The stated mean at w (*batch_shape, d), (*batch_shape, d, d), or None."""
-    if own := stated(hessian, "mean_hessian"):
-        return own(tasks, w)
+    if (means := mean_hessian(hessian, tasks, w)) is not None:
+        return means
     own, smoothings = stated(hessian, "smoothed_mean"), getattr(population(tasks), "smoothings", None)
     if own is None or smoothings is None:
         return None
@@ -123,10 +123,10 @@ def _along(hessian, tasks, w, v, rng, found, reach, error):
 
 def _deviation(hessian, tasks, w, v, found, reach, error):
     """A stated bias and a stated variance, each attacked at one point and along one vector of each task."""
-    own = stated(hessian, "deviation")
-    if own is None:
+    numbers = deviation(hessian, tasks, BATCH)
+    if numbers is None:
         return [skipped("bias", "not stated"), skipped("variance", "not stated")]
-    bias, variance = own(tasks, BATCH)
+    bias, variance = numbers
     truth = np.matvec(tasks.hess(w[0]), v[0]).reshape(-1, tasks.dim)
     slack = _quantile(error / 2, reach.size)
     away = np.maximum(np.abs(found.mean((0, 1)) - truth) - slack * reach, 0.0)

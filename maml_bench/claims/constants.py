@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from maml_bench.exact import meta_gradients, task_grad_norms
-from maml_bench.setting import Setting
+from maml_bench.hessians import deviation
+from maml_bench.setting import Setting, single
 
 
-def _deviation(setting: Setting) -> tuple[float, float]:
-    hessian: Any = setting.hessian
-    return hessian.deviation(setting.tasks, setting.inner.D)
+def _deviation(setting: Setting) -> Any:
+    return deviation(setting.hessian, single(setting), setting.inner.D)
 
 
 _READ: dict[str, Callable[[Setting], object]] = {

@@ -26,7 +26,7 @@ from maml_bench.arrays import listed
 from maml_bench.claims.claim import EPS, by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
-from maml_bench.hessians import Directional, DirectionMean, kind, stated
+from maml_bench.hessians import Directional, DirectionMean, drawn, kind, mean_hessian, name, stated
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import states
@@ -128,7 +128,7 @@ def squared_distance(one: DirectionMean, other: DirectionMean) -> np.ndarray:
 def draw_operator(setting: Setting, replicates: int, rng: np.random.Generator, w: np.ndarray | None = None) -> Any:
     """Independent draws of the estimator at w, one a replicate and task, as the setting has it."""
     at = points(setting, setting.w if w is None else w, replicates)
-    return setting.hessian.operator(single(setting), at, setting.inner.D, rng)
+    return drawn(setting.hessian, single(setting), at, setting.inner.D, rng)
 
 
 def half_squares(setting: Setting, vectors: np.ndarray):
@@ -150,22 +150,22 @@ def matrices(setting: Setting, replicates: int, rng: np.random.Generator, w: np.
         If the operator returns another shape than that of its vectors.
     """
     dim, shape = setting.tasks.dim, (replicates, *setting.tasks.batch_shape, setting.tasks.dim)
-    drawn = draw_operator(setting, replicates, rng, w)
+    operator = draw_operator(setting, replicates, rng, w)
     unit = np.eye(dim)
     if getattr(setting.hessian, "columns", False):
-        columns = drawn(unit.reshape(dim, *(1,) * (len(shape) - 1), dim))
+        columns = operator(unit.reshape(dim, *(1,) * (len(shape) - 1), dim))
     else:
-        columns = np.stack([applied(setting, drawn, np.broadcast_to(e, shape)) for e in unit])
+        columns = np.stack([applied(setting, operator, np.broadcast_to(e, shape)) for e in unit])
     return np.moveaxis(np.broadcast_to(columns, (dim, *shape)), 0, -1)
 
 
-def applied(setting: Setting, drawn, vectors: np.ndarray) -> np.ndarray:
+def applied(setting: Setting, operator, vectors: np.ndarray) -> np.ndarray:
     """The operator at vectors of its own leading axes, its shape checked."""
-    product = np.asarray(drawn(vectors))
+    product = np.asarray(operator(vectors))
     if product.shape != vectors.shape:
         raise ValueError(
-            f"hessian = {setting.hessian!r}: its operator gave an array of shape {product.shape} for vectors of shape "
-            f"{vectors.shape}; it must be the same"
+            f"hessian = {name(setting.hessian)}: its operator gave an array of shape {product.shape} for vectors of "
+            f"shape {vectors.shape}; it must be the same"
         )
     return product
 
@@ -195,8 +195,8 @@ def largest_norms(setting: Setting) -> np.ndarray | None:
     largest = np.asarray(own(single(setting), setting.w), dtype=float)
     if largest.shape not in ((), shape) or not np.all(np.isfinite(largest) & (largest >= 0)):
         raise ValueError(
-            f"hessian = {setting.hessian!r}: largest_norm gave {largest}; it must be a finite number >= 0, or one for "
-            f"each of the tasks {shape}"
+            f"hessian = {name(setting.hessian)}: largest_norm gave {largest}; it must be a finite number >= 0, or one "
+            f"for each of the tasks {shape}"
         )
     return np.broadcast_to(largest, shape).reshape(-1)
 
@@ -261,8 +261,8 @@ def mean_hessians(setting: Setting, w: np.ndarray | None = None) -> Any:
     the population values for means, whatever ``data`` says: the sampling model plays no part.
     """
     tasks, hessian, w = single(setting), setting.hessian, setting.w if w is None else w
-    if own := stated(hessian, "mean_hessian"):
-        return listed(np.asarray(own(tasks, w)), tasks.batch_shape, 2)
+    if (means := mean_hessian(hessian, tasks, w)) is not None:
+        return listed(means, tasks.batch_shape, 2)
     if (of_smooth := stated(hessian, "smoothed_mean")) is None:
         return None
     found = smoothings(tasks, w, smoothed(setting).nu)

@@ -185,13 +185,22 @@ class Drawn:
         return Capped(draw, np.broadcast_to(ceiling, cells))
 
     def _checked(self, values, setting, replicates):
-        values = np.asarray(values, dtype=float)
+        try:
+            values = np.asarray(values, dtype=float)
+        except (TypeError, ValueError):
+            given = f"claim {self.name!r}: draw gave a {type(values).__name__}"
+            raise ValueError(f"{given}; it must be an array of numbers, {SHAPES[self.core]}") from None
         tasks = setting.tasks.batch_shape
         lead = values.shape[: values.ndim - self.core]
         if lead not in ((replicates,), (replicates, *tasks), (replicates, int(np.prod(tasks))), (replicates, 1)):
             raise ValueError(
                 f"claim {self.name!r}: draw gave an array of shape {values.shape} for {replicates} replicates of tasks "
                 f"{tasks}; it must be {SHAPES[self.core]}"
+            )
+        if self.core == 0 and np.any(values < 0):
+            raise ValueError(
+                f"claim {self.name!r}: draw gave {values.min():.4g}; what a mean is taken of must be numbers >= 0 (of "
+                "numbers of either sign, measure the norm of a mean of vectors of one entry)"
             )
         return by_cell(values if len(lead) > 1 else values[:, None], self.core)
 

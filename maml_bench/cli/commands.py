@@ -50,6 +50,13 @@ def main() -> None:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG) and not error.filename
         print(f"Error: {error}{': standard output' if full else ''}", file=sys.stderr)
         code = 2
+    except Exception as error:
+        from maml_bench.files import blame
+
+        if (words := blame(error)) is None:
+            raise  # ours: a traceback is what we need to be told
+        print(f"Error: {words}", file=sys.stderr)
+        code = 2
     sys.exit(code or 0)
 
 

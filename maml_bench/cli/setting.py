@@ -9,7 +9,7 @@ from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
 from maml_bench.arrays import fits
 from maml_bench.claims import Claim
 from maml_bench.files import is_file, load
-from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
+from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder, usable
 from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase, TaskPairs, Tasks
 from maml_bench.setting import OuterLoop, Setting
 
@@ -54,7 +54,6 @@ def estimator_from(hessian: str, nu: float, directions: int, data: str):
         If it is unknown or has no operator, or nu is not a radius.
     """
     if is_file(hessian):
-        usable = lambda thing: not isinstance(thing, type) and hasattr(thing, "operator")
         return load(hessian, "hessian", usable, "an estimator with operator(tasks, w, D, rng)")
     if hessian not in HESSIANS:
         raise ValueError(f"unknown hessian {hessian!r}; known: {', '.join(HESSIANS)}, or FILE.py:object")
@@ -72,8 +71,8 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
         If the family is unknown, or a value is outside its range.
     """
     if problem is not None:
-        usable = lambda thing: isinstance(thing, Tasks | TaskPairs) and not isinstance(thing, type)
-        return load(problem, "problem", usable, "tasks, with the attributes of maml_bench.problems.Tasks")
+        tasklike = lambda thing: isinstance(thing, Tasks | TaskPairs) and not isinstance(thing, type)
+        return load(problem, "problem", tasklike, "tasks, with the attributes of maml_bench.problems.Tasks")
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     entries = natural("dim", dim) ** (2 if family in DENSE else 1)

@@ -123,3 +123,53 @@ def test_one_s_own_claim_problem_and_estimator_are_named_by_their_files(bench, t
     Path("mine.py").unlink()
     gone = subprocess.run([sys.executable, tmp_path / script], check=False, **elsewhere).stderr
     assert "mine.py: no such file" in gone
+
+
+BAD = """
+import numpy as np
+from maml_bench import claim
+RAISES = claim("raises", "1", lambda setting, rng, n: 1 / 0)
+NEGATIVE = claim("negative", "1", lambda setting, rng, n: -np.ones(n))
+WORDS = claim("words", "1", lambda setting, rng, n: "abc")
+class Flat:
+    def operator(self, tasks, w, D, rng): return lambda v: v[..., 0]
+class NoFunction:
+    def operator(self, tasks, w, D, rng): return 3
+class FewArguments:
+    def operator(self, tasks): return lambda v: v
+class OneNumber(Flat):
+    def deviation(self, tasks, D): return 1.0
+class OddMean(Flat):
+    def mean_hessian(self, tasks, w): return np.ones(3)
+class Own(Flat):
+    def operator(self, tasks, w, D, rng): raise RuntimeError("my mistake")
+    def deviation(self, tasks, D): return 0.0, 1.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("check", "bad.py:RAISES"), "bad.py, line 4: ZeroDivisionError: division by zero"),
+        (("check", "bad.py:NEGATIVE"), "claim 'negative': draw gave -1; what a mean is taken of must be numbers >= 0"),
+        (("check", "bad.py:WORDS"), "claim 'words': draw gave a str; it must be an array of numbers, (replicates,) or"),
+        (("measure", "hessian-bias", "Flat"), "hessian = Flat: its operator gave an array of shape "),
+        (
+            ("measure", "hessian-bias", "NoFunction"),
+            "hessian = NoFunction: its operator gave 3; it must give a function",
+        ),
+        (("audit", "NoFunction"), "hessian = NoFunction: its operator gave 3; it must give a function of v"),
+        (("measure", "path-error", "FewArguments"), "must be an estimator with operator(tasks, w, D, rng)"),
+        (("check", "prop3", "OneNumber"), "hessian = OneNumber: deviation gave 1.0; it must give two numbers >= 0"),
+        (("measure", "hessian-bias", "OddMean"), "mean_hessian gave an array of shape (3,); it must be (1, 5, 5)"),
+        (("check", "prop3", "Own"), "bad.py, line 18: RuntimeError: my mistake"),
+    ],
+)
+def test_what_is_wrong_with_one_s_own_is_said_in_a_line(bench, tmp_path, monkeypatch, command, message):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.py").write_text(BAD)
+    words = [*command[:-1], "--hessian", f"bad.py:{command[-1]}"] if command[-1][0].isupper() else list(command)
+    done = bench(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
