@@ -229,7 +229,8 @@ def smoothed(claim: str, form: str) -> Arena:
 
     def setting(x):
         gaps, values = 10 ** between(x[:4], -2, 1), np.clip(x[4:9], -1, 1)
-        knots = np.concatenate([[0.0], np.cumsum(gaps)]) + between(x[9], -1, 0) * gaps.sum()
+        knots = np.concatenate([[0.0], np.cumsum(gaps)])
+        knots += np.clip(x[9], -1, 1) ** 3 * gaps.sum() - knots[2]  # often with a knot near 0
         if order == 3:
             values = np.array([0.0, *values[1:4], 0.0])
         loss = Piecewise(knots[None], values[None], np.zeros(1), order, np.clip(x[10], -1, 1) if order == 3 else 0.0)
