@@ -124,7 +124,7 @@ def test_equality_holds(family, stein):
     case = setting(FAMILIES[family][:1] if family != "quadratic" else FAMILIES[family], directions=20, stein=stein)
     equality = claims.get("prop5", "stein" if stein else "identity")
     found = check(equality, case)
-    assert (found.outcome, found.method, found.reason) == ("holds", "monte-carlo", "decided")
+    assert (found.outcome, found.method) == ("holds", "monte-carlo") and found.reason.startswith("decided")
     assert found.value < found.bound == pytest.approx(0.02 * zeroth_order.mean_size(case)[found.cell])
     for factor in (0.9, 1.1):
         assert check(equality.scaled(factor), case).outcome == "violated"
