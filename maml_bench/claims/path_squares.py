@@ -56,7 +56,7 @@ class PathSquares:
     second, fourth : array
         Of ``E ||e_j||^2`` and ``E ||e_j||^4``.
     pair : array
-        Of ``(E ||p_j||^2)^(1/2)``; infinite where pairs are not known to cancel.
+        Of ``(E ||p_j||^2)^(1/2)``; that of one path where pairs are not known to cancel.
     noise : array (N,)
         Of ``(E ||zeta_j||^2)^(1/2)``.
     batch : float
@@ -98,8 +98,9 @@ def path_squares(setting: Setting) -> PathSquares:
         cross = 4 * q * math.sqrt(r2) * alpha**3 * math.sqrt(m2 * m4)
         fourth.append(q**4 * r4 + 6 * q**2 * r2 * alpha**2 * m2 + cross + alpha**4 * m4)
         second.append(q**2 * r2 + alpha**2 * m2)
-    pairs = np.array(pair) if mirrored else np.full(len(pair), np.inf)
-    return PathSquares(np.array(second), np.array(fourth), pairs, np.array(noise), m4)
+    if not mirrored:  # as if the two were one
+        pair, noise = [math.sqrt(r2) for r2 in second], [math.sqrt(m2)] * inner.steps
+    return PathSquares(np.array(second), np.array(fourth), np.array(pair), np.array(noise), m4)
 
 
 def drift_square(setting: Setting) -> float:
@@ -119,7 +120,7 @@ def bias_square(setting: Setting, quadratic: np.ndarray, linear: np.ndarray, con
         ``f ||EQ||``.
     """
     found, regularity, inner = path_squares(setting), setting.tasks.regularity, setting.inner
-    if not np.all(np.isfinite(found.pair)):
+    if not (np.all(np.isfinite(found.pair)) and math.isfinite(regularity.rho)):
         return math.inf
     N, alpha, L, rho, tau = inner.steps, inner.alpha, regularity.L, regularity.rho, regularity.tau
     q, g = 1 + alpha * L, np.linalg.norm(single(setting).grad(setting.w), axis=-1).max()
