@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,7 @@ def module(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None, path
     made = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = made  # where dataclasses look their module up
+    _send_by_value(made)
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(made)
@@ -41,6 +43,13 @@ def module(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.resolve().parent))
     return made
+
+
+def _send_by_value(made: ModuleType) -> None:
+    """Worker processes cannot import the module: what is sent to them takes it along."""
+    for pickler in ("joblib.externals.cloudpickle", "cloudpickle"):  # joblib's own up to 1.5, and that of others
+        with suppress(ImportError):
+            importlib.import_module(pickler).register_pickle_by_value(made)
 
 
 def _line(error: BaseException, path: Path) -> int | None:

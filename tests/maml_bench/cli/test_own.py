@@ -173,3 +173,10 @@ def test_what_is_wrong_with_one_s_own_is_said_in_a_line(bench, tmp_path, monkeyp
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_worker_processes_take_one_s_own(bench):
+    own = ("--problem", f"{GALLERY}/own_problem.py:TASKS", "--hessian", f"{GALLERY}/own_estimator.py:ESTIMATOR")
+    command = ("measure", "hessian-variance", *own, "--budget", 20_000, "--precision", 0, "--json")
+    done, again = bench(*command), bench(*command, "--processes", "--workers", 2)
+    assert json.loads(again.stdout) | {"seconds": 0} == json.loads(done.stdout) | {"seconds": 0}
