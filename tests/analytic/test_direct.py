@@ -275,3 +275,22 @@ def test_runs_on_quadratics_stay_below_and_come_near(steps):
     }  # fmt: skip
     value = theorem1("direct", **p).value
     assert 0.5 * value < np.mean(norms) < value
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.98])
+def test_the_term_of_the_start_is_attained_for_every_step_size(steps, share):
+    """One exact task whose loss has the slope 1 for as long as K steps go, then bends at the rate rho to slope 0.
+
+    So every meta gradient is 1, and the gap is at most K steps of beta and the length sqrt(2/rho) of the bend. The L
+    that is claimed, up to the limit of the inner step, may be the curvature of another coordinate that rests at 0.
+    """
+    alpha, rho, K, C = share * math.sin(math.pi / (4 * steps)), 1e-9, 1e14, 1e6
+    q = 1 + alpha
+    beta = 1 / (C * (q ** (2 * steps) + rho * q ** (2 * steps - 1) * (q**steps - 1)))
+    point = POINT | {"alpha": alpha, "steps": steps, "L": 1.0, "rho": rho, "K": K, "C_beta": C, "S": 1, "B": 10}
+    point |= {"sigma": 0.0, "sigma_g": 0.0, "sigma_H": 0.0, "gap": K * beta + math.sqrt(2 / rho)}
+    formula = bound("thm1", "direct")
+    wanted = {name: point[name] for name in formula.arguments}
+    assert 1 / formula(**wanted) == pytest.approx(math.sqrt(8 / 9), rel=0.01)  # Lemma B without its batch sizes
+    assert 0.995 < 1 / formula(**wanted, B_beta=1e9, D_beta=1e9) <= 1
