@@ -230,3 +230,10 @@ def test_a_sampling_model_states_what_exact_values_and_shared_batches_need():
     bare = replace(shared, tasks=NoisyTasks(Quadratic.concave(3), Bare(0.5)))
     assert "noise that states additive = True" in check("prop7-vector", bare).reason
     assert measure("path-error", bare, budget=2000).evidence != "exact"
+
+    class Bent(Sphere):
+        sigma_H = 1.0  # what Hessians of batches do is then not known
+
+    for noise, known in ((Sphere(0.5), True), (Bent(0.5), False)):
+        other = replace(case, tasks=NoisyTasks(tasks.population, noise))
+        assert (measure("meta-gradient-second-moment", other, budget=500).evidence == "exact") is known
