@@ -75,15 +75,19 @@ function text(value) {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)).toString() : String(value);
 }
 
+let searched = null;
+
+/** Whether all words stand somewhere in the row. */
+function says(row, words) {
+  searched ??= new Map(rows.map((row) => [row, row.map(text).join("\n").toLowerCase()]));
+  return words.every((word) => searched.get(row).includes(word));
+}
+
 function update(keep) {
   if (!keep) first = 0;
   const wanted = filtered.map((name) => [at[name], form.elements[name].value]).filter(([, value]) => value);
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  found = rows.filter(
-    (row) =>
-      wanted.every(([i, value]) => row[i] === value) &&
-      (!words.length || words.every((word) => row.some((cell) => text(cell).toLowerCase().includes(word))))
-  );
+  found = rows.filter((row) => wanted.every(([i, value]) => row[i] === value) && (!words.length || says(row, words)));
   if (sorted !== null) found.sort((a, b) => order(a[at[sorted]], b[at[sorted]], down));
   document.querySelector("#explorer tbody").replaceChildren(
     ...found.slice(first, first + size).map((row) => {

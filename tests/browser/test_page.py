@@ -161,11 +161,12 @@ def test_figures_are_drawn_where_a_statement_shows_them(page):
     assert min(boxes) > 200
 
 
-@pytest.mark.parametrize("page", [(390, "light"), (1440, "dark")], indirect=True)
+@pytest.mark.parametrize("page", [(390, "light"), (1440, "dark")], indirect=True, ids=("phone", "desk"))
 def test_axe_finds_nothing_serious(page, few):
-    """On a page of two studies: axe takes seconds for a thousand elements, and more figures teach it nothing."""
+    """On a page of two studies, with a word for each formula and drawing: axe knows neither, and is slow to say so."""
     page.goto(few)
     assert not page.evaluate("[...document.querySelectorAll('svg[role=img]')].filter((e) => !e.ariaLabel).length")
-    found = Axe().run(page, context={"exclude": [["svg"], ["math"]]}, options={"resultTypes": ["violations"]})
+    page.evaluate("for (const e of document.querySelectorAll('math, svg')) e.replaceWith('drawn')")
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
     serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
     assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in serious]
