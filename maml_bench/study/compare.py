@@ -136,7 +136,8 @@ def text(found: Comparison) -> str:
         for change in changes:
             about = f"{change.claim} ({change.form}) on {change.problem}, {change.study}: {change.where}"
             lines.append(textwrap.fill(about, 80, initial_indent="  ", subsequent_indent="    "))
-            lines.append(f"    {change.before} -> {change.after}")
+            told = f"    {change.before} -> {change.after}"
+            lines += [told] if len(told) <= 80 else [f"    before {change.before}", f"    after  {change.after}"]
     lines.append("seconds by study:")
     lines += [f"  {study:20} {before:8.1f} -> {after:8.1f}" for study, before, after in found.seconds]
     return "\n".join(lines)

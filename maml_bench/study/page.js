@@ -94,7 +94,7 @@ function update(keep) {
       const line = document.createElement("tr");
       for (const name of shown) {
         const cell = line.insertCell();
-        cell.textContent = text(row[at[name]]);
+        cell.textContent = text(row[at[name]] ?? (name === "claim" ? row[at.quantity] : null));
         cell.dataset.label = name;
       }
       const code = document.createElement("code");

@@ -169,10 +169,17 @@ def test_two_runs_are_compared(tmp_path):
     assert found.changed
     assert (found.common, found.only_before, found.only_after) == (3, 1, 1)
     assert [(c.form, c.before, c.after) for c in found.outcomes] == [("paper", "holds", "violated")]
-    assert [c.form for c in found.ratios] == ["sharp"]
+    assert [(c.form, c.before, c.after) for c in found.ratios] == [("sharp", "1 of 2", "1 of 2.5")]
+    assert found.seconds == [("s", 4.0, 4.0)]
     text = compare.text(found)
     assert "prop3 (paper) on one, s: N = 1\n    holds -> violated" in text
-    assert max(map(len, text.splitlines())) <= 80
+    assert "    1 of 2 -> 1 of 2.5" in text
+    numbers = {"value": 1.23456e-11, "lower": 1.23445e-11, "upper": 1.23478e-11, "bound": 1.43217e-11}
+    far = [row("sharp", 1, 0.9, **{name: x * scale for name, x in numbers.items()}) for scale in (1, 1.11)]
+    runs = [written(tmp_path / name, [found]) for name, found in zip("cd", far, strict=True)]
+    wide = compare.text(compare.compare(*runs))
+    assert "    before 1.235e-11 [1.234e-11, 1.235e-11] of 1.432e-11\n    after  1.37e-11 [" in wide
+    assert max(map(len, [*text.splitlines(), *wide.splitlines()])) <= 80
     assert 'holds</td><td data-label="after">violated' in compare.page(found)
     with pytest.raises(FileNotFoundError):
         compare.compare(before, tmp_path)
