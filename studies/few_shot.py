@@ -5,7 +5,7 @@ were held out, by the step sizes of Corollary 1 and by tuned ones. What was foun
 """
 
 from maml_bench.algorithms.few_shot import DigitsTrial, measure
-from maml_bench.study import Fact, Figure, Study, between, curves, pick
+from maml_bench.study import Figure, Study, answered, between, curves, pick
 
 METHODS = ("maml", "fo-maml", "hf-maml", "ggs-maml", "zo-maml", "es-maml", "reptile")
 AXES = {"rule": ("theorem", "tuned"), "iterations": (100,)}
@@ -29,7 +29,7 @@ def apart(t, rule, method, words, expected):
     low, high = row["lower"], row["upper"]
     answer = "higher" if low > SAME else "lower" if high < -SAME else "equal" if -SAME < low <= high < SAME else None
     found = f"{answer or 'undecided'}: {row['value']:.2g} [{low:.2g}, {high:.2g}]"
-    return Fact(words, expected, found, None if answer is None else answer == expected)
+    return answered(words, answer, expected, found)
 
 
 def facts(t):

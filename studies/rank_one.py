@@ -7,7 +7,7 @@ itself, and under all of them. What was found is told in ``rank_one.md``; `repla
 from maml_bench.algorithms.programs import METHODS, RELEASED_RANK_ONE
 from maml_bench.algorithms.replay import rank_one as replay
 from maml_bench.algorithms.trials import Trial, measure
-from maml_bench.study import Fact, Figure, Study, curves, pick
+from maml_bench.study import Fact, Figure, Study, answered, curves, pick
 
 __all__ = ["STUDY", "replay"]
 
@@ -77,7 +77,7 @@ def facts(t):
         for (method, other), expected in ENDS[protocol].items():
             answer, limits = ends(t, method, other, protocol=protocol, step="published")
             words = f"{protocol}: final loss of {method} beside {other}"
-            found.append(Fact(words, expected, limits, None if answer is None else answer == expected))
+            found.append(answered(words, answer, expected, limits))
     return found
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         between,
         bracketed,
         confirmed,
+        crossing,
         crossings,
         equal,
         exponent,
@@ -24,30 +25,6 @@ if TYPE_CHECKING:
     from maml_bench.study.heatmap import HeatMap
     from maml_bench.study.run import Study
 
-_CASES = ("curves", "one_at_a_time", "sweep")
-_FACTS = (
-    "Fact",
-    "answered",
-    "attained",
-    "between",
-    "bracketed",
-    "confirmed",
-    "crossings",
-    "equal",
-    "exponent",
-    "minimum",
-    "near",
-    "pick",
-)
-_HOMES = {
-    **dict.fromkeys(_CASES, "cases"),
-    **dict.fromkeys(_FACTS, "facts"),
-    "Figure": "figures",
-    "HeatMap": "heatmap",
-    "load": "findings",
-    "Study": "run",
-}
-
 __all__ = [
     "Fact",
     "Figure",
@@ -58,6 +35,7 @@ __all__ = [
     "between",
     "bracketed",
     "confirmed",
+    "crossing",
     "crossings",
     "curves",
     "equal",
@@ -69,6 +47,14 @@ __all__ = [
     "pick",
     "sweep",
 ]
+
+_HOMES = dict.fromkeys(__all__, "facts") | {
+    **dict.fromkeys(("curves", "one_at_a_time", "sweep"), "cases"),
+    "Figure": "figures",
+    "HeatMap": "heatmap",
+    "load": "findings",
+    "Study": "run",
+}
 
 
 def __getattr__(name: str):
