@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MethodType
+from typing import Any, cast
 
 import pandas as pd
 
@@ -125,8 +126,16 @@ def _asked_claim(claim: Claim) -> list:
     name = [claim.name, claim.form, claim.factor]
     if CLAIMS.get((claim.name, claim.form)) is claim:
         return name
-    bound = str(claim.bound) if isinstance(claim.bound, Bound) else content_digest(claim.bound)
-    return [*name, claim.sense, claim.tolerance, bound, content_digest(claim.measurement)]
+    bound = _told(claim.bound) if isinstance(claim.bound, Bound) else content_digest(claim.bound)
+    measurement, sampled = claim.measurement, claim.measurement.sampled
+    if sampled and isinstance(sampled.footprint, MethodType):  # memory is measured on the draw, which says it all
+        measurement = replace(measurement, sampled=replace(sampled, footprint=cast(Any, None)))
+    return [*name, claim.sense, claim.tolerance, bound, content_digest(measurement)]
+
+
+def _told(bound: Bound) -> list:
+    """All that a bound says."""
+    return [bound.text(), *map(str, bound.conditions), *map(_told, bound.others)]
 
 
 def run(

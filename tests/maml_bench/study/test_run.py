@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maml_bench import check
-from maml_bench.study import findings, load
+from analytic import bound
+from maml_bench import InnerLoop, Setting, check
+from maml_bench.counterexample import replay
+from maml_bench.study import Study, findings, load, sweep
 from maml_bench.study import run as study_module
 from maml_bench.study.run import ERROR, jobs, run
+from studies.gallery import own_estimator, own_problem, own_theorem
 
 SCRIPT = Path(__file__).with_name("small_study.py")
 STUDY = (sys.executable, "-m", "maml_bench", "study", str(SCRIPT))
@@ -215,3 +218,30 @@ def test_a_bad_seed_is_named(tmp_path):
     with pytest.raises(ValueError, match="seed = -1"):
         rows(small.STUDY, tmp_path, seed=-1)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_s_own_problem_estimator_and_claims_go_into_a_study(tmp_path):
+    # The claim's bound is attained to a few per cent: 0.01 of it is refuted, in any run.
+    tasks, estimator = own_problem.TASKS, own_estimator.ESTIMATOR
+
+    def setting(N):
+        return Setting(tasks, np.zeros(3), InnerLoop(0.05, N), estimator)
+
+    def keys(*chosen):
+        return [job.key for job in jobs(Study("own", "Whose?", sweep(setting, chosen, {"N": (1, 2)})))]
+
+    fourth, signs = own_theorem.CLAIM, own_estimator.CLAIM
+    found = rows(Study("own", "Whose?", sweep(setting, (fourth, signs, signs.scaled(0.01)), {"N": (1,)})), tmp_path)
+    assert [(row["claim"], row["outcome"]) for row in found] == [
+        ("fourth-moment", "holds"),
+        ("signs-vector", "holds"),
+        ("signs-vector", "violated"),
+    ]
+    assert {row["family"] for row in found} == {"LogCosh"} and {row["estimator"] for row in found} == {"Signs"}
+    assert keys(fourth) == keys(fourth)
+    other = dataclasses.replace(fourth, bound=bound("prop2-second"))
+    looser = dataclasses.replace(other, bound=dataclasses.replace(other.bound, where=other.bound.where[:0]))
+    assert len({*keys(fourth), *keys(other), *keys(looser), *keys(fourth.scaled(2))}) == 8
+    (script,) = (tmp_path / "counterexamples").glob("*.py")
+    assert "own_estimator.py:CLAIM" in script.read_text()
+    assert replay(script, signs.scaled(0.01)).outcome == "violated"
