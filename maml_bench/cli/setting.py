@@ -11,6 +11,7 @@ from maml_bench.claims import Claim
 from maml_bench.files import is_file, load
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder, usable
 from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase, TaskPairs, Tasks
+from maml_bench.problems.protocol import lacking
 from maml_bench.setting import OuterLoop, Setting
 
 HESSIANS = {
@@ -71,8 +72,13 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
         If the family is unknown, or a value is outside its range.
     """
     if problem is not None:
-        tasklike = lambda thing: isinstance(thing, Tasks | TaskPairs) and not isinstance(thing, type)
-        return load(problem, "problem", tasklike, "tasks, with the attributes of maml_bench.problems.Tasks")
+        begun = lambda thing: not isinstance(thing, type) and any(hasattr(thing, name) for name in ("grad", "support"))
+        found = load(problem, "problem", begun, "tasks, with the attributes of maml_bench.problems.Tasks")
+        if not isinstance(found, Tasks | TaskPairs):
+            raise ValueError(
+                f"problem = {problem}: must be tasks; {type(found).__name__} lacks {', '.join(lacking(found))}"
+            )
+        return found
     if family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}; known: {', '.join(FAMILIES)}")
     entries = natural("dim", dim) ** (2 if family in DENSE else 1)

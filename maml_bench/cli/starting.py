@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 STARTS = {
     "problem": ("own_problem", "maml-bench audit --problem {file}:TASKS"),
@@ -22,12 +23,18 @@ def write(kind: str, file: Path) -> list[str]:
     """
     if file.suffix != ".py":
         raise ValueError(f"{file}: must end with .py")
+    if not file.parent.is_dir():
+        raise ValueError(f"{file}: there is no folder {file.parent}")
     if file.exists():
         raise ValueError(f"{file} exists: choose another name")
     example, command = STARTS[kind]
     text = (_gallery() / f"{example}.py").read_text()
-    file.write_text(text.replace(f"{example}.py", file.name).replace(f"{example}.md", f"{file.stem}.md"))
-    return [f"wrote {file}; try", f"  {command.format(file=file)}"]
+    called = "-".join(file.stem.replace("_", " ").split())
+    names = {f"{example}.py": file.name, f"{example}.md": f"{file.stem}.md", '"own-study"': f'"{called}"'}
+    for name, other in names.items():
+        text = text.replace(name, other)
+    file.write_text(text)
+    return [f"wrote {file}; try", f"  {command.format(file=quote(str(file)))}"]
 
 
 def _gallery() -> Path:

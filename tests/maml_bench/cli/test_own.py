@@ -180,3 +180,19 @@ def test_worker_processes_take_one_s_own(bench):
     command = ("measure", "hessian-variance", *own, "--budget", 20_000, "--precision", 0, "--json")
     done, again = bench(*command), bench(*command, "--processes", "--workers", 2)
     assert json.loads(again.stdout) | {"seconds": 0} == json.loads(done.stdout) | {"seconds": 0}
+
+
+def test_what_one_s_own_tasks_lack_is_said(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("class Half:\n    dim, batch_shape, grad, loss, sample = 1, (), None, None, None\n")
+    for command in (("check", "prop1"), ("audit",)):
+        done = bench(*command, "--problem", "mine.py:Half")
+        assert done.returncode == 2
+        assert "problem = mine.py:Half: must be tasks; Half lacks __getitem__, hess, hvp, regularity\n" in done.stderr
+
+
+def test_new_names_its_folder_and_quotes_its_file(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert bench("new", "study", "absent/mine.py").stderr == "Error: absent/mine.py: there is no folder absent\n"
+    assert "maml-bench study 'how far.py' --quick" in bench("new", "study", "how far.py").stdout
+    assert '"how-far",' in Path("how far.py").read_text()
