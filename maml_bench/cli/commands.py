@@ -7,6 +7,7 @@ import errno
 import math
 import os
 import sys
+import textwrap
 from functools import partial
 from pathlib import Path
 
@@ -278,11 +279,12 @@ def audit_command(seed, error, hessian, as_json, **problem):
 @click.option("--first-round", default=0, show_default=True, help="Go on after an earlier search of so many rounds.")
 @click.option("--code", is_flag=True, help="Print the winner as Python code.")
 @json_option
-def tightness_command(claim, form, factor, code, as_json, **options):
+def tightness_command(claim, form, factor, seed, code, as_json, **options):
     """Search all problems within a claim's hypotheses for the largest measured / bound.
 
     The winner is measured again, and its constants audited. Exit code: 0, or 1 if the bound is violated.
     """
+    from analytic import arguments
     from maml_bench import claims
     from maml_bench.cli import terminal
     from maml_bench.extremal import source, tightness
@@ -290,11 +292,12 @@ def tightness_command(claim, form, factor, code, as_json, **options):
     def progress(arena, best):
         print(f"{arena}: {best.value:.6g} after {best.evaluations} problems", file=sys.stderr)
 
-    found = tightness(claims.chosen(claim, form).scaled(factor), **options, progress=progress)
+    chosen = claims.chosen(claim, form).scaled(factor)
+    found = tightness(chosen, seed=arguments.seed(seed), **options, progress=progress)
     if as_json:
         terminal.print_json(found.as_dict())  # the winner is among it
     else:
-        click.echo(str(found))
+        click.echo("\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in str(found).splitlines()))
         if code:
             click.echo(source(found.setting))
     return EXIT_CODES["violated"] if found.verdict.outcome == "violated" else 0

@@ -88,10 +88,8 @@ def print_power(claim: Claim, found: Power) -> None:
     print_table(["bound times", "says violated", "says holds"], rows, right=range(3), title=title)
     for share in (0.5, 0.95):
         if share < 1 - 1 / runs or share == 0.5:
-            print(
-                f"noticed in {share:.0%} of runs: bound times {found.noticed_at(share):.4g} or less; "
-                f"confirmed: times {found.confirmed_at(share):.4g} or more"
-            )
+            ends = f"{found.noticed_at(share):.4g} or less; confirmed: {found.confirmed_at(share):.4g} or more"
+            print(f"noticed in {share:.0%} of runs: times {ends}")
 
 
 def power_as_dict(claim: Claim, found: Power) -> dict:

@@ -1,26 +1,16 @@
-"""Where Chromium is, if anywhere: without it these tests are not collected, and the run says so."""
+"""Where Chromium is, if anywhere: without it these tests are not collected, and `tests/conftest.py` says so."""
 
 import importlib.util
-import shutil
 
 import pytest
+from chromium import CHROMIUM, LACKING
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-LACKING = [
-    name
-    for name, there in (
-        ("Chromium", CHROMIUM),
-        ("playwright", importlib.util.find_spec("playwright")),
-        ("axe-playwright-python", importlib.util.find_spec("axe_playwright_python")),
-    )
-    if not there
-]
 collect_ignore = ["test_page.py", "test_documentation.py"] if LACKING else []
 if not importlib.util.find_spec("sphinx"):
     collect_ignore.append("test_documentation.py")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     """Headless Chromium."""
     from playwright.sync_api import sync_playwright
@@ -30,8 +20,3 @@ def browser():
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield found
         found.close()
-
-
-def pytest_terminal_summary(terminalreporter):
-    if LACKING:
-        terminalreporter.write_line(f"the page is not tested in a browser: no {', '.join(LACKING)} (make test-browser)")

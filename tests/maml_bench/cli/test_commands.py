@@ -80,6 +80,7 @@ def test_check_in_words(bench):
         (["check", "prop6", "--family", "kink", "--hessian", "ggs", "--nu", "1e200"], "nu = 1e+200: must be between"),
         (["check", "prop6", "--family", "kink", "--hessian", "ggs", "--nu", "1e-300"], "nu = 1e-300: must be between"),
         (["audit", "--seed", "-1"], "seed = -1: must be an integer >= 0"),
+        (["tightness", "prop1", "--seed", "-1"], "seed = -1: must be an integer >= 0"),
         (["audit", "--sigma-g", "1e200"], "nowhere finite, sigma_g = 1e+200"),
         (["theory", "prop99"], "unknown statement 'prop99'"),
         (["study", "nothing"], "unknown study 'nothing'"),
@@ -160,6 +161,7 @@ def test_tightness_finds_a_bound_that_is_a_tenth_too_small(bench):
     options = ("prop2-second", "--steps", 1, "--alpha-l", 0.2, "--seconds", 5, "--rounds", 1)
     honest, planted = bench("tightness", *options, "--code"), bench("tightness", *options, "--factor", 0.9, "--json")
     assert honest.returncode == 0
+    assert max(map(len, honest.stdout.partition("problems in")[0].splitlines())) <= 80
     assert "largest ratio found 1 (" in honest.stdout
     assert "N = 1, alpha L = 0.2;" in honest.stdout and "inner=InnerLoop(alpha=" in honest.stdout
     assert "problems" in honest.stderr
