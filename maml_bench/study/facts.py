@@ -288,6 +288,13 @@ def crossing(table: pd.DataFrame, x: str, limit: float) -> tuple[float, float]:
     ------
     ValueError
         If it is past the limit at the first x, or nowhere.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from maml_bench.study import crossing
+    >>> crossing(pd.DataFrame({"S": [1.0, 4.0, 16.0], "upper": [0.5, 0.9, 1.4]}), "S", limit=1.0)
+    (4.0, 16.0)
     """
     ordered = table.sort_values(x)
     along = ordered[x].to_numpy(dtype=float)
