@@ -32,7 +32,7 @@ def facts(t):
     second, first = pick(t, claim="prop2-second"), pick(t, claim="prop2-first")
     extremal = pick(second, problem=CONCAVE)
     paper = pick(extremal, form="paper")
-    drift = pick(t, claim="prop2-mean", form="sharp", problem=TRIGONOMETRIC, αL="0.3", N=20)
+    drift = pick(t, claim="prop2-mean", form="sharp", problem=TRIGONOMETRIC, αL="0.05", N=20)
     found = [
         attained("the concave quadratic attains the sharp second moment", pick(extremal, form="sharp")),
         between("the paper's second moment over the truth, there", 1 / paper["ratio"], 2 * (1 - 1e-9), 5.1),
@@ -47,7 +47,7 @@ def facts(t):
             0.95,
             1,
         ),
-        exponent("drift of the mean in S, trigonometric, αL = 0.3, N = 20 (theory: −1)", drift, "S", -1),
+        exponent("drift of the mean in S, trigonometric, αL = 0.05, N = 20 (theory: −1)", drift, "S", -1),
         between(
             "drift of the mean on quadratics", pick(t, claim="prop2-mean", problem=(CONCAVE, INDEFINITE))["value"], 0, 0
         ),
