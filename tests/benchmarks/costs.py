@@ -73,22 +73,22 @@ def work(seed: int, calls: int) -> float:
     return sum(float(stochastic_meta_gradient(tasks, w, inner, ExactHessian(), rng).sum()) for _ in range(calls))
 
 
-def second_worker(rounds: int = 5, calls: int = 40) -> Mapping[str, float]:
+def second_worker(rounds: int = 9, calls: int = 40) -> Mapping[str, float]:
     """How much faster two workers are than one, and two independent processes: medians of interleaved rounds of wall
-    time. The machine sets the second number; theirs, over one, is what sharing an interpreter costs.
+    time. The machine sets the second number; the ratio of the two says what sharing an interpreter costs.
     """
     context = multiprocessing.get_context("spawn")
-    gains: dict[str, list[float]] = {"two workers": [], "two processes": []}
+    rows: list[tuple[float, float, float]] = []
     with context.Pool(2) as pool:
         pool.starmap(_prepared, [(0, 2)] * 4)
         Workers(2).map([(work, 0, 2)] * 2)
         for _ in range(rounds):
             alone = _elapsed(lambda: Workers(1).map([(work, 0, calls), (work, 1, calls)]))
-            gains["two workers"].append(alone / _elapsed(lambda: Workers(2).map([(work, 0, calls), (work, 1, calls)])))
-            gains["two processes"].append(
-                alone / _elapsed(lambda: pool.starmap(_prepared, [(0, calls), (1, calls)], chunksize=1))
-            )
-    return {name: float(np.median(values)) for name, values in gains.items()}
+            workers = _elapsed(lambda: Workers(2).map([(work, 0, calls), (work, 1, calls)]))
+            processes = _elapsed(lambda: pool.starmap(_prepared, [(0, calls), (1, calls)], chunksize=1))
+            rows.append((alone / workers, alone / processes, processes / workers))
+    names = ("two workers", "two processes", "workers over processes")
+    return dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
 
 
 def _prepared(seed, calls):

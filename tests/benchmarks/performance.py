@@ -57,7 +57,7 @@ WORKERS = """
 ## A second worker
 
 Wall time of one worker over that of two, and of two independent processes with the same calls, rounds interleaved: the
-machine sets the second.
+machine sets the second, and whatever else runs on it both.
 
 """
 
