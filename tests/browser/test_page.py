@@ -65,6 +65,11 @@ def test_nothing_overflows_and_the_answers_are_on_the_first_screen(page):
         .map((e) => e.tagName + '.' + e.className)"""
     )
     assert not wide
+    squeezed = page.evaluate(
+        """() => [...document.querySelectorAll('caption, p, li, th, td')].filter((e) => e.textContent.length > 20 &&
+        e.clientWidth > 0 && e.clientWidth < 60).map((e) => e.outerHTML.slice(0, 100))"""
+    )
+    assert not squeezed
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     matrix = page.locator(".matrix").bounding_box()
     assert matrix["y"] < 300
