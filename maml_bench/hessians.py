@@ -511,7 +511,7 @@ def deviation(hessian: Hessian, tasks: Tasks, D: int) -> tuple[float, float] | N
 
 
 def mean_hessian(hessian: Hessian, tasks: Tasks, w: np.ndarray) -> np.ndarray | None:
-    """The stated mean at w, (*batch_shape, d, d), or None where nothing is stated.
+    """The stated mean at w, ``(*batch_shape, d, d)``, or None where nothing is stated.
 
     Raises
     ------
