@@ -71,8 +71,9 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[data]'
 	touch $@
 
+# What the page's tests need only where there is a browser to run them in.
 $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint,cluster,data]'
+	$(BIN)/python -m pip install --quiet --editable ".[test,lint,cluster,data$$(command -v chromium >/dev/null && echo ,browser,docs)]"
 	touch $@ $(VENV)/installed
 
 clean:
