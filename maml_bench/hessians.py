@@ -37,7 +37,7 @@ overrides ``operator`` alone states none of them (`stated`).
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from math import prod
+from math import inf, prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,7 +143,8 @@ class ExactHessian:
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """``v -> hess l(w; D) v``, shape (..., d); the population Hessian if the tasks have no sampling model."""
-        sample = tasks.sample(rng, w, D)
+        exact = getattr(tasks, "largest_hessian_noise", inf) == 0  # then no batch is needed to know it
+        sample = None if exact else tasks.sample(rng, w, D)
         return lambda v: tasks.hvp(w, v, sample)
 
     def mean_hessian(self, tasks: Tasks, w: np.ndarray) -> np.ndarray:
