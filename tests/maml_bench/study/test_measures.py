@@ -1,9 +1,13 @@
 """Rows of the atlas: an instance, a search and batches, each against a value by hand."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from maml_bench.extremal import INSTANCES
-from maml_bench.study.measures import Attack, estimated, in_batches, nearest, worst
+from maml_bench.problems import Quadratic, TwoPoint
+from maml_bench.study.measures import Attack, estimated, in_batches, nearest, refuted, worst
 
 EFFORT = {"seed": 0, "budget": 1, "workers": 1}
 
@@ -41,3 +45,17 @@ def test_performance_estimation_is_a_row_with_our_bound():
     (row,) = estimated(("growth", "convex", 2), **EFFORT)
     assert (row["value"], row["bound"]) == (1, pytest.approx(1.69))
     assert row["ratio"] == pytest.approx(1 / 1.69) and row["N"] == 2
+
+
+def test_an_accusation_by_chance_is_looked_into_once_more():
+    """Noise that stays below its certificate is cleared, a curvature above it is not."""
+
+    class Steep(Quadratic):
+        def grad(self, w, sample=None):
+            return 2 * super().grad(w)
+
+    accused = SimpleNamespace(violations=("sigma_g",))
+    honest, wrong = (cls(-np.eye(1)[None], np.zeros((1, 1))).with_noise(TwoPoint(1.0)) for cls in (Quadratic, Steep))
+    assert refuted(SimpleNamespace(audit=accused, setting=SimpleNamespace(tasks=honest)), 0) == 0
+    assert refuted(SimpleNamespace(audit=accused, setting=SimpleNamespace(tasks=wrong)), 0) > 0
+    assert refuted(SimpleNamespace(audit=SimpleNamespace(violations=()), setting=None), 0) == 0
