@@ -9,7 +9,7 @@ import numpy as np
 
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
 from maml_bench.arrays import into
-from maml_bench.hessians import Hessian
+from maml_bench.capabilities import Hessian
 from maml_bench.problems.protocol import Tasks
 
 

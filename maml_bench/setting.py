@@ -8,7 +8,8 @@ import numpy as np
 
 from analytic import arguments
 from maml_bench.adaptation import InnerLoop
-from maml_bench.hessians import Directional, ExactHessian, Hessian, usable
+from maml_bench.capabilities import Directional, Hessian, usable
+from maml_bench.hessians import ExactHessian
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 

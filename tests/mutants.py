@@ -33,7 +33,12 @@ ROOMS = {
     "moments": (("analytic/moments/*.py", "maml_bench/exact.py"), ("tests/analytic/moments", INNER + "test_exact.py")),
     "problems": (("maml_bench/problems/*.py",), (INNER + "problems", INNER + "auditing")),
     "estimators": (
-        ("maml_bench/adaptation.py", "maml_bench/hessians.py", "maml_bench/meta_gradient.py", "maml_bench/setting.py"),
+        (
+            "maml_bench/adaptation.py",
+            "maml_bench/hessians.py",
+            "maml_bench/capabilities.py",
+            "maml_bench/meta_gradient.py",
+        ),
         (INNER + "test_adaptation.py", INNER + "test_hessians.py", INNER + "test_meta_gradient.py"),
     ),
     "algorithms": (("maml_bench/algorithms/*.py",), (INNER + "algorithms", INNER + "claims/test_convergence.py")),

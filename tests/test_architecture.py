@@ -14,7 +14,8 @@ ROOT = Path(maml_bench.__file__).parents[1]
 FLOORS = (
     ("arrays", "digest", "files", "search", "montecarlo", "evidence"),
     ("problems", "effort"),
-    ("adaptation", "hessians"),
+    ("adaptation", "capabilities"),
+    ("hessians",),
     ("meta_gradient", "setting", "auditing"),
     ("exact", "algorithms"),
     ("claims",),

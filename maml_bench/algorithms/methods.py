@@ -16,12 +16,12 @@ import numpy as np
 from analytic.arguments import natural, positive, settle
 from maml_bench.adaptation import InnerLoop, stochastic_path
 from maml_bench.algorithms.samples import Samples, of_product
+from maml_bench.capabilities import Hessian
 from maml_bench.hessians import (
     CentralDifference,
     ExactHessian,
     FirstOrder,
     GaussianSmoothing,
-    Hessian,
     ZerothOrder,
 )
 from maml_bench.meta_gradient import stochastic_meta_gradient

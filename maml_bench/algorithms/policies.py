@@ -14,7 +14,7 @@ import numpy as np
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms.methods import NAMED
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
-from maml_bench.hessians import Hessian
+from maml_bench.capabilities import Hessian
 from maml_bench.meta_gradient import exact_meta_gradient, meta_objective, stochastic_meta_gradient
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.navigation import LINEAR, RELU, Navigation

@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from maml_bench.algorithms.seeds import known
-from maml_bench.hessians import Operator
+from maml_bench.capabilities import Operator
 from maml_bench.meta_gradient import exact_meta_gradient, stochastic_meta_gradient
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.protocol import Tasks

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from maml_bench.hessians import Hessian
+from maml_bench.capabilities import Hessian
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from analytic.arguments import natural, probability
 from analytic.arguments import seed as checked_seed
 from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
-from maml_bench.hessians import usable
+from maml_bench.capabilities import usable
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.protocol import Tasks, lacking
 

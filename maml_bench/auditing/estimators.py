@@ -11,7 +11,7 @@ import scipy
 
 from maml_bench.arrays import listed
 from maml_bench.auditing.result import Row, judged, skipped
-from maml_bench.hessians import deviation, drawn, mean_hessian, stated
+from maml_bench.capabilities import deviation, drawn, mean_hessian, stated
 from maml_bench.problems.noise import population
 from maml_bench.search import unit
 

@@ -1,6 +1,6 @@
 """Bounds that depend on the Hessian estimator: Propositions 3 and 4, with the two numbers of each kind of estimator.
 
-An estimator states its ``kind``, or the two numbers themselves by ``deviation`` (`maml_bench.hessians`);
+An estimator states its ``kind``, or the two numbers themselves by ``deviation`` (`maml_bench.capabilities`);
 `analytic.factors` has what they do to one factor of the meta gradient, and under which conditions. The left sides are
 measured with any estimator; a bound is another matter.
 """
@@ -12,9 +12,9 @@ import numpy as np
 
 from analytic import finite_sum, meta_gradient
 from analytic.bound import Bound, HypothesisError
+from maml_bench.capabilities import kind, stated
 from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.claims.requirements import certified_noise, everywhere, first_reason, no_noise, of_kind
-from maml_bench.hessians import kind, stated
 from maml_bench.setting import Setting
 
 _FORMS: dict[str, Callable[[str], Mapping[str, Bound]]] = {

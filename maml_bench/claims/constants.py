@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from maml_bench.capabilities import deviation
 from maml_bench.exact import meta_gradients, task_grad_norms
-from maml_bench.hessians import deviation
 from maml_bench.setting import Setting, single
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from analytic.moments import quadratic
 from maml_bench.adaptation import exact_path
 from maml_bench.arrays import listed
+from maml_bench.capabilities import kind
 from maml_bench.claims import smoothness
 from maml_bench.claims.by_estimator import claims_by_estimator
 from maml_bench.claims.claim import Measurement, Sampling, claims_of
 from maml_bench.claims.hessian_draws import directional
 from maml_bench.claims.meta_gradient import gradient_floats
 from maml_bench.claims.requirements import exact_path_in_ball, first_reason, two_losses
-from maml_bench.hessians import kind
 from maml_bench.meta_gradient import meta_gradient_along
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.problems.finite_sum import FullBatch

@@ -23,10 +23,11 @@ from typing import Any, cast
 import numpy as np
 
 from maml_bench.arrays import listed
+from maml_bench.capabilities import Directional, drawn, kind, mean_hessian, name, stated
 from maml_bench.claims.claim import EPS, by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
-from maml_bench.hessians import Directional, DirectionMean, drawn, kind, mean_hessian, name, stated
+from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import states

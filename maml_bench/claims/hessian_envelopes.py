@@ -48,6 +48,7 @@ import numpy as np
 
 from maml_bench.adaptation import exact_path
 from maml_bench.arrays import matvec
+from maml_bench.capabilities import kind
 from maml_bench.claims.claim import by_cell
 from maml_bench.claims.hessian_draws import (
     cells,
@@ -63,7 +64,7 @@ from maml_bench.claims.hessian_draws import (
     squared_distance,
 )
 from maml_bench.claims.path_squares import batch_moments
-from maml_bench.hessians import DirectionMean, kind
+from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, independent
 from maml_bench.setting import Setting, single, smoothed
 

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maml_bench.adaptation import exact_path, stochastic_path
+from maml_bench.capabilities import kind
 from maml_bench.claims import inner_path, path_envelopes, path_squares
 from maml_bench.claims.by_estimator import claims_by_estimator
 from maml_bench.claims.claim import EPS, Measurement, Sampling, either, footprint
@@ -40,7 +41,6 @@ from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, sampled, single_loss
 from maml_bench.exact import AGREEMENT, meta_gradients, moments, precise_moments
-from maml_bench.hessians import kind
 from maml_bench.meta_gradient import exact_meta_gradient_along, stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped

@@ -1,7 +1,7 @@
 """Quantities to measure without a bound, with any Hessian estimator; one cell a task unless it is a mean over tasks.
 
-An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states (`maml_bench.hessians`) serves if it
-is there.
+An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it states (`maml_bench.capabilities`) serves
+if it is there.
 """
 
 import numpy as np

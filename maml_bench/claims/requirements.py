@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.capabilities import KINDS, kind, stated
 from maml_bench.exact import smoothable
-from maml_bench.hessians import KINDS, kind, stated
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.noise import states
 from maml_bench.problems.protocol import Tasks, outside

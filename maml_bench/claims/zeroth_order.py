@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.capabilities import kind
 from maml_bench.claims import hessian_envelopes
 from maml_bench.claims.claim import EPS, Claim, Known, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.gaussian_smoothing import variance_error, vector_squares
@@ -43,7 +44,6 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.exact import smoothings
-from maml_bench.hessians import kind
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting, single, smoothed

@@ -7,9 +7,10 @@ from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
 from maml_bench.arrays import fits
+from maml_bench.capabilities import usable
 from maml_bench.claims import Claim
 from maml_bench.files import is_file, load
-from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder, usable
+from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase, TaskPairs, Tasks
 from maml_bench.problems.protocol import lacking
 from maml_bench.setting import OuterLoop, Setting
