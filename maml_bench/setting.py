@@ -149,8 +149,8 @@ def _named(tasks) -> str:
     """The family of tasks, without their arrays, and what the samples add."""
     if isinstance(tasks, TaskPairs):
         return f"{type(tasks).__name__} of {_named(tasks.support)} and {_named(tasks.target)}"
-    noise = getattr(tasks, "noise", None)
-    return type(tasks).__name__ if noise is None else f"{_named(tasks.population)} with {noise}"
+    noise, population = getattr(tasks, "noise", None), getattr(tasks, "population", None)
+    return type(tasks).__name__ if population is None else f"{_named(population)} with {noise}"
 
 
 # What a setting holds beyond what every setting has, for code that runs after `requires` of a claim has asked for it.

@@ -47,6 +47,9 @@ from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, states
 from maml_bench.setting import Setting, single
 
+ROUNDING = 1e-12
+"""Relative size below which a control variate is what rounding leaves of one."""
+
 PILOT = 256
 """Pairs of paths, at most, to which the factors of the control variates are fitted."""
 
@@ -144,13 +147,18 @@ def _one(setting: Setting):
     return one, expansion
 
 
-def _factor(setting: Setting, pairs) -> np.ndarray:
-    """The factor of the control variate of each task, (tasks, 1), fitted to a pilot sample of its own."""
+def _factor(setting: Setting, pairs, one) -> np.ndarray:
+    """The factor of the control variate of each task, (tasks, 1), fitted to a pilot sample of its own.
+
+    It is 0 where pairs leave of the control variate what rounding leaves of one path's: where gradients are linear.
+    """
     size = min(PILOT, max(16, 2 * BLOCK_FLOATS // bias_floats(setting)))
     pilot = pairs(np.random.default_rng(PILOT), size)
+    whole = np.sum(one(setting.tasks, np.random.default_rng(PILOT), size)[1] ** 2, axis=(0, 2))
     error, control = pilot - pilot.mean(1, keepdims=True)
     square, product = np.sum(control**2, axis=(0, 2)), np.sum(error * control, axis=(0, 2))
-    return np.divide(product, square, out=np.zeros_like(square), where=square > 0)[:, None]
+    left = square > ROUNDING**2 * whole
+    return np.divide(product, square, out=np.zeros_like(square), where=left)[:, None]
 
 
 def _biases(setting: Setting):
@@ -163,7 +171,7 @@ def _biases(setting: Setting):
         twin = copy.deepcopy(rng)
         return (one(setting.tasks, rng, replicates) + one(Mirrored(setting.tasks), twin, replicates)) / 2
 
-    factor = _factor(setting, pairs)
+    factor = _factor(setting, pairs, one)
 
     def less(found):
         error, control = found

@@ -309,3 +309,15 @@ def test_no_path_leaves_the_ball_of_an_admitted_setting():
     assert check("prop3", setting, form="local").outcome == "holds"
     path = stochastic_path(tasks, np.broadcast_to(setting.w, (5000, 1, 3)), setting.inner, np.random.default_rng(SEED))
     assert np.linalg.norm(path, axis=-1).max() < 1.5
+
+
+def test_what_rounding_leaves_of_a_control_variate_is_none():
+    """Beyond the radius of a kink gradients are linear as far as the noise reaches, and pairs cancel all of it."""
+    tasks = Kink(center=[[0.37778613]], slope=[[0.49307324]]).with_noise(AdditiveGaussian(2.612191291697247))
+    inner = InnerLoop(0.22692760979481505, 1, S=4)
+    setting = Setting(tasks, np.array([2.35344953]), inner)
+    assert meta_gradient._biases(setting)[2] == 0
+    verdict = check(
+        "prop3", setting, form="refined_local", seed=1353932320, budget=4096, precision=0, method="monte-carlo"
+    )
+    assert verdict.evidence == "certified"
