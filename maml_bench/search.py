@@ -196,7 +196,7 @@ def climb(objective: Callable, x: np.ndarray, dim: int, over: Callable[[], bool]
     best: list[Any] = [-np.inf, x]
 
     def descend(at):
-        if over():
+        if over() or not np.isfinite(at).all():  # a step over a cliff may lead nowhere
             raise StopIteration
         step = 1e-5 * np.maximum(1.0, np.abs(at))
         values = np.nan_to_num(objective(np.vstack([at, at + np.diag(step), at - np.diag(step)])), neginf=-1e300)

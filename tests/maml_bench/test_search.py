@@ -44,6 +44,16 @@ def test_values_that_are_not_numbers_are_the_least():
     assert found.point[0] <= 0
 
 
+def test_ascent_beside_a_cliff_asks_of_finite_points_only():
+    """Differences across the cliff are infinite, and a step along them leads nowhere."""
+
+    def cliff(x):
+        assert np.isfinite(x).all()
+        return np.where((x > 1e-6).any(-1), -np.inf, -((x - 1) ** 2).sum(-1))
+
+    np.testing.assert_array_equal(climb(cliff, np.zeros(3), 3), np.zeros(3))
+
+
 def test_rounds_go_on_where_they_stopped():
     def draw(rng):
         return rng.uniform(0, 100, (4, 1))
