@@ -1,5 +1,8 @@
 """A study of six cases that takes about a second, as a file of the user's; tests kill and resume it."""
 
+import os
+import signal
+
 import numpy as np
 
 from maml_bench import InnerLoop, Setting
@@ -15,7 +18,9 @@ def setting(N):
 
 
 def falling(point, *, seed, budget, workers):
-    """A curve, a row for each iteration."""
+    """A curve, a row for each iteration; on request the second one is interrupted, as by Ctrl-C."""
+    if point == 2.0 and "INTERRUPTED" in os.environ:
+        os.kill(os.getpid(), signal.SIGINT)
     for iteration in range(1, budget + 1):
         yield {"quantity": "loss", "value": point / iteration, "lower": 0.0, "iteration": iteration}
 
