@@ -75,7 +75,7 @@ def answer(table: pd.DataFrame, forms: tuple[str, ...]) -> str:
         words.append(f"{'' if held else '**'}not refuted in {searched} of {len(found)} searches{'' if held else '**'}")
     left = len(found) - held - searched
     if left:
-        words.append(f"{left} left open by their budget")
+        words.append(f"{left} left open by budget or rounding")
     return "; ".join(words) + "." + _looseness(found, forms)
 
 
@@ -89,6 +89,8 @@ def _looseness(found: pd.DataFrame, forms: tuple[str, ...]) -> str:
     others = [row for row in rows if row.form != "paper" and row.form in forms]
     if others:
         best = min(others, key=lambda row: row.least)
-        near = "is attained" if best.least < 1 + 1e-6 else f"is within a factor of {number(best.least)}"
+        factor = number(best.least)
+        near = "is attained, to the digits shown," if factor == "1" else f"is within a factor of {factor}"
+        near = "is attained" if best.least < 1 + 1e-6 else near
         text += f" The form `{best.form}` {near} on the worst problem found."
     return text

@@ -33,10 +33,12 @@ SHOWN = (
 DIGITS = 7
 WIDE = 360
 """Points; a wider drawing keeps its size, for the sake of its letters."""
+MANY = 12
+"""Columns; a table of more scrolls by itself."""
 
 
 def _cards(html: str) -> str:
-    """Tables whose cells know their column, so that a narrow screen can show a row as a card."""
+    """Tables whose cells know their column, so that a narrow screen can show a row as a card; wide ones scroll."""
 
     def table(match):
         text = re.sub(r"<th\b(?!ead)", '<th scope="col"', match.group(0).replace("<table>", '<table class="cards">'))
@@ -46,7 +48,8 @@ def _cards(html: str) -> str:
             names = iter(labels)
             return re.sub("<td", lambda _: f'<td data-label="{next(names, "")}"', line.group(0))
 
-        return re.sub("<tr>.*?</tr>", row, text, flags=re.DOTALL)
+        rows = re.sub("<tr>.*?</tr>", row, text, flags=re.DOTALL)
+        return f'<div class="scroll" tabindex="0">{rows}</div>' if len(labels) > MANY else rows
 
     return re.sub("<table>.*?</table>", table, html, flags=re.DOTALL)
 

@@ -93,7 +93,14 @@ def test_killed_and_resumed_it_ends_with_the_same_rows(delay, reference, tmp_pat
 
 def test_ctrl_c_leaves_whole_lines_and_no_traceback(reference, tmp_path):
     command, told = [*STUDY, "--output", str(tmp_path)], os.environ | {"INTERRUPTED": "yes"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=told)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=told,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind itself
+    )
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     assert f"interrupted; finished cases are kept in {tmp_path};" in done.stderr

@@ -94,7 +94,9 @@ def test_answers_tell_violations_searches_and_silence():
     searched = frame([row("sharp", 1, 1.0, outcome="not refuted", evidence="search")])
     assert answer(searched, forms).startswith("**not refuted in 1 of 1 searches**. The form `sharp` is attained")
     open_ = frame([row("sharp", 1, 1.0, outcome="inconclusive"), row("sharp", 2, 0.5)])
-    assert "1 left open by their budget" in answer(open_, forms)
+    assert "1 left open by budget or rounding" in answer(open_, forms)
+    near = frame([row("sharp", 1, 0.9999)])
+    assert "`sharp` is attained, to the digits shown, on the worst problem" in answer(near, forms)
 
 
 def test_counts_and_rows_of_the_forms():
