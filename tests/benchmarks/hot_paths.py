@@ -74,9 +74,9 @@ def _trigonometric(rng):
         "inner path": path(lambda: stochastic_path(noisy, w, inner, rng), N, N, "N normals and N sines"),
         "meta gradient": path(
             lambda: stochastic_meta_gradient(noisy, w, inner, ExactHessian(), rng),
+            N + 1,
             2 * N + 1,
-            2 * N + 1,
-            "2N + 1 normals and 2N + 1 sines or cosines",
+            "N + 1 normals and 2N + 1 sines or cosines",
         ),
     }
 
@@ -94,7 +94,7 @@ def _others(rng):
     hidden, square = np.ones((REPLICATES // 8, TASKS, 20, width)), np.ones((REPLICATES // 8, TASKS, width, width))
 
     def draw_normals():
-        for _ in range(2 * STEPS + 1):
+        for _ in range(STEPS + 1):
             rng.standard_normal(out=normals)
 
     def draw_actions():
@@ -120,8 +120,8 @@ def _others(rng):
         return lambda: stochastic_meta_gradient(tasks, w, inner, ExactHessian(), rng)
 
     return {
-        "rank-one": HotPath(gradient_of(rank_one), draw_normals, "2N + 1 normals"),
-        "kink": HotPath(gradient_of(kink), draw_normals, "2N + 1 normals"),
+        "rank-one": HotPath(gradient_of(rank_one), draw_normals, "N + 1 normals"),
+        "kink": HotPath(gradient_of(kink), draw_normals, "N + 1 normals"),
         "bandit path": HotPath(
             lambda: stochastic_path(bandit, w, inner, rng), draw_actions, "N uniforms, and N exponentials an action"
         ),
