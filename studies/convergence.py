@@ -49,7 +49,9 @@ def facts(t):
     shrinking, fixed = (pick(t, αL=αL, scale=1) for αL in (SHRINKING, FIXED))
     growing = slope(pick(fixed, quantity=ITERATIONS), "growth")
     sizes = pick(t, quantity=ITERATIONS, αL=SHRINKING, N=2)["value"]
-    last = pick(t, quantity=BOUND, piece=PARTS[:3], sweep="K", K=max(SWEPT["K"]))
+    pieces = pick(t, quantity=BOUND, piece=PARTS[:3], sweep="K")
+    longest = int(pieces["K"].max())
+    last = pieces[pieces["K"] == longest]
     bias = pick(t, piece="bias", sweep="bias")
     few, many = (pick(t, claim="thm2", form="direct", N=4, Q=Q)["value"].iloc[0] for Q in (4, 64))
     return [
@@ -58,7 +60,9 @@ def facts(t):
         exponent("samples along inner paths against N, αL = 1/(8N)", pick(shrinking, quantity=SAMPLES), "N", 1.0),
         between("exponent of meta-iterations in q^(2N), αL = 0.1", [growing.lower, growing.upper], 1, 3),
         between("meta-iterations for 10 and 1000 times L, over those for L", sizes / sizes.iloc[0], 0.95, 1.05),
-        answered("what dominates the direct form up to K = 1000", last.loc[last["value"].idxmax(), "piece"], "start"),
+        answered(
+            f"what dominates the direct form up to K = {longest}", last.loc[last["value"].idxmax(), "piece"], "start"
+        ),
         exponent("part of the bias against S, waves", pick(bias, problem="waves"), "S", -1.0),
         exponent("part of the bias against S, kinks", pick(bias, problem="kinks"), "S", -0.5),
         between("E ||grad calL|| with d/N = 4 directions over that with 4d = 64", [few / many], 0.97, 1.03),

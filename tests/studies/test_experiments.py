@@ -11,7 +11,7 @@ from maml_bench.study.run import run
 from studies import navigation, rank_one, sine
 
 
-@pytest.mark.parametrize("name", ["rank-one", "sine", "navigation", "few-shot"])
+@pytest.mark.parametrize("name", ["rank-one", "sine", "navigation", "few-shot", "convergence", "race"])
 def test_a_quick_run_is_told(name, tmp_path):
     study = load_study(name)
     table = frame(row for rows in run(study, tmp_path, quick=True, workers=2) for row in rows)
