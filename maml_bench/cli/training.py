@@ -80,15 +80,6 @@ def print_run(run: Run) -> None:
 
 
 def run_as_dict(run: Run) -> dict:
-    """The runs as a JSON object; numbers of a run that diverged are null."""
-
-    def listed(values):
-        return [None if np.isnan(x) else float(x) for x in values]
-
-    return {
-        "samples": asdict(run.samples),
-        "diverged": run.diverged.tolist(),
-        "w": [listed(w) for w in run.w],
-        "gradient_norm": [listed(norms) for norms in run.gradient_norm],
-        "objective": [listed(values) for values in run.objective],
-    }
+    """The runs, for `print_json`; numbers of a run that diverged are NaN."""
+    arrays = {name: getattr(run, name).tolist() for name in ("diverged", "w", "gradient_norm", "objective")}
+    return {"samples": asdict(run.samples), **arrays}

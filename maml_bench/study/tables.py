@@ -7,7 +7,7 @@ import pandas as pd
 
 from maml_bench.study.facts import Fact
 from maml_bench.study.findings import OUTCOMES
-from maml_bench.study.text import markdown_table, number
+from maml_bench.study.text import markdown_table, number, span
 from maml_bench.study.typeset import signs
 
 MARKS = {"exact": "", "certified": "≈", "asymptotic": "~", "search": "≥"}
@@ -129,8 +129,7 @@ def sentences(table: pd.DataFrame) -> str:
         words = f"no admissible problem found reaches more than {best}"
         if "paper" in forms:
             low, high = 1 / forms["paper"].max(), 1 / forms["paper"].min()
-            span = number(low) if high < 1.005 * low else f"{number(low)} to {number(high)}"
-            loose = f"{span} times too large here" if high > 1.005 else "attained"
+            loose = f"{span(low, high)} times too large here" if high > 1.005 else "attained"
             words = f"the paper's constant (as reconstructed) is {loose}; {words}"
         lines.append(f"- **{claim}**: {words}.\n")
     return "".join(lines)
