@@ -2,27 +2,40 @@
 
 The sample is stratified: the same number of changes in every room of the code, drawn by a seed. Of the arithmetic
 operators only those replacements count that leave a working expression; a shift of floats would be noticed by any test.
-A change is put to the tests that mirror its module, and what survives them to the whole suite. A room's session is a
-file in ``build/mutants``: stopped and started again, it goes on where it was. Changes are made to the last commit, in a
-work tree of the room's own, so that two rooms can be asked side by side and no edit is in danger.
+A change is put to the tests that mirror its module, and what survives them to the whole suite; with ``--own`` it is
+not, and ``--also`` names tests to put it to instead. Before any change these tests must pass.
 
-    python tests/mutants.py run [--room verdict] [--sample 13] [--seed 0] [--own]
-    python tests/mutants.py table        # writes the table of tests/mutants.md
+A room's session is a file in ``build/mutants``: stopped and started again, it goes on where it was. Changes are made to
+the commit of the draw, in a work tree of the room's own, so that two rooms can be asked side by side and no edit is in
+danger. ``again`` makes the same changes to the last commit where they survived, to tell whether tests written since
+then notice; the table keeps both figures.
+
+    python tests/mutants.py run [--room verdict] [--sample 13] [--seed 0] [--own] [--also tests/studies]
+    python tests/mutants.py again [--room verdict] [--seed 0] [--own] [--also tests/studies]
+    python tests/mutants.py table        # of the rooms asked here, into tests/mutants.md; rows of other rooms stay
 """
 
 import argparse
+import difflib
+import itertools
+import json
 import os
 import random
 import re
 import shlex
 import subprocess
 import sys
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from attrs import evolve
 from cosmic_ray.commands import init
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import mutate_and_test, mutate_code
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.testing import run_tests
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import WorkItem, WorkResult
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem, WorkResult
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "mutants"
@@ -55,14 +68,25 @@ ROOMS = {
 }
 """Strata of the sample: the files of a room, and the tests that are asked first."""
 SPARED = re.compile(r".*_(RShift|LShift|BitOr|BitAnd|BitXor|Mod|FloorDiv)$|.*BinaryOperator_Bit|.*RemoveDecorator")
-TIMEOUT = 900.0
-WHOLE_SUITE = 7200.0
-"""Seconds after which a change counts as noticed, since it made a loop endless: many times what the tests need."""
+TIMES, MORE = 5, 60.0
+"""A change counts as noticed, since it made a loop endless, after so many times what the tests need, and a minute."""
+AROUND = 24
+"""Characters of the line shown before and after what is changed."""
+START, END = "<!-- table -->", "<!-- end of the table -->"
+RATES = ("room", "changes", "noticed when drawn", "noticed now", "no effect", "open")
+SURVIVORS = ("room", "change", "what becomes of it")
+NOTICED, NO_EFFECT, OPEN = "noticed by", "no effect", "open"
+"""What becomes of a survivor begins so; what follows ``no effect`` or ``open`` is written by hand."""
 
 
-def mirrored(module: str, room: str) -> list[str]:
+def named(room: str, seed: int) -> str:
+    """A session: the room's, and the seed if it is not the first."""
+    return room if seed == 0 else f"{room}, seed {seed}"
+
+
+def mirrored(tree: Path, module: str, room: str) -> list[str]:
     """Tests that have the module's own name, then the room's."""
-    own = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob(f"test_{Path(module).stem}*.py"))
+    own = sorted(str(path.relative_to(tree)) for path in (tree / "tests").rglob(f"test_{Path(module).stem}*.py"))
     return [*own, *(name for name in ROOMS[room][1] if name not in own)]
 
 
@@ -80,92 +104,212 @@ def drawn(tree: Path, room: str, sample: int, seed: int, session: WorkDB) -> lis
     return random.Random(seed).sample(every, min(sample, len(every)))
 
 
-def asked(item: WorkItem, tests: list[str], timeout: float) -> WorkResult:
-    """The change, put to these tests."""
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
-    return mutate_and_test(item.mutations, shlex.join(command), timeout)
+@dataclass(frozen=True)
+class Suite:
+    """The tests of a work tree, and what they need without any change."""
+
+    tree: Path
+    seconds: dict[frozenset[str], float] = field(default_factory=dict)
+
+    def asked(self, change: MutationSpec, tests: list[str]) -> WorkResult:
+        """The change, put to these tests."""
+        result = mutate_and_test([change], command(tests), TIMES * self.passing(tests) + MORE)
+        if result.test_outcome not in (TestOutcome.KILLED, TestOutcome.SURVIVED):
+            raise RuntimeError(f"{change} could not be made: {result.output}")
+        return result
+
+    def passing(self, tests: list[str]) -> float:
+        """Seconds that the tests need, measured once; all must pass."""
+        key = frozenset(name for name in tests if not any(name.startswith(f"{other}/") for other in tests))
+        if key not in self.seconds:
+            start = time.monotonic()
+            outcome, output = run_tests(command(sorted(key)), None)
+            if outcome != TestOutcome.SURVIVED:
+                raise RuntimeError(f"without any change these tests fail: {' '.join(sorted(key))}\n{output}")
+            self.seconds[key] = time.monotonic() - start
+        return self.seconds[key]
 
 
-def run(room: str, sample: int, seed: int, own: bool) -> None:
-    """Draw the room's sample, or take up an earlier session, and ask the tests about each change."""
-    tree, file = BUILD / room, BUILD / f"{room}.sqlite"
-    fresh = not file.exists()
+def command(tests: list[str]) -> str:
+    return shlex.join([sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def suite_in(name: str, renewed: bool) -> Suite:
+    """The suite of a work tree, without what a killed run left there; renewed, the tree has the last commit's files."""
+    tree = BUILD / name
     if not tree.exists():
-        subprocess.run(["git", "worktree", "add", "--detach", "--quiet", str(tree), "HEAD"], cwd=ROOT, check=True)
+        git(ROOT, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+    git(tree, "checkout", "--force", "--quiet", "--detach", git(ROOT if renewed else tree, "rev-parse", "HEAD"))
     os.chdir(tree)  # the changes are made to files named from here
     os.environ["PYTHONPATH"] = str(tree)
-    if fresh:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        subprocess.run(["git", "checkout", "--force", "--quiet", "--detach", head.strip()], check=True)
-    else:
-        subprocess.run(["git", "checkout", "--force", "--quiet", "."], check=True)  # a killed run leaves its change
+    return Suite(tree)
+
+
+def run(room: str, seed: int, sample: int, also: list[str]) -> None:
+    """Draw the room's sample, or take up an earlier session, and ask the tests about each change."""
+    name = named(room, seed)
+    file = BUILD / f"{name}.sqlite"
+    fresh = not file.exists()
+    suite = suite_in(name, fresh)
     with use_db(str(file), WorkDB.Mode.create) as session:
         if fresh:
-            items = drawn(tree, room, sample, seed, session)
+            items = drawn(suite.tree, room, sample, seed, session)
             session.clear()
             session.add_work_items(items)
-        pending = session.pending_work_items
-        for count, item in enumerate(pending, 1):
+        for item, earlier in [*((item, None) for item in session.pending_work_items), *session.completed_work_items]:
+            if earlier and (earlier.is_killed or not also):
+                continue
             change = item.mutations[0]
-            result = asked(item, mirrored(str(change.module_path), room), TIMEOUT)
-            if not result.is_killed and not own:
-                result = asked(item, ["tests"], WHOLE_SUITE)
+            result = earlier or suite.asked(change, mirrored(suite.tree, str(change.module_path), room))
+            if also and not result.is_killed:
+                result = suite.asked(change, also)
             session.set_result(item.job_id, result)
-            outcome = "killed" if result.is_killed else "SURVIVED"
-            place = f"{change.module_path}:{change.start_pos[0]}"
-            print(f"{room} {count}/{len(pending)} {outcome} {place} {change.operator_name}", flush=True)
+            print(f"{name}: {told(change, result)}: {witness(result) or OPEN}", flush=True)
+
+
+def again(room: str, seed: int, also: list[str]) -> None:
+    """Ask the last commit's tests about the changes that survived, made to the last commit's code."""
+    name = named(room, seed)
+    suite, file = suite_in("again", True), BUILD / f"{name}.json"
+    noticed = json.loads(file.read_text()) if file.exists() else {}
+    for change, result in survivors(name):
+        words = told(change, result)
+        if words not in noticed:
+            today = found(change, result)
+            answer = suite.asked(today, mirrored(suite.tree, str(change.module_path), room))
+            if also and not answer.is_killed:
+                answer = suite.asked(today, also)
+            print(f"{name}, again: {words}: {witness(answer) or OPEN}", flush=True)
+            if answer.is_killed:
+                noticed[words] = witness(answer)
+                file.write_text(json.dumps(noticed, indent=1))
+
+
+def survivors(name: str) -> list[tuple[MutationSpec, WorkResult]]:
+    """Changes of a session that no test noticed."""
+    with use_db(str(BUILD / f"{name}.sqlite"), WorkDB.Mode.open) as session:
+        done = session.completed_work_items
+    return [(item.mutations[0], result) for item, result in done if not result.is_killed]
+
+
+def found(change: MutationSpec, result: WorkResult) -> MutationSpec:
+    """The same change in today's file, where it may be another occurrence of its kind."""
+    code, operator = Path(change.module_path).read_text(), get_operator(change.operator_name)(**change.operator_args)
+    for occurrence in itertools.chain([change.occurrence], itertools.count()):
+        mutated = mutate_code(code, operator, occurrence)
+        if mutated is not None and edited(unified(code, mutated)) == edited(result.diff):
+            return evolve(change, occurrence=occurrence)
+        if mutated is None and occurrence != change.occurrence:
+            raise RuntimeError(f"{told(change, result)}: not in the last commit's code")
+    raise AssertionError
+
+
+def unified(old: str, new: str) -> str:
+    return "\n".join(difflib.unified_diff(old.split("\n"), new.split("\n"), lineterm=""))
+
+
+def edited(diff: str) -> tuple[str, str]:
+    """What a diff takes away and what it adds."""
+    lines = [line for line in diff.split("\n") if not line.startswith(("---", "+++"))]
+    return tuple(" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+
+
+def told(change: MutationSpec, result: WorkResult) -> str:
+    """Where a change is and what it does: the words around it, before and after."""
+    old, new = edited(result.diff)
+    start = len(os.path.commonprefix([old, new]))
+    end = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
+    start, end = max(0, start - AROUND), max(0, end - AROUND)
+    before, after = (f"`{text[start : len(text) - end].strip()}`" for text in (old, new))
+    return f"`{change.module_path}` {change.definition_name or 'top'}: {before} → {after}"
+
+
+def witness(result: WorkResult) -> str:
+    """The test that noticed a change; nothing where none did."""
+    if not result.is_killed:
+        return ""
+    failed = re.search(r"^(?:FAILED|ERROR) (?:tests/)?([^[\s]+)", result.output, re.MULTILINE)
+    return (
+        f"`{failed[1]}`" if failed else "a loop without end" if result.output == "timeout" else "the tests do not start"
+    )
+
+
+def written(*cells: object) -> str:
+    return "| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"
+
+
+def read(line: str) -> list[str]:
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def table() -> None:
-    """Write kill rates by room, and the survivors, into the table; what stands below its mark is kept."""
-    rows, survivors, total, killed = [], [], 0, 0
-    for room in ROOMS:
-        if not (BUILD / f"{room}.sqlite").exists():
-            continue
-        with use_db(str(BUILD / f"{room}.sqlite"), WorkDB.Mode.open) as session:
-            done = session.completed_work_items
-        dead = sum(result.is_killed for _, result in done)
-        total, killed = total + len(done), killed + dead
-        rows.append(f"| {room} | {len(done)} | {dead} | {dead / max(len(done), 1):.0%} |")
-        for item, result in done:
-            if not result.is_killed:
-                change = item.mutations[0]
-                survivors.append(f"| `{change.module_path}` | {change.definition_name} | `{change.operator_name}` |")
-    lines = [
-        "| room | changes | noticed | rate |",
-        "|---|--:|--:|--:|",
-        *rows,
-        f"| all | {total} | {killed} | {killed / max(total, 1):.0%} |",
-    ]
-    lines += [
-        "",
-        "Unnoticed when the sample was drawn:",
-        "",
-        "| module | in | change |",
-        "|---|---|---|",
-        *sorted(survivors),
-    ]
-    mark = "<!-- end of the table -->"
-    head, kept = TABLE.read_text().split(mark) if TABLE.exists() else ("", "\n")
-    head = head.split("<!-- table -->")[0]
-    TABLE.write_text(head + "<!-- table -->\n\n" + "\n".join(lines) + "\n\n" + mark + kept)
+    """Write kill rates by session, and what becomes of the survivors, between the marks of the table's file.
+
+    What the file says of sessions that are not here stays, and so does every explanation written into it.
+    """
+    head, _, after = TABLE.read_text().partition(START)
+    committed, _, tail = after.partition(END)
+    rows = [read(line) for line in committed.splitlines() if line.startswith(tuple(f"| {room}" for room in ROOMS))]
+    totals = {row[0]: int(row[1]) for row in rows if len(row) == len(RATES)}
+    fates = {(row[0], row[1]): row[2] for row in rows if len(row) == len(SURVIVORS)}
+    for file in BUILD.glob("*.sqlite"):
+        name, notes = file.stem, file.with_suffix(".json")
+        with use_db(str(file), WorkDB.Mode.open) as session:
+            totals[name] = session.num_results
+        noticed = json.loads(notes.read_text()) if notes.exists() else {}
+        here = [(name, told(*survivor)) for survivor in survivors(name)]
+        now = {key: f"{NOTICED} {noticed[key[1]]}" if key[1] in noticed else fates.get(key, OPEN) for key in here}
+        fates = {key: fate for key, fate in fates.items() if key[0] != name} | now
+    order = [room for room in ROOMS if room in totals], sorted(set(totals) - set(ROOMS))
+    lines = [written(*RATES), "|---|--:|--:|--:|--:|--:|"]
+    for names, all_of_them in zip(order, ("first draw", "later draws"), strict=True):
+        lines += [rate(name, [name], totals, fates) for name in names]
+        lines += [rate(f"**{all_of_them}**", names, totals, fates)] if names else []
+    lines += ["", "Unnoticed when drawn, and now:", "", written(*SURVIVORS), "|---|---|---|"]
+    lines += [written(*key, fate) for key, fate in sorted(fates.items())]
+    TABLE.write_text(f"{head}{START}\n\n" + "\n".join(lines) + f"\n\n{END}{tail}")
+
+
+def rate(label: str, names: list[str], totals: dict[str, int], fates: dict[tuple[str, str], str]) -> str:
+    """A row of the table: counts of these sessions, and their shares."""
+    total, left = sum(totals[name] for name in names), [fate for key, fate in fates.items() if key[0] in names]
+    noticed, none_could = (sum(fate.startswith(word) for fate in left) for word in (NOTICED, NO_EFFECT))
+    first, now = (
+        f"{count} ({count / max(total, 1):.0%})" for count in (total - len(left), total - len(left) + noticed)
+    )
+    return written(label, total, first, now, none_could, len(left) - noticed - none_could)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    ask = commands.add_parser("run")
-    ask.add_argument("--room", choices=ROOMS, action="append", help="this room, once or more often; all by default")
-    ask.add_argument("--sample", type=int, default=13, help="changes a room (13 make 156 in all)")
-    ask.add_argument("--seed", type=int, default=0)
-    ask.add_argument("--own", action="store_true", help="only the tests that mirror the module, not the whole suite")
+    for name in ("run", "again"):
+        ask = commands.add_parser(name)
+        ask.add_argument("--room", choices=ROOMS, action="append", help="this room, once or more often; all by default")
+        ask.add_argument("--seed", type=int, default=0, help="of the draw")
+        ask.add_argument(
+            "--own", action="store_true", help="only the tests that mirror the module, not the whole suite"
+        )
+        ask.add_argument(
+            "--also", action="append", default=[], help="put survivors to these tests, not the whole suite"
+        )
+        if name == "run":
+            ask.add_argument("--sample", type=int, default=13, help="changes a room (13 make 156 in all)")
     commands.add_parser("table")
     args = parser.parse_args()
     if args.command == "table":
         return table()
+    also = args.also or ([] if args.own else ["tests"])
     for room in args.room or ROOMS:
-        run(room, args.sample, args.seed, args.own)
+        if args.command == "run":
+            run(room, args.seed, args.sample, also)
+        else:
+            again(room, args.seed, also)
 
 
 if __name__ == "__main__":
