@@ -48,8 +48,8 @@ although :math:`L_w` may be as small as a costs
 :math:`1/(r_0+r_1x)` plus an affine function; a parabola if :math:`r_1 = 0`), so by Jensen
 :math:`f(EG) \le W`, a quadratic inequality. :math:`\blacksquare`
 
-Each term is attained in the limit :math:`\alpha L \to 0` of quadratics: the first by :math:`(L/2)\|w\|^2` without noise
-in one step, variance and bias by stationary runs.
+Each term is attained in the limit :math:`\alpha L \to 0` of quadratics: that of the start,
+:math:`aC_\beta\Delta/K`, by :math:`(L/2)\|w\|^2` without noise in one step, variance and bias by stationary runs.
 """
 
 from dataclasses import dataclass, replace

@@ -131,11 +131,8 @@ class Verdict:
         return "" if lower == upper else f" in [{lower}, {upper}]"
 
     def as_dict(self) -> dict:
-        """The fields, with None for numbers that do not exist."""
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(self).items()
-        }
+        """The fields; numbers that do not exist are NaN."""
+        return asdict(self)
 
 
 def check(

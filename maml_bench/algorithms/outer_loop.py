@@ -274,12 +274,18 @@ def _step_size(setting: Setting) -> Callable:
 def smoothness(setting: Setting) -> tuple[float, float]:
     """``L_w = constant + slope * E_i ||grad l_i(w)||`` (Proposition 1, and its finite-sum form)."""
     regularity, alpha, N = setting.tasks.regularity, setting.inner.alpha, setting.inner.steps
-    q = 1 + alpha * regularity.L
-    growth = alpha * regularity.rho * float(np.sum(q ** np.arange(N)))  # (rho/L)(q^N - 1)
-    constant = q ** (2 * N) * regularity.L
+    constant = (1 + alpha * regularity.L) ** (2 * N) * regularity.L
+    slope, apart = slopes(regularity.L, regularity.rho, alpha, N)
     if isinstance(setting.tasks, TaskPairs):
-        constant += growth * q ** (N - 1) * (q**N - 1) * setting.tasks.b
-    return constant, growth * q ** (2 * N - 1)
+        constant += apart * setting.tasks.b
+    return constant, slope
+
+
+def slopes(L: float, rho: float, alpha: float, N: int) -> tuple[float, float]:
+    """C_L and C_b of Proposition 1: what L_w grows by with the norms of gradients, and with the distance b of pairs."""
+    q = 1 + alpha * L
+    growth = alpha * rho * float(np.sum(q ** np.arange(N)))  # (rho/L)(q^N - 1)
+    return growth * q ** (2 * N - 1), growth * q ** (N - 1) * (q**N - 1)
 
 
 def largest_step(setting: Setting) -> float:

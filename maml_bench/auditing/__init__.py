@@ -12,6 +12,7 @@ from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
 from maml_bench.capabilities import usable
 from maml_bench.problems.finite_sum import TaskPairs
+from maml_bench.problems.noise import population
 from maml_bench.problems.protocol import Tasks, lacking
 
 __all__ = ["Applicability", "Audit", "Row", "audit"]
@@ -79,7 +80,7 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
             adapted = tasks.support if isinstance(tasks, TaskPairs) else tasks
             rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, error)]
     return Audit(
-        problem=type(tasks).__name__,
+        problem=type(population(tasks)).__name__,
         rows=tuple(rows),
         constants=_constants(tasks),
         seed=seed,

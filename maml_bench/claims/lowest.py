@@ -35,6 +35,7 @@ from functools import lru_cache
 import numpy as np
 
 from maml_bench.adaptation import exact_path
+from maml_bench.algorithms.outer_loop import slopes
 from maml_bench.claims.bisection import lowest
 from maml_bench.meta_gradient import exact_meta_gradient_along
 from maml_bench.problems.finite_sum import TaskPairs
@@ -108,8 +109,7 @@ def _searched(support, target, distance, alpha, N, start, least, matrix, linear)
     axes = tuple(range(1, 1 + len(target.batch_shape)))
     waves = target.frequency.swapaxes(-1, -2) @ (np.abs(target.amplitude)[..., None] * target.frequency)
     concave = np.maximum(np.linalg.eigvalsh(waves - target.A)[..., -1], 0.0).mean()
-    growth = alpha * rho * q ** (N - 1) * np.sum(q ** np.arange(N))
-    C_L, C_b = growth * q**N, growth * (q**N - 1)
+    C_L, C_b = slopes(L, rho, alpha, N)
     values, vectors = np.linalg.eigh(matrix)
 
     def function(points, radii):

@@ -151,8 +151,8 @@ def product_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     alpha, dim = setting.inner.alpha, setting.tasks.dim
     sizes = np.linalg.norm(factors, ord=2, axis=(-2, -1))
     parts = setting.tasks.regularity.L * (1 if kind(setting.hessian) == "zeroth-order-stein" else 1 + dim / 2)
-    relative = np.sum((sizes + 1 + alpha * parts) / sizes, axis=0)
-    return 32 * EPS * (dim + 8) * relative * np.prod(sizes, axis=0)
+    others = np.array([np.prod(np.delete(sizes, j, axis=0), axis=0) for j in range(len(sizes))])
+    return 32 * EPS * (dim + 8) * np.sum((sizes + 1 + alpha * parts) * others, axis=0)
 
 
 def products(setting: Setting) -> Draw:

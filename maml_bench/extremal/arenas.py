@@ -27,7 +27,7 @@ from maml_bench.claims.claim import Claim
 from maml_bench.hessians import CentralDifference, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.finite_sum import FiniteSum
-from maml_bench.problems.noise import TwoPoint
+from maml_bench.problems.noise import TwoPoint, nearest
 from maml_bench.problems.piecewise import Piecewise
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.setting import Setting
@@ -131,9 +131,7 @@ def paths(form: str, alpha_l: float | None, steps: int, order: int) -> Arena:
             return _smoothness(claim, loss, rate, steps)
 
         def parameter(points):
-            offsets = points - np.moveaxis(path, 0, -1)
-            nearest = np.abs(offsets).argmin(-1, keepdims=True)
-            return skew + tilt * np.take_along_axis(offsets, nearest, -1)[..., 0]
+            return skew + tilt * nearest(points - np.moveaxis(path, 0, -1))
 
         start = np.zeros((len(x), 1))
         found: Any = two_point.path_moments(loss.grad, loss.hvp, parameter, start, [1.0], rate, steps, sigma_g, 1, 1)

@@ -90,11 +90,10 @@ class Tightness:
         return self.verdict.ratio
 
     def as_dict(self) -> dict:
-        """What was found, of things that JSON knows."""
-        numbers = {name: getattr(self, name) for name in ("arena", "supremum", "evaluations", "rounds", "seconds")}
-        searched = None if math.isnan(self.searched) else self.searched
-        found = {"verdict": self.verdict.as_dict(), "searched": searched, "audit": self.audit.passed}
-        return numbers | found | {"setting": source(self.setting)}
+        """What was found, in strings and numbers."""
+        own = ("arena", "supremum", "searched", "evaluations", "rounds", "seconds")
+        found = {"verdict": self.verdict.as_dict(), "audit": self.audit.passed, "setting": source(self.setting)}
+        return {name: getattr(self, name) for name in own} | found
 
     def __str__(self) -> str:
         known = "not known" if self.supremum is None else f"{self.supremum:g}"

@@ -267,8 +267,7 @@ class TwoPoint:
     def parameter(self, w: np.ndarray) -> np.ndarray:
         """s at points (..., d)."""
         offsets = (w @ self.along(w.shape[-1]))[..., None] - np.asarray(self.centers)
-        nearest = np.abs(offsets).argmin(-1, keepdims=True)
-        return self.skew + self.tilt * np.take_along_axis(offsets, nearest, -1)[..., 0]
+        return self.skew + self.tilt * nearest(offsets)
 
     def path_moments(self, loss, w: np.ndarray, inner) -> PathMoments | None:
         """Exact moments by enumeration of the paths from w (d,); None if there are too many."""
@@ -289,6 +288,11 @@ class TwoPoint:
             return np.take_along_axis(values, index[None], axis=0)[0][..., None] * e
 
         return TwoPointTerm(slope(uniform), slope(1 - uniform))
+
+
+def nearest(offsets: np.ndarray) -> np.ndarray:
+    """Of each point's offsets from the centres (..., m), the smallest (...)."""
+    return np.take_along_axis(offsets, np.abs(offsets).argmin(-1, keepdims=True), -1)[..., 0]
 
 
 @dataclass(frozen=True, eq=False)

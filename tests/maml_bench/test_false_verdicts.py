@@ -74,6 +74,12 @@ def test_rounding_does_not_hide_what_is_attained():
         assert "attained to rounding" in verdict.reason
 
 
+def test_a_product_of_nothing_is_below_its_bound():
+    bowl = Quadratic(np.eye(2), np.zeros((1, 2)))  # 1 - alpha (1 + d/2) is 0
+    verdict = check("prop8", at(bowl, 1.0, 0.5, 4, ZerothOrder(0.1, 1, data="population")))
+    assert (verdict.outcome, verdict.lower, verdict.value, verdict.upper) == ("holds", 0.0, 0.0, 0.0)
+
+
 def test_what_is_attained_holds_and_says_so():
     concave = at(Quadratic(-np.eye(2), np.ones((1, 2))).with_noise(AdditiveGaussian(1.0)), 1.0, 0.1, 5)
     verdict = check("prop2-second", concave)

@@ -74,6 +74,10 @@ def test_honest_problems_pass(seed):
     assert audit(Planted(HONEST, {}), seed=seed, draws=1000).passed
 
 
+def test_an_audit_is_headed_by_the_family():
+    assert str(audit(HONEST, draws=10, points=4)).startswith("Trigonometric: ")
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
