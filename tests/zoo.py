@@ -64,8 +64,9 @@ def assert_mean(values: np.ndarray, expected, sigmas: float = 5.0, slack: float 
     for rounding.
     """
     spread = values.std(0) / np.sqrt(len(values))
+    allowed = sigmas * spread + slack
     error = np.abs(values.mean(0) - expected)
-    assert np.all(error <= sigmas * spread + slack), f"{np.max(error / spread)} standard errors"
+    assert np.all(error <= allowed), f"{sigmas * np.max(error / allowed)} standard errors"
 
 
 def within_ceiling(capped, seed: int = 0, count: int = 6000, slack: float = 1e-12) -> np.ndarray:

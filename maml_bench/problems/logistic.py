@@ -47,7 +47,8 @@ class LogisticLoss:
     ``-t mean z``: the squared distance is convex in p_j, so
     ``sigma_g^2 = mean_j max(|t mean z|^2, |z_j - t mean z|^2)``; the least over a grid of t is taken. Hessians
     ``s_j x_j x_j'``, s_j in [0, 1/4], about ``(t/4) M`` with ``M = X'X/n``, in Frobenius norm:
-    ``sigma_H^2 = mean_j max(||t M||^2, ||x_j x_j' - t M||^2)/16``.
+    ``sigma_H^2 = mean_j max(||t M||^2, ||x_j x_j' - t M||^2)/16``. Both are attained by a point and the origin with
+    labels 1, sigma in the limit of many orthogonal tasks of one point each.
 
     Raises
     ------
@@ -151,7 +152,8 @@ class LogisticLoss:
 
         The ridge drops out; left is ``sum_j c_j p_j z_j`` with p_j in [0, 1], c_j = 1/n here and -1/m there: half the
         difference of the means of z, plus a remainder ``sum_j q_j (c_j z_j)`` with ``|q_j| <= 1/2``, bounded by the
-        triangle inequality and by Cauchy-Schwarz, whichever is less.
+        triangle inequality and by Cauchy-Schwarz, whichever is less. Attained where all z are orthogonal and of one
+        length.
         """
         if self.ridge != other.ridge:
             raise ValueError(f"ridge = {other.ridge}: must be that of the other set, {self.ridge}, or no bound holds")

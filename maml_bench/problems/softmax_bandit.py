@@ -59,7 +59,8 @@ class SoftmaxBandit:
       ``a - (2a - b) m(1 - m) <= a``;
     - ``tau = 0.603 R``: in the same way at most ``0.511 + 0.727m - 1.438m^2``.
 
-    L, rho and the gradient bound are attained in the limit by two actions, the best and the worst. Noise: a
+    L, rho and the gradient bound are attained in the limit by two actions, the best and the worst; tau is not known to
+    be attained, the two reach ``4 * 0.1277 R``, 85 % of it. Noise, attained by two actions and else as A grows: a
     variance is a convex function of the rewards less the baseline, which are at most R/2 in size. With y = e_a - pi,
     ``E||y||^2 = 1 - |pi|^2 <= 1 - 1/A`` gives ``sigma_g^2 = (R^2/4)(1 - 1/A)``. In Frobenius norm (which bounds the
     spectral one) ``E||yy' - cov||^2 = 1 - 3|pi|^2 - 4|pi|^4 + 6 sum pi_a^3``; with ``sum pi_a^3 <= |pi|^3`` it

@@ -49,7 +49,7 @@ def draws(estimator, tasks, v=V, replicates=20_000, D=1, w=V):
 
 @dataclass
 class Recording:
-    """Tasks that remember every batch, the point it was drawn under, its size, and where it was evaluated; and count."""
+    """Tasks that count, and remember every batch: the point it was drawn under, its size, where it was evaluated."""
 
     tasks: object
 
