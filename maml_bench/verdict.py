@@ -243,32 +243,11 @@ class _Found:
     weak: str = ""
 
 
-def _means(claim: Claim, setting: Setting, method: str) -> str:
-    """The method to use: the one asked for, or the first that exists.
-
-    Raises
-    ------
-    ValueError
-        If the quantity cannot be measured as asked.
-    """
-    measurement = claim.measurement
-    if method in ("auto", "exact") and measurement.exact(setting) is not None:
-        return "exact"
-    if method == "exact":
-        raise ValueError(f"method = 'exact': no exact value of {claim.name} is known for these tasks")
-    available = "search" if measurement.search else "monte-carlo"
-    impossible = available == "monte-carlo" and measurement.sampled is None
-    if impossible or method not in ("auto", available):
-        raise ValueError(f"method = {method!r}: {claim.name} cannot be measured in this way")
-    return available
-
-
 def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], effort: Effort) -> _Found:
     """The left side, by the means that the effort asks for."""
-    means = _means(claim, setting, effort.method)
-    if means != "monte-carlo":
-        found = _computed(claim.measurement, setting, means)
-        undecided = means == "exact" and found.limits is not None and not _decided(questions, found.limits)
+    found = _computed(claim, setting, effort.method)
+    if found is not None:
+        undecided = found.method == "exact" and found.limits is not None and not _decided(questions, found.limits)
         return (undecided and _recomputed(claim.measurement, setting)) or found
     run = sampling(claim, setting, effort)
     weak = NO_PROOF if effort.precision == math.inf else TOO_WIDE
@@ -315,15 +294,27 @@ def _less(draw, ceiling, target):
     return lambda rng, replicates: draw(rng, replicates) - target, None if ceiling is None else ceiling + size
 
 
-def _computed(measurement: Measurement, setting: Setting, means: str) -> _Found:
-    compute = measurement.exact if means == "exact" else measurement.search
-    value = compute and compute(setting)
-    assert value is not None, means  # `_means` has looked
-    if means == "exact":
-        reason, error = "computed exactly", measurement.error(setting, value)
-    else:
-        reason = "largest value found by a search for the supremum"
+def _computed(claim: Claim, setting: Setting, method: str) -> _Found | None:
+    """What needs no replicates, by the method asked for or the first that exists; None if it is to be sampled.
+
+    Raises
+    ------
+    ValueError
+        If the quantity cannot be measured as asked.
+    """
+    measurement = claim.measurement
+    value = measurement.exact(setting) if method in ("auto", "exact") else None
+    if value is not None:
+        means, reason, error = "exact", "computed exactly", measurement.error(setting, value)
+    elif method == "exact":
+        raise ValueError(f"method = 'exact': no exact value of {claim.name} is known for these tasks")
+    elif measurement.search and method in ("auto", "search"):
+        means, reason, value = "search", "largest value found by a search for the supremum", measurement.search(setting)
         error = np.full(value.shape, measurement.resolution(setting))
+    elif measurement.sampled is None or method == "search":
+        raise ValueError(f"method = {method!r}: {claim.name} cannot be measured in this way")
+    else:
+        return None
     if not np.all(np.isfinite(value)):
         raise OverflowError("the measured value overflows: the inner loop diverges at these parameters")
     return _Found(Limits.around(value, error, means), means, 0, reason)

@@ -114,6 +114,18 @@ def test_exact_method_where_there_is_none_is_an_error():
         check("prop2-first", SETTING, method="exact")
 
 
+def test_an_exact_value_is_computed_once():
+    computed = []
+
+    def exact(setting):
+        computed.append(SHARP.measurement.exact(setting))
+        return computed[-1]
+
+    counted = dataclasses.replace(SHARP, measurement=dataclasses.replace(SHARP.measurement, exact=exact))
+    assert check(counted, SETTING).value == computed[0]
+    assert len(computed) == 1
+
+
 def test_anybody_s_object_with_the_protocol_can_be_checked():
     class Unknown:
         """Tasks of nobody's class."""
