@@ -100,7 +100,9 @@ _SETTING = (
     click.option("--B-beta", "B_beta", type=int, help="Tasks that L^ is estimated from.  [default: B]"),
     click.option("--D-beta", "D_beta", type=int, help="Samples for each of them.  [default: 1]"),
     click.option("--algorithm", cls=Listed, known=_algorithms, default="maml", show_default=True, help="Method"),
-    click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True),
+    click.option(
+        "--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True, help="Of the meta steps."
+    ),
 )
 
 
