@@ -32,6 +32,13 @@ def test_a_search_keeps_alpha_l_and_the_steps():
     assert row["ratio"] == pytest.approx(1, abs=1e-6) and row["supremum"] == 1
 
 
+def test_a_search_that_has_reached_the_bound_ends():
+    attack = Attack("prop2-second", "sharp", "N = 1", 0.3, 1)
+    (row,), (longer,) = (worst(attack, **EFFORT | {"budget": budget}) for budget in (1, 3))
+    assert row["ratio"] == pytest.approx(1, abs=1e-6)
+    assert longer["searched"] == row["searched"]
+
+
 def test_batches_divide_the_second_moment():
     rows = {
         row["form"]: row for row in in_batches(Attack("prop2-second", "sharp", "S = 4", steps=2, batch=4), **EFFORT)

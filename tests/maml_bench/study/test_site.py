@@ -10,7 +10,7 @@ from analytic import STATEMENTS
 from maml_bench.study import Figure, Study, compare, record, telling
 from maml_bench.study.answers import answer, counts, form_rows
 from maml_bench.study.findings import append, frame, load
-from maml_bench.study.site import write_index
+from maml_bench.study.site import MANY, WIDE, _cards, _Study, write_index
 
 ROW = {"study": "s", "claim": "prop3", "problem": "one", "outcome": "holds", "evidence": "exact", "quantity": "E"}
 ROW |= {"part": 0, "parts": 1, "swept": ["problem", "N"], "seconds": 1.0, "family": "Kink"}
@@ -149,6 +149,21 @@ def test_a_reports_tables_know_their_columns(page):
     assert re.search(
         '<td data-label="largest ratio"[^>]*>0.001</td>|<td data-label="largest ratio"[^>]*>0.5</td>', body
     )
+
+
+def test_what_is_wide_scrolls_by_itself(tmp_path):
+    """Drawings wider than the column keep their size, as a table of many columns does; others shrink with the page."""
+    for width in (WIDE, WIDE + 0.75):
+        (tmp_path / "a.svg").write_text(f'<svg viewBox="0 0 {width} 99"><style>a{{}}</style><g/></svg>')
+        figure = _Study(tmp_path).panel("a.svg")
+        drawing = f'<svg id="{tmp_path.name}-a" viewBox="0 0 {width} 99"><g/></svg></figure>'
+        scroll = ' class="scroll" tabindex="0" style="--width: 361pt"' if width > WIDE else ""
+        assert figure == f"<figure{scroll}>{drawing}"
+    for columns in (MANY, MANY + 1):
+        head, row = "<th>n</th>" * columns, "<td>1</td>" * columns
+        html = _cards(f"<p><table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table></p>")
+        assert ('<div class="scroll" tabindex="0"><table class="cards">' in html) == (columns > MANY)
+        assert html.count('<td data-label="n">1</td>') == html.count('<th scope="col">n</th>') == columns
 
 
 def test_what_a_study_says_cannot_break_the_page(tmp_path):
