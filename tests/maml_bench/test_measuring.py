@@ -139,6 +139,12 @@ def test_what_cannot_be_measured_is_said():
         measure("hessian-bias", setting(Flat()), budget=256)
 
 
+@pytest.mark.parametrize("method", ["auto", "monte-carlo"])
+def test_time_that_is_up_before_there_is_a_number_is_an_error(method):
+    with pytest.raises(TimeoutError, match="seconds = 1e-09: too short to measure path-error at all"):
+        measure("path-error", setting(), seconds=1e-9, method=method)
+
+
 def test_every_quantity_of_the_list_exists():
     assert list(QUANTITIES) == [
         "path-error",

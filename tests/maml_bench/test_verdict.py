@@ -8,8 +8,12 @@ from zoo import at
 from analytic import STATEMENTS, statement
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims.claim import by_measurement
+from maml_bench.evidence import Evidence, Outcome
+from maml_bench.hessians import ZerothOrder
+from maml_bench.montecarlo import estimands
+from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
-from maml_bench.verdict import check_all
+from maml_bench.verdict import Verdict, check_all
 
 TASKS = Quadratic.concave(dim=3).with_noise(AdditiveGaussian(1.0))
 SETTING = at(TASKS, 1.0, 0.1, 3)
@@ -319,6 +323,80 @@ def test_memory_is_refused_by_name():
     tasks = TASKS.population.with_noise(RandomPhase(1.0, 1.0))
     with pytest.raises(ValueError, match="GB"):
         check("prop2-first", at(tasks, 1.0, 0.1, 1, S=10**7))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the estimands are asked for: (name, level, cells, ceiling, bound of the mean square) of each."""
+    seen, real = [], dict(estimands.ESTIMANDS)
+    for name, make in real.items():
+
+        def noted(level, cells, ceiling, square, name=name, make=make):
+            seen.append((name, pytest.approx(level, rel=1e-12), cells, ceiling, square))
+            return make(level, cells, ceiling, square)
+
+        monkeypatch.setitem(estimands.ESTIMANDS, name, noted)
+    return seen
+
+
+@pytest.mark.parametrize("confidence", [0.99, 0.5])
+def test_the_error_that_is_allowed_reaches_the_limits(asked, confidence):
+    """All of it where one side can be wrong, half of it where both can; an equality of matrices is a bound."""
+    three, effort = Trigonometric.random(2, 3, 0).with_noise(AdditiveGaussian(1.0)), {"budget": 100}
+    for sense, share in (("<=", 1), (">=", 1), ("=", 2)):
+        check(sampled(lambda rng, n: rng.random((n, 1)), sense), SETTING, confidence=confidence, **effort)
+        assert asked.pop() == ("mean", (1 - confidence) / share, 1, None, None)
+    check("prop2-first", at(three, 1.0, 0.1, 2), confidence=confidence, **effort)
+    assert asked.pop()[:3] == ("mean", 1 - confidence, 3)
+    hessian = ZerothOrder(0.1, 10, stein=True)
+    smoothed = dataclasses.replace(at(three.population, 1.0, 0.1, 2), hessian=hessian)
+    check("prop5", smoothed, form="stein", method="monte-carlo", confidence=confidence, **effort)
+    assert asked.pop()[:3] == ("norm of mean", 1 - confidence, 3)
+    both = [claims.get("prop2-first", form) for form in ("paper", "sharp")]
+    check_all(both, SETTING, confidence=confidence, **effort)
+    assert [entry[:3] for entry in asked] == [("mean", 1 - confidence, 1)]  # once for all forms
+
+
+def test_what_is_proved_of_replicates_reaches_the_limits(asked):
+    """A ceiling; in its place a bound of the mean square where there is one, but not where a value is asked for."""
+    two, nine = np.full(1, 2.0), np.full(1, 9.0)
+    for ceiling, square in ((two, None), (two, nine), (None, nine)):
+        for precision in (math.inf, 0.05):
+            draw = Capped(lambda rng, n: rng.random((n, 1)), ceiling, square)
+            check(sampled(draw), SETTING, budget=100, precision=precision)
+            known = (None, square) if square is not None else (ceiling, None)
+            assert asked.pop()[2:] == ((1, *known) if square is None or precision == math.inf else (1, None, None))
+
+
+def test_no_precision_asked_for_is_infinity_whoever_writes_it():
+    for precision in (math.inf, float("inf")):
+        found = check(heavy_tailed(4.0).scaled(1000), SETTING, budget=40_000, precision=precision)
+        assert found.reason == "decided; asymptotic: nothing is proved that bounds the replicates"
+
+
+def test_a_verdict_in_words():
+    numbers = {"value": 1.23456789, "lower": 1.2, "upper": 1.3, "bound": 3.7, "ratio": 1.23456789 / 3.7, "factor": 0.5}
+    found = Verdict(
+        "a_b", "sharp", Outcome.HOLDS, evidence=Evidence.CERTIFIED, replicates=1234, reason="why", **numbers
+    )
+    assert str(found) == (
+        "a_b (sharp, bound times 0.5): holds; measured 1.235 in [1.2, 1.3], bound 3.7, ratio 0.334; certified, why"
+    )
+    assert found._repr_latex_() == (
+        r"$\text{a\_b (sharp): holds; 1.23457 in [1.2, 1.3], bound 3.7, times 0.5; certified}$"
+    )
+    cells = ["holds", "why", "1.23457 in [1.2, 1.3]", "3.7, times 0.5; measured / bound = 0.3337"]
+    names = ("outcome", "reason", "measured", "bound", "evidence")
+    rows = zip(names, [*cells, "certified, 1,234 replicates"], strict=True)
+    assert found._repr_html_().endswith("".join(f"<tr><th>{a}</th><td>{b}</td></tr>" for a, b in rows) + "</table>")
+    plain = dataclasses.replace(found, factor=1.0, lower=1.23456, upper=1.2346, replicates=0)
+    assert str(plain) == "a_b (sharp): holds; measured 1.235, bound 3.7, ratio 0.334; certified, why"
+    assert "1.23457, bound 3.7; certified" in plain._repr_latex_()
+    assert "<td>1.23457</td>" in plain._repr_html_() and "<td>certified</td>" in plain._repr_html_()
+    refused = Verdict("a_b", "sharp", Outcome.NOT_APPLICABLE, reason="needs d < 3")
+    assert str(refused) == "a_b (sharp): not applicable; needs d < 3"
+    assert refused._repr_latex_() == r"$\text{a\_b (sharp): not applicable; needs d < 3}$"
+    assert refused._repr_html_().count("<tr>") == 2
 
 
 def test_results_read_well_in_a_notebook():
