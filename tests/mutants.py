@@ -60,11 +60,14 @@ ROOMS = {
     "claims": (("maml_bench/claims/*.py",), (INNER + "claims",)),
     "verdict": (
         ("maml_bench/verdict.py", "maml_bench/measuring.py", "maml_bench/evidence.py", "maml_bench/power.py"),
-        (INNER + "test_verdict.py", INNER + "test_measuring.py", INNER + "test_power.py"),
+        (INNER + "test_verdict.py", INNER + "test_measuring.py", INNER + "test_power.py", INNER + "test_notebooks.py"),
     ),
     "extremal": (("maml_bench/extremal/*.py",), (INNER + "extremal",)),
     "study": (("maml_bench/study/*.py", "maml_bench/digest.py"), (INNER + "study", INNER + "test_digest.py")),
-    "cli": (("maml_bench/cli/*.py",), (INNER + "cli",)),
+    "cli": (
+        ("maml_bench/cli/*.py",),
+        (INNER + "cli/test_terminal.py", INNER + "cli/test_commands.py", INNER + "cli"),  # the slow ones last
+    ),
 }
 """Strata of the sample: the files of a room, and the tests that are asked first."""
 SPARED = re.compile(r".*_(RShift|LShift|BitOr|BitAnd|BitXor|Mod|FloorDiv)$|.*BinaryOperator_Bit|.*RemoveDecorator")

@@ -57,6 +57,32 @@ def test_certified_constants_bound_what_is_measured_on_a_path():
     assert constants(tasks, np.zeros(4), 0.5, 3)["L"] == pytest.approx(1)  # attained at 0
 
 
+def test_measured_constants_by_hand():
+    """Two tasks in the plane: curvature along the path, the two losses' distance there, and the spread at w alone."""
+    tasks, w, alpha = split(DigitsTrial("theorem", ("maml",), **SMALL), 2)[0][:2], np.array([0.5, -1.0, 2.0, 0.1]), 0.7
+    largest, apart, slopes = [], [], []
+    for i in range(2):
+        sides = [(loss.signed[i], 0.1) for loss in (tasks.support, tasks.target)]
+
+        def grad(side, point):
+            signed, ridge = side
+            return ridge * point - (signed / (1 + np.exp(signed @ point))[:, None]).mean(0)
+
+        point = w
+        slopes.append(grad(sides[1], w))
+        for _ in range(3):
+            odds = sides[0][0] @ point
+            weights = 1 / (1 + np.exp(odds)) / (1 + np.exp(-odds))
+            hess = 0.1 * np.eye(4) + (sides[0][0].T * weights) @ sides[0][0] / len(weights)
+            largest.append(np.linalg.eigvalsh(hess).max())
+            apart.append(np.linalg.norm(grad(sides[0], point) - grad(sides[1], point)) / tasks.b_i[i])
+            point = point - alpha * grad(sides[0], point)
+    found = constants(tasks, w, alpha, 2)
+    spread = np.linalg.norm(slopes[0] - slopes[1]) / 2
+    expected = {"L": max(largest) / tasks.regularity.L, "b_i": max(apart), "sigma": spread / tasks.regularity.sigma}
+    assert found == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("rule", ["theorem", "tuned"])
 def test_rows_are_of_runs_on_splits_that_did_not_choose_the_step(rule):
     trial = DigitsTrial(rule, ("maml", "fo-maml"), **SMALL)

@@ -3,7 +3,9 @@ import pytest
 from scipy import stats
 
 from maml_bench.algorithms import replay
+from maml_bench.algorithms.few_shot import DigitsTrial
 from maml_bench.algorithms.programs import METHODS, RELEASED_RANK_ONE
+from maml_bench.algorithms.race import STEP_SIZES
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
 from maml_bench.algorithms.trials import HELD_OUT, Trial, adaptation, fits, measure, pair, runs, start
 from maml_bench.problems.sine import NETWORK, SineRegression
@@ -83,6 +85,14 @@ def test_sine_runs_are_replays():
     expected, end = replay.sine("ggs", protocol=cell.deviations, **arrays, alpha=0.01, beta=1e-3, nu=0.01)
     np.testing.assert_allclose(losses[:, 0, 0], expected / 2, rtol=1e-11)
     np.testing.assert_allclose(w[0, 0], end, rtol=1e-8, atol=1e-12)
+
+
+def test_steps_and_radii_are_chosen_from_even_grids():
+    """Of a grid every value is as far from the next one, in its logarithm: none is missing, none is beside it."""
+    grids = (Trial("sine").nus, STEP_SIZES, DigitsTrial("tuned", ()).alphas, DigitsTrial("tuned", ()).betas)
+    for grid, factor in zip(grids, (10, 3.16, 3.16, 3.16), strict=True):
+        assert len(grid) >= 3
+        assert np.diff(np.log(grid)) == pytest.approx(np.log(factor), rel=0.06)
 
 
 def test_rows_are_paired_and_do_not_depend_on_workers():
