@@ -1,6 +1,8 @@
 """What performance estimation found, against values worked out by hand, and against PEPit where it is installed."""
 
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +46,62 @@ def test_the_chain_of_matrices_is_worked_out_right():
     turned = (math.sqrt(1 - ALPHA_L**2) * np.exp(1j * math.asin(ALPHA_L))) ** np.array(STEPS)
     mu = turned.__abs__() / np.cos(np.array(STEPS) * math.asin(ALPHA_L))
     np.testing.assert_allclose(ours("turn"), np.abs(turned - mu), rtol=1e-12)
+
+
+class Numbers:
+    """What PEPit is asked to maximize over, at one choice of numbers: a line of points, and a loss each."""
+
+    def __init__(self, *losses, points, noise=None):
+        self.losses, self.points, self.noise, self.admitted = losses, iter(points), noise, True
+        self.add_constraint = self.set_initial_condition
+
+    def set_initial_point(self):
+        return next(self.points)
+
+    def set_initial_condition(self, met):
+        self.admitted &= bool(met)
+
+    def asked(self, question, alpha, steps, monkeypatch):
+        stand_in = SimpleNamespace(Point=lambda: self.noise)
+        monkeypatch.setitem(sys.modules, "PEPit", SimpleNamespace(point=stand_in))
+        monkeypatch.setitem(sys.modules, "PEPit.point", stand_in)
+        declared = iter(self.losses)
+        return math.sqrt(QUESTIONS[question].squared(self, lambda: next(declared), alpha, steps))
+
+
+def slope(curvature=-1.0, pull=0.0):
+    """The loss ``curvature w^2/2 + pull w``."""
+    return SimpleNamespace(gradient=lambda w: curvature * w + pull)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("alpha", [ALPHA_L, 0.05])
+@pytest.mark.parametrize(
+    ("question", "made"),
+    [
+        ("growth", lambda size: Numbers(slope(), points=[size])),
+        ("distance", lambda size: Numbers(slope(), points=[-0.25 * size, 0.75 * size])),
+        ("error", lambda size: Numbers(slope(), points=[0.5], noise=size)),
+        ("target", lambda size: Numbers(slope(pull=size), slope(), points=[-1.0])),
+        ("target", lambda size: Numbers(slope(pull=1 - 1e-12), slope(), points=[-size])),
+    ],
+)
+def test_the_concave_quadratic_attains_what_pepit_is_asked_and_more_is_not_admitted(
+    question, made, alpha, steps, monkeypatch
+):
+    numbers, larger = made(1 - 1e-12), made(1.001)
+    assert numbers.asked(question, alpha, steps, monkeypatch) == pytest.approx(QUESTIONS[question].ours(alpha, steps))
+    larger.asked(question, alpha, steps, monkeypatch)
+    assert numbers.admitted and not larger.admitted
+
+
+def test_what_pepit_is_asked_about_a_turn(monkeypatch):
+    """(1 - alpha c)^N - mu of the gradient is left with the curvature c; mu by hand for N = 2, as above."""
+    mu = (1 - 0.09) / (1 - 2 * 0.09)
+    for curvature in (-1.0, 0.6):
+        numbers = Numbers(slope(curvature), points=[1 / curvature])
+        assert numbers.asked("turn", 0.3, 2, monkeypatch) == pytest.approx(abs((1 - 0.3 * curvature) ** 2 - mu))
+        assert numbers.admitted
 
 
 @pytest.mark.parametrize(("question", "losses"), list(RECORD))
