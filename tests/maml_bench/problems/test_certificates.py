@@ -84,6 +84,15 @@ def test_logistic_losses_on_orthogonal_rows_attain_their_distance():
     assert across.b_i == pytest.approx(3) and audit(across)["b_i"].ratio < 0.7  # not attained: no w is bad for both
 
 
+@pytest.mark.parametrize("rows", [[[1.0], [0.0]], np.eye(3)], ids=["triangle", "Cauchy-Schwarz"])
+def test_what_is_beside_the_bowl_of_a_logistic_loss_is_attained(rows):
+    """Far out, by each of the two inequalities of which the smaller counts; several tasks have one bound each."""
+    tasks = LogisticLoss(np.multiply.outer([1.0, 2.0], rows), np.ones((2, len(rows))), 0.1)
+    far = np.full(tasks.dim, FAR)
+    beside = np.linalg.norm(tasks.grad(far) - (tasks.bowl.A @ far - tasks.bowl.linear), axis=-1)
+    np.testing.assert_allclose(tasks.bowl.slope, beside, rtol=1e-12)
+
+
 def test_many_orthogonal_tasks_attain_the_heterogeneity_of_logistic_losses():
     """With n tasks of one point each, all orthogonal: ``(1 - 1/n)^(1/2)`` far out, of ``((1 - 1/n)^(1/2) + 1)/2``."""
     n = 100
