@@ -94,6 +94,18 @@ def test_concave_quadratic_attains_the_bound(dim, method):
     assert mean.ratio == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.parametrize(("stein", "form"), [(False, "sharp"), (True, "stein")])
+@pytest.mark.parametrize("dim", [1, 8, 40])
+def test_rounding_on_the_concave_quadratic_is_that_of_its_factors(dim, stein, form):
+    """There the parts of a factor have one sign, so it is 64 (d + 8) units in its last place for each of the three."""
+    case = setting(Quadratic.concave(dim, 2.0), stein)
+    for name, wide in (("prop8", 3 * 64), ("prop8-mean", 64)):
+        if name == "prop8" or not stein:
+            found = check(name, case, form=form)
+            allowed = wide * np.finfo(float).eps * (dim + 8) * found.value
+            assert 0.9 * allowed <= (found.upper - found.lower) / 2 <= 1.01 * allowed
+
+
 def test_growth_on_a_convex_quadratic():
     L, dim, alpha = 1.0, 10, 0.5
     values = []
