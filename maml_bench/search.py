@@ -30,8 +30,7 @@ def random_points(tasks, rng, shape: tuple[int, ...], largest: float = 100.0) ->
     if math.isinf(radius):
         points *= 10 ** rng.uniform(-2, np.log10(largest), (*shape, 1))
     else:
-        points *= radius * rng.choice([1e-3, 0.1, 0.5, 0.9, 1.0], (*shape, 1))
-        points /= np.linalg.norm(points, axis=-1, keepdims=True)
+        points = unit(points) * radius * rng.choice([1e-3, 0.1, 0.5, 0.9, 1.0], (*shape, 1))
     points[(0,) * len(shape)] = 0
     return points
 
