@@ -48,6 +48,25 @@ def into(ufunc: np.ufunc, fresh: np.ndarray, other: np.ndarray) -> np.ndarray:
         return ufunc(fresh, other)
 
 
+def last_axis_first(x: np.ndarray) -> np.ndarray:
+    """A copy of ``x`` whose last axis varies slowest in memory, if there are more points than it is long: what is added
+    up along it is then as long as the points are many, and results of ufuncs keep the order.
+    """
+    return x.copy() if x.size < x.shape[-1] ** 2 else np.moveaxis(np.moveaxis(x, -1, 0).copy("C"), 0, -1)
+
+
+def running_sums(x: np.ndarray) -> np.ndarray:
+    """Sums of the first entries along the last axis: of all points at a time where it comes first in memory, where NumPy
+    would take one point after the other.
+    """
+    if x.flags.c_contiguous:
+        return np.cumsum(x, axis=-1)
+    sums = x.copy("K")
+    for k in range(1, x.shape[-1]):
+        sums[..., k] += sums[..., k - 1]
+    return sums
+
+
 def transposed_matvec(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Apply the transposes of ``(*batch, m, d)`` to ``(..., *batch, m)``."""
     return matvec(matrix.swapaxes(-1, -2), x)

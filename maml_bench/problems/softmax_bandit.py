@@ -12,7 +12,7 @@ from analytic.digits import is_precise, many_digits
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import select, singly
+from maml_bench.arrays import into, last_axis_first, running_sums, select, singly
 
 PATH_LIMIT = 500_000
 """Most paths of action counts to enumerate, for all tasks together: about a second of work."""
@@ -153,7 +153,7 @@ class SoftmaxBandit:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        return Actions(w, log_policy(w), rng.random((*shape, size)))
+        return Actions(w, policy(w), rng.random((*shape, size)))
 
     @cached_property
     def _below_middle(self):
@@ -161,28 +161,28 @@ class SoftmaxBandit:
 
     def _terms(self, w, sample):
         """The policy, and for each action its share of the loss above minus the baseline."""
-        policy = np.exp(log_policy(w))
-        weight = policy if sample is None else sample.weights(w)
-        return policy, weight * (_below_middle(many_digits(self.rewards)) if is_precise(w) else self._below_middle)
+        pi = sample.policy if isinstance(sample, Actions) and w is sample.point else policy(w)
+        weight = pi if sample is None else sample.weights(w)
+        return pi, weight * (_below_middle(many_digits(self.rewards)) if is_precise(w) else self._below_middle)
 
     def loss(self, w, sample=None):
         return self._terms(w, sample)[1].sum(-1) - _middle(self.rewards)[..., 0]
 
     def grad(self, w, sample=None):
-        policy, share = self._terms(w, sample)
-        return share - share.sum(-1, keepdims=True) * policy
+        pi, share = self._terms(w, sample)
+        return into(np.subtract, share, share.sum(-1, keepdims=True) * pi)
 
     def hvp(self, w, v, sample=None):
-        policy, share = self._terms(w, sample)
-        total, mean = share.sum(-1, keepdims=True), np.vecdot(policy, v)[..., None]
-        return share * (v - mean) - policy * (np.vecdot(share, v)[..., None] + total * (v - 2 * mean))
+        pi, share = self._terms(w, sample)
+        total, mean = share.sum(-1, keepdims=True), (pi * v).sum(-1, keepdims=True)
+        return share * (v - mean) - pi * ((share * v).sum(-1, keepdims=True) + total * (v - 2 * mean))
 
     def hess(self, w, sample=None):
-        policy, share = self._terms(w, sample)
+        pi, share = self._terms(w, sample)
         total = share.sum(-1, keepdims=True)[..., None]
-        cross = share[..., :, None] * policy[..., None, :]
-        outer = policy[..., :, None] * policy[..., None, :]
-        diagonal = (share - total[..., 0] * policy)[..., None] * np.eye(self.dim)
+        cross = share[..., :, None] * pi[..., None, :]
+        outer = pi[..., :, None] * pi[..., None, :]
+        diagonal = (share - total[..., 0] * pi)[..., None] * np.eye(self.dim)
         return diagonal - cross - cross.swapaxes(-1, -2) + 2 * total * outer
 
     def path_moments(self, w, inner, noise) -> PathMoments | None:
@@ -206,6 +206,15 @@ def _middle(rewards):
 
 def _below_middle(rewards):
     return _middle(rewards) - rewards
+
+
+def policy(w: np.ndarray) -> np.ndarray:
+    """Probabilities of the actions; sums over actions are what a bandit's time goes into, so these come last axis first
+    in memory.
+    """
+    odds = last_axis_first(w)
+    odds = np.exp(odds - odds.max(-1, keepdims=True))
+    return into(np.divide, odds, odds.sum(-1, keepdims=True))
 
 
 def log_policy(w: np.ndarray) -> np.ndarray:
@@ -233,23 +242,26 @@ class Actions:
     __repr__ = brief
 
     point: np.ndarray
-    log_policy: np.ndarray
+    policy: np.ndarray
     uniform: np.ndarray
 
     def __neg__(self):
-        return Actions(self.point, self.log_policy, 1 - self.uniform)
+        return Actions(self.point, self.policy, 1 - self.uniform)
 
     @cached_property
     def frequency(self) -> np.ndarray:
         """The share of the batch that each action has, shape (..., A)."""
-        steps = np.cumsum(np.exp(self.log_policy), axis=-1)[..., :-1]
-        below = (self.uniform[..., None, :] < steps[..., :, None]).mean(-1)
-        return np.diff(below, prepend=0, append=1, axis=-1)
+        steps = running_sums(self.policy)[..., :-1]
+        below = (self.uniform[..., None, :] < steps[..., None]).mean(-1)
+        share = np.empty_like(below, shape=(*below.shape[:-1], self.policy.shape[-1]))
+        share[..., :-1], share[..., -1] = below, 1
+        share[..., 1:] -= below
+        return share
 
     def weights(self, w):
         """Frequencies times the likelihood ratio of w to the parameter they were drawn under."""
         if w is self.point:
             return self.frequency
         drawn = self.frequency > 0
-        ratio = np.exp(np.where(drawn, log_policy(w) - self.log_policy, 0.0))
+        ratio = np.exp(np.where(drawn, log_policy(w) - log_policy(self.point), 0.0))
         return self.frequency * ratio
