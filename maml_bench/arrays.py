@@ -21,7 +21,8 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
     batch, (rows, dim) = matrix.shape[:-2], matrix.shape[-2:]
     if math.prod(batch) == 1:
         shape = (1,) * (len(batch) + 1 - w.ndim) + w.shape[:-1]
-        return (w.reshape(-1, dim) @ matrix.reshape(rows, dim).T).reshape(*shape, rows)
+        points = w.reshape(-1, dim)
+        return (points @ _turned(matrix.reshape(rows, dim), len(points))).reshape(*shape, rows)
     if w.ndim - 1 <= len(batch):
         if batch and matrix.strides[0] == matrix.itemsize and rows * dim <= SMALL:
             return np.einsum("...ij,...j->...i", matrix, np.asfortranarray(w))
@@ -32,10 +33,16 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
     points_last = (*range(1, len(batch) + 1), 0, len(batch) + 1)
     np.matmul(
         w.reshape(-1, *own, dim).transpose(points_last),
-        matrix.swapaxes(-1, -2),
+        _turned(matrix, math.prod(lead)),
         out=out.reshape(-1, *whole, rows).transpose(points_last),
     )
     return out
+
+
+def _turned(matrix, points):
+    """The transposes; where many points meet them in the order of memory, which halves the time of their product."""
+    turned = matrix.swapaxes(-1, -2)
+    return np.ascontiguousarray(turned) if points > matrix.shape[-2] else turned
 
 
 def into(ufunc: np.ufunc, fresh: np.ndarray, other: np.ndarray) -> np.ndarray:

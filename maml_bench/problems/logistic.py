@@ -10,11 +10,14 @@ import scipy
 from analytic.arguments import common_shape, labels, last_axis, matrices, natural, nonnegative, settle
 from analytic.brief import brief
 from analytic.regularity import Regularity
-from maml_bench.arrays import matvec, select, transposed_matvec
+from maml_bench.arrays import into, matvec, select, transposed_matvec
 from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.finite_sum import FiniteSum
 
 NEWTON_STEPS = 12
+
+LARGEST_MARGIN = 700.0
+"""A larger one counts as this one: its logistic function, below 1e-304, is 0 for every sum that it enters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,26 +179,42 @@ class LogisticLoss:
         return 1 / self.points if sample is None else sample.weight
 
     def _margin(self, w):
-        return self.y * matvec(self.X, w)
+        return matvec(self.signed, w)
 
     def _curvature(self, w, sample):
-        margin = self._margin(w)
-        return self._weights(sample) * scipy.special.expit(margin) * scipy.special.expit(-margin)
+        """``s(m) s(-m)`` with s the logistic function: ``e/(1 + e)^2``, ``e = exp(-|m|)``."""
+        small = self._margin(w)
+        np.negative(np.abs(small, out=small), out=small)
+        np.exp(small, out=small)
+        square = small + 1
+        square *= square
+        return into(np.multiply, into(np.divide, small, square), self._weights(sample))
 
     def loss(self, w, sample=None):
         data = (self._weights(sample) * np.logaddexp(0, -self._margin(w))).sum(-1)
         return data + self.ridge / 2 * np.vecdot(w, w)
 
     def grad(self, w, sample=None):
-        share = self._weights(sample) * self.y * scipy.special.expit(-self._margin(w))
-        return self.ridge * w - transposed_matvec(self.X, share)
+        share = into(np.multiply, falling(self._margin(w)), self._weights(sample))
+        return into(np.subtract, self.ridge * w, transposed_matvec(self.signed, share))
 
     def hvp(self, w, v, sample=None):
-        return transposed_matvec(self.X, self._curvature(w, sample) * matvec(self.X, v)) + self.ridge * v
+        bent = into(np.multiply, matvec(self.X, v), self._curvature(w, sample))
+        return into(np.add, transposed_matvec(self.X, bent), self.ridge * v)
 
     def hess(self, w, sample=None):
         weighted = self._curvature(w, sample)[..., None] * self.X
         return self.X.swapaxes(-1, -2) @ weighted + self.ridge * np.eye(self.dim)
+
+
+def falling(margin: np.ndarray) -> np.ndarray:
+    """``1/(1 + exp(margin))``, in its place: the logistic function of ``-margin``, by NumPy's exponential, which takes
+    many numbers at a time, and to within two units in the last place as long as that does not overflow.
+    """
+    np.minimum(margin, LARGEST_MARGIN, out=margin)
+    np.exp(margin, out=margin)
+    margin += 1
+    return np.divide(1, margin, out=margin)
 
 
 @dataclass(frozen=True, eq=False)
