@@ -63,8 +63,8 @@ def last_axis_first(x: np.ndarray) -> np.ndarray:
 
 
 def running_sums(x: np.ndarray) -> np.ndarray:
-    """Sums of the first entries along the last axis: of all points at a time where it comes first in memory, where NumPy
-    would take one point after the other.
+    """``np.cumsum`` along the last axis, all points at a time where that axis comes first in memory: NumPy would take
+    one point after the other.
     """
     if x.flags.c_contiguous:
         return np.cumsum(x, axis=-1)

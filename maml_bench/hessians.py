@@ -23,6 +23,7 @@ import numpy as np
 
 from analytic.arguments import natural, positive, settle
 from maml_bench.capabilities import DirectionMean, Operator
+from maml_bench.problems.noise import population
 from maml_bench.problems.protocol import Tasks
 
 DATA = ("resampled", "shared", "population")
@@ -107,7 +108,8 @@ class GaussianSmoothing:
     Parameters
     ----------
     nu : float
-        Smoothing radius, > 0. Rounding costs about ``1e-16 ||grad l(w)|| / nu`` per direction.
+        Smoothing radius, > 0. Rounding costs about ``1e-16 ||grad l(w)|| / nu`` per direction, but for population data
+        of tasks that know their differences.
     directions : int
         Q, the number of directions.
     data : {"resampled", "shared", "population"}
@@ -151,15 +153,23 @@ class GaussianSmoothing:
 
     def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean:
         """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
-        batch = _batches(self.data, tasks, w, D, rng)
-        here = tasks.grad(w, batch(w))
+        own = _own(tasks, "gradient_quotients", self.data)
+        quotients = own(w, self.nu) if own else self._quotients(tasks, w, _batches(self.data, tasks, w, D, rng))
         slopes = np.empty_like(u)
         for block in _blocks(u, D, self.data == "resampled"):
-            there = self.nu * u[block]
-            there += w
-            np.subtract(tasks.grad(there, batch(there)), here, out=slopes[block])
-            slopes[block] *= 1 / self.nu
+            quotients(u[block], slopes[block])
         return DirectionMean(slopes, u)
+
+    def _quotients(self, tasks, w, batch):
+        here = tasks.grad(w, batch(w))
+
+        def quotients(u, out):
+            there = self.nu * u
+            there += w
+            np.subtract(tasks.grad(there, batch(there)), here, out=out)
+            out *= 1 / self.nu
+
+        return quotients
 
     def smoothed_mean(self, smooth: Any) -> np.ndarray:
         """E H^ given the smoothed loss of a task, (d, d): its Hessian."""
@@ -194,7 +204,8 @@ class ZerothOrder:
     ----------
     nu : float
         Smoothing radius, > 0. The second difference loses digits: c_j is off by about ``1e-16 |l(w)| / nu^2``, which
-        exceeds 1e-8 of a loss of order one below ``nu = 1e-4``.
+        exceeds 1e-8 of a loss of order one below ``nu = 1e-4``; not with population data of tasks that know their
+        differences.
     directions : int
         Q, the number of directions.
     stein : bool
@@ -253,24 +264,33 @@ class ZerothOrder:
 
     def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean:
         """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
-        batch = _batches(self.data, tasks, w, D, rng)
-        resampled = self.data == "resampled"
-        curvature, middle = np.empty(u.shape[:-1]), None
-        for block in _blocks(u, D, resampled):
-            step = self.nu * u[block]
+        own = _own(tasks, "loss_quotients", self.data)
+        quotients = own(w, self.nu) if own else self._quotients(tasks, w, _batches(self.data, tasks, w, D, rng))
+        curvature = np.empty(u.shape[:-1])
+        for block in _blocks(u, D, self.data == "resampled"):
+            quotients(u[block], curvature[block])
+        if self.baseline == "mean":
+            curvature -= curvature.mean(0)
+        shift = curvature.mean(0)[..., None] if self.stein else 0.0
+        return DirectionMean(curvature[..., None] * u, u, shift)
+
+    def _quotients(self, tasks, w, batch):
+        middle = None
+
+        def quotients(u, out):
+            nonlocal middle
+            step = self.nu * u
             ahead, behind = w + step, w - step
             if self.baseline == "point":
-                centre = np.broadcast_to(w, step.shape) if resampled else w
+                centre = np.broadcast_to(w, step.shape) if self.data == "resampled" else w
                 middle = tasks.loss(centre, batch(centre))
             above, below = tasks.loss(ahead, batch(ahead)), tasks.loss(behind, batch(behind))
             if middle is None:  # a mean for baseline takes it away again: any value near by will do, without data
                 middle = above[:1]
             # One-sided differences first: near l(w) they are exact in floating point, a sum of two losses is rounded.
-            curvature[block] = ((above - middle) + (below - middle)) / (2 * self.nu**2)
-        if self.baseline == "mean":
-            curvature -= curvature.mean(0)
-        shift = curvature.mean(0)[..., None] if self.stein else 0.0
-        return DirectionMean(curvature[..., None] * u, u, shift)
+            np.divide((above - middle) + (below - middle), 2 * self.nu**2, out=out)
+
+        return quotients
 
     def smoothed_mean(self, smooth: Any) -> np.ndarray:
         """E H^ given the smoothed loss of a task, (d, d)."""
@@ -370,6 +390,11 @@ def _batches(data: str, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Gene
         return lambda point: tasks.sample(rng, point, D)
     batch = tasks.sample(rng, w, D) if data == "shared" else None
     return lambda point: batch
+
+
+def _own(tasks: Tasks, quotients: str, data: str) -> Callable | None:
+    """What the family itself knows of its differences (`maml_bench.problems.protocol.Tasks`): those without data."""
+    return getattr(population(tasks), quotients, None) if data == "population" else None
 
 
 def _blocks(u: np.ndarray, batch_size: int, resampled: bool) -> Iterator[slice]:

@@ -2,7 +2,12 @@
 
 With ``t = tan(x/2)``: ``sin x = 2t/(1 + t^2)`` and ``cos x = 2/(1 + t^2) - 1``, each to within two units in the last
 place of 1, however large x is. On some processors NumPy takes many tangents at a time, but one sine after the other.
+
+Differences are taken before they are lost: ``sin(x + 2h) - sin x = 2 sin h cos(x + h)`` and ``cos(x + 2h) + cos(x - 2h)
+- 2 cos x = -4 sin^2 h cos x``, each by one tangent, of h.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +40,51 @@ def cosine(angle: np.ndarray) -> np.ndarray:
     for tangent, square in _halves(angle):
         np.divide(2, square, out=tangent)
         tangent -= 1
+    return angle
+
+
+def sine_rise(angle: np.ndarray, amplitude: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The function of h, written over it, ``amplitude (sin(angle + 2h) - sin(angle))``.
+
+    With ``t = tan h`` it is ``t (E - t O)/(1 + t^2)``, E and O twice the cosine and the sine times the amplitude. The
+    shape of h is that of the result.
+    """
+    if not BY_TANGENT:
+        start = np.sin(angle)
+
+        def rise(half):
+            half *= 2
+            half += angle
+            np.sin(half, out=half)
+            half -= start
+            half *= amplitude
+            return half
+
+        return rise
+    even, odd = (2 * amplitude * function(angle.copy("K")) for function in (cosine, sine))
+
+    def rise_by_tangent(half):
+        tangent = np.tan(half, out=half)
+        wave = odd * tangent
+        np.subtract(even, wave, out=wave)
+        wave *= tangent
+        tangent *= tangent
+        tangent += 1
+        wave /= tangent
+        return wave
+
+    return rise_by_tangent
+
+
+def squared_sine(angle: np.ndarray) -> np.ndarray:
+    """``sin(angle)^2``, in its place: ``t^2/(1 + t^2)`` with ``t = tan(angle)``."""
+    if not BY_TANGENT:
+        np.sin(angle, out=angle)
+        angle *= angle
+        return angle
+    np.tan(angle, out=angle)
+    angle *= angle
+    angle /= 1 + angle
     return angle
 
 

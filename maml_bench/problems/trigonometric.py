@@ -12,7 +12,7 @@ from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec
 from maml_bench.problems.bowl import Bowl
-from maml_bench.problems.circular import cosine, sine
+from maml_bench.problems.circular import cosine, sine, sine_rise, squared_sine
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
 
@@ -188,6 +188,26 @@ class Trigonometric:
     def hess(self, w, sample=None):
         curvature = self.amplitude * cosine(self._angle(w))
         return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
+
+    def gradient_quotients(self, w, nu):
+        """``A u - sum_k a_k [sin(angle_k + nu v_k.u) - sin(angle_k)] v_k / nu``, see `Tasks`."""
+        rise, half = sine_rise(self._angle(w), self.amplitude / nu), nu / 2 * self.frequency
+
+        def quotients(u, out):
+            waves = transposed_matvec(self.frequency, rise(matvec(half, u)))
+            np.subtract(matvec(self.A, u), waves, out=out)
+
+        return quotients
+
+    def loss_quotients(self, w, nu):
+        """``u.Au/2 - (2/nu^2) sum_k a_k cos(angle_k) sin^2(nu v_k.u/2)``, see `Tasks`."""
+        bend, half = into(np.multiply, cosine(self._angle(w)), 2 / nu**2 * self.amplitude), nu / 2 * self.frequency
+
+        def quotients(u, out):
+            np.vecdot(u, matvec(self.A / 2, u), out=out)
+            out -= np.vecdot(squared_sine(matvec(half, u)), bend)
+
+        return quotients
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""

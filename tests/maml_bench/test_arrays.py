@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from maml_bench.arrays import SMALL, matvec, select, transposed_matvec
+from maml_bench.arrays import SMALL, last_axis_first, matvec, running_sums, select, transposed_matvec
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,17 @@ def test_products_with_gathered_matrices(dim):
         np.testing.assert_allclose(matvec(gathered.slope, w), expected, rtol=1e-12, atol=1e-12)
         expected = np.einsum("rbji,rbj->rbi", lines.slope[index], np.broadcast_to(w, (11, 4, dim)))
         np.testing.assert_allclose(transposed_matvec(gathered.slope, w), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (50,), (5, 10)])
+def test_the_last_axis_first_in_memory(lead):
+    x = np.random.default_rng(0).standard_normal((*lead, 4))
+    turned = last_axis_first(x)
+    assert np.array_equal(turned, x)
+    assert not np.may_share_memory(turned, x)
+    assert (turned.strides[-1] == 8 * 50) == (50 * 4 == x.size)  # where there are more points than entries
+    np.testing.assert_allclose(running_sums(turned), np.cumsum(x, axis=-1), rtol=1e-14, atol=1e-14)
+    assert np.array_equal(turned, x)  # not written over
 
 
 def test_select_narrows_by_any_index_and_leaves_other_fields():

@@ -437,6 +437,32 @@ def test_an_argument_that_is_not_allowed_is_named(make, message):
         make()
 
 
+@pytest.mark.parametrize("nu", [1.0, 1e-2])
+@pytest.mark.parametrize("shape", [(), (4,), (7, 1), (7, 4)])
+@pytest.mark.parametrize("family", [GaussianSmoothing, ZerothOrder], ids=lambda f: f.__name__)
+def test_a_family_that_knows_its_differences_gives_those_of_its_gradients_and_losses(family, shape, nu):
+    tasks = trigonometric()
+    w = np.random.default_rng(1).standard_normal((*shape, 3))
+    u = np.random.default_rng(2).standard_normal((5, *np.broadcast_shapes(shape, (4,)), 3))
+    estimator = family(nu, 5, data="population")
+    found = estimator.along(tasks, w, u, 1, np.random.default_rng(0))
+    plain = estimator.along(Recording(tasks), w, u, 1, np.random.default_rng(0))
+    np.testing.assert_allclose(found.left, plain.left, rtol=0, atol=1e-14 / nu**2)
+    shared = family(nu, 5, data="shared").along(tasks, w, u, 1, np.random.default_rng(0))
+    assert np.abs(shared.left - found.left).min() > 1e-9  # that of the tasks without data
+
+
+@pytest.mark.parametrize("family", [GaussianSmoothing, ZerothOrder], ids=lambda f: f.__name__)
+def test_a_family_that_knows_its_differences_loses_no_digits_at_a_small_radius(family):
+    # In the limit they are H u and u u'Hu/2; the next term is below 3 rho nu ||u||^2 in size, and plain differences are
+    # off by more than that: at this radius they have no digit left.
+    tasks, w, u = trigonometric(), np.ones(3), np.random.default_rng(2).standard_normal((5, 4, 3))
+    found = family(1e-13, 5, data="population").along(tasks, w, u, 1, np.random.default_rng(0)).left
+    pushed = tasks.hvp(w, u)
+    limit = pushed if family is GaussianSmoothing else np.vecdot(u, pushed)[..., None] / 2 * u
+    np.testing.assert_allclose(found, limit, rtol=0, atol=1e-11)
+
+
 def test_estimators_are_values():
     assert GaussianSmoothing(0.1, np.int64(3)) == GaussianSmoothing(0.1, 3)
     assert len({ExactHessian(), ExactHessian(), FirstOrder(), ZerothOrder(0.1, 1), ZerothOrder(0.1, 1)}) == 3

@@ -21,6 +21,20 @@ def test_values(ours, numpys, by_tangent, monkeypatch):
     assert np.isnan(ours(np.array([np.nan]))).all()
 
 
+@pytest.mark.parametrize("by_tangent", [True, False])
+def test_differences(by_tangent, monkeypatch):
+    monkeypatch.setattr(circular, "BY_TANGENT", by_tangent)
+    angle, half = (
+        np.linspace(-4, 4, 9)[:, None],
+        np.concatenate([np.linspace(-9, 9, 500), np.pi * np.arange(-3, 4) / 2]),
+    )
+    amplitude = np.linspace(-2, 2, 9)[:, None]
+    h = np.broadcast_to(half, (9, len(half)))
+    found = circular.sine_rise(angle, amplitude)(h.copy())
+    assert np.abs(found - amplitude * (np.sin(angle + 2 * h) - np.sin(angle))).max() <= 10 * ROUNDING
+    assert np.abs(circular.squared_sine(half.copy()) - np.sin(half) ** 2).max() <= ROUNDING
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
 def test_whatever_the_order_of_the_axes_the_argument_is_written_over(order, monkeypatch):
     monkeypatch.setattr(circular, "BY_TANGENT", True)
