@@ -1,7 +1,9 @@
 """How many small, wrong changes the suite notices: ``make mutants`` (cosmic-ray makes the changes, one at a time).
 
-The sample is stratified: the same number of changes in every room of the code, drawn by a seed. Of the arithmetic
-operators only those replacements count that leave a working expression; a shift of floats would be noticed by any test.
+The sample is stratified: the same number of changes in every room of the code, drawn by a seed, each time a new one.
+Of the arithmetic operators only those replacements count that leave a working expression; a shift of floats would be
+noticed by any test.
+
 A change is put to the tests that mirror its module, and what survives them to the whole suite; with ``--own`` it is
 not, and ``--also`` names tests to put it to instead. Before any change these tests must pass.
 
@@ -10,8 +12,8 @@ the commit of the draw, in a work tree of the room's own, so that two rooms can 
 danger. ``again`` makes the same changes to the last commit where they survived, to tell whether tests written since
 then notice; the table keeps both figures.
 
-    python tests/mutants.py run [--room verdict] [--sample 13] [--seed 0] [--own] [--also tests/studies]
-    python tests/mutants.py again [--room verdict] [--seed 0] [--own] [--also tests/studies]
+    python tests/mutants.py run [--room verdict] [--sample 13] [--seed 1] [--own] [--also tests/studies]
+    python tests/mutants.py again --seed 1 [--room verdict] [--own] [--also tests/studies]
     python tests/mutants.py table        # of the rooms asked here, into tests/mutants.md; rows of other rooms stay
 """
 
@@ -85,6 +87,12 @@ NOTICED, NO_EFFECT, OPEN = "noticed by", "no effect", "open"
 def named(room: str, seed: int) -> str:
     """A session: the room's, and the seed if it is not the first."""
     return room if seed == 0 else f"{room}, seed {seed}"
+
+
+def next_seed() -> int:
+    """The first one that the table has no draw of: tests may have been written for those that it has."""
+    text = TABLE.read_text()
+    return next(seed for seed in itertools.count() if not any(f"| {named(room, seed)} |" in text for room in ROOMS))
 
 
 def mirrored(tree: Path, module: str, room: str) -> list[str]:
@@ -294,7 +302,8 @@ def main() -> None:
     for name in ("run", "again"):
         ask = commands.add_parser(name)
         ask.add_argument("--room", choices=ROOMS, action="append", help="this room, once or more often; all by default")
-        ask.add_argument("--seed", type=int, default=0, help="of the draw")
+        words = "of the draw; by default the first that the table has no draw of"
+        ask.add_argument("--seed", type=int, required=name == "again", help=words)
         ask.add_argument(
             "--own", action="store_true", help="only the tests that mirror the module, not the whole suite"
         )
@@ -307,12 +316,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.command == "table":
         return table()
-    also = args.also or ([] if args.own else ["tests"])
+    also, seed = args.also or ([] if args.own else ["tests"]), next_seed() if args.seed is None else args.seed
     for room in args.room or ROOMS:
         if args.command == "run":
-            run(room, args.seed, args.sample, also)
+            run(room, seed, args.sample, also)
         else:
-            again(room, args.seed, also)
+            again(room, seed, also)
 
 
 if __name__ == "__main__":
