@@ -119,3 +119,23 @@ def test_a_full_disk_names_the_file_and_leaves_no_part_of_one(bench, tmp_path, r
 def test_a_wrong_seed_is_refused_before_anything_is_said(bench, tmp_path):
     code, out, complaint = bench("study", SCRIPT, "--seed", "-1", "--output", tmp_path)
     assert (code, out, complaint) == (2, "", "Error: seed = -1: must be an integer >= 0\n")
+
+
+def test_a_study_as_json_is_its_rows_and_a_row_redone_is_the_same(bench, tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(VIOLATED)
+    code, text, _ = bench("study", script, "--output", tmp_path, "--json")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert code == 1 and [row["N"] for row in rows] == [1, 2]
+    assert rows == [json.loads(line) for line in (tmp_path / "mine" / "findings.jsonl").read_text().splitlines()]
+    once, key = dict(rows[1]), rows[1]["key"]
+    code, text, _ = bench("study", script, "--row", key, "--json")
+    again = json.loads(text)
+    assert code == 1 and {**again, "seconds": 0} == {**once, "seconds": 0}
+    code, text, _ = bench("study", script, "--row", key)
+    numbers = ", ".join(f"{name} {once[name]:.6g}" for name in ("value", "lower", "upper", "bound", "ratio"))
+    assert (code, text) == (1, f"prop2-second, sharp, {once['quantity']}, violated\n  {numbers}\n")
+    script.write_text(VIOLATED.replace("scaled(0.5)", "scaled(2.0)"))
+    code, text, _ = bench("study", script, "--output", tmp_path / "b", "--json")
+    assert code == 0
+    assert bench("study", script, "--row", json.loads(text.splitlines()[0])["key"])[0] == 0

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from analytic import STATEMENTS
 from maml_bench.study import Figure, Study, compare, record, telling
 from maml_bench.study.answers import answer, counts, form_rows
 from maml_bench.study.findings import append, frame, load
-from maml_bench.study.site import MANY, WIDE, _cards, _Study, write_index
+from maml_bench.study.site import MANY, WIDE, _cards, _data, _statement, _Study, write_index
 
 ROW = {"study": "s", "claim": "prop3", "problem": "one", "outcome": "holds", "evidence": "exact", "quantity": "E"}
 ROW |= {"part": 0, "parts": 1, "swept": ["problem", "N"], "seconds": 1.0, "family": "Kink"}
@@ -149,6 +150,55 @@ def test_a_reports_tables_know_their_columns(page):
     assert re.search(
         '<td data-label="largest ratio"[^>]*>0.001</td>|<td data-label="largest ratio"[^>]*>0.5</td>', body
     )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "mark", "words"),
+    [
+        (("holds", "holds"), "good", "holds"),
+        (("not refuted", "not refuted"), "good", "not refuted"),
+        (("not refuted", "holds"), "good", "holds"),
+        (("holds", "inconclusive"), "warn", "1 open"),
+        (("inconclusive", "violated"), "bad", "1 violated"),
+    ],
+)
+def test_a_statement_is_marked_by_its_worst_outcome(outcomes, mark, words):
+    kinds = {"not refuted": "search", "holds": "exact", "inconclusive": "certified", "violated": "certified"}
+    rows = [row("paper", N, 0.25 * N, outcome=o, evidence=kinds[o]) for N, o in enumerate(outcomes, 1)]
+    told = {
+        "first": {"claim": "prop3", "panels": [{"file": "first-1.svg", "words": "w", "box": "0 0 1 2"}]},
+        "other": {"claim": "prop4", "panels": [{"file": "other-1.svg", "words": "v", "box": "0 0 1 2"}]},
+    }
+    study = SimpleNamespace(name="s", figures=list(told.values()), identifier=lambda file: f"s-{file}")
+    table = frame([*rows, row("paper", 1, 0.5, claim="prop4"), row("paper", 9, 0.5, outcome="not applicable")])
+    found = _statement(STATEMENTS["prop3"], table, [study], set())
+    assert (found["mark"], found["mark_words"], found["measured"]) == (mark, words, 2)
+    assert found["figures"] == [{"id": "s-first-1.svg", "words": "w", "study": "s", "box": "0 0 1 2"}]
+    assert (found["loose"], found["studies"], found["anchor"]) == ("2–4", ["s"], "")
+    assert found["source"][0].isupper() and (not found["remarks"] or found["remarks"].endswith("."))
+    nothing = _statement(STATEMENTS["prop6"], table, [study], set())
+    assert (nothing["loose"], nothing["measured"], nothing["figures"]) == ("–", 0, [])
+
+
+def test_a_group_of_statements_has_one_anchor():
+    seen, table = set(), frame([row("paper", 1, 0.5)])
+    anchors = [
+        _statement(STATEMENTS[name], table, [], seen)["anchor"] for name in ("prop2-first", "prop2-second", "prop3")
+    ]
+    assert anchors == ["prop2", "", ""]
+
+
+def test_cells_of_the_page_are_short_and_exact():
+    rows = [
+        row("sharp", N, 0.5, value=value) for N, value in enumerate((1 / 3, 2.0, 1e15, 1e17, 2.0, 2.0, 2.0, 2.0), 1)
+    ]
+    data = json.loads(_data(frame(rows), {}))["columns"]
+    values = (
+        [data["value"]["values"][i] for i in data["value"]["at"]] if "values" in data["value"] else data["value"]["at"]
+    )
+    assert values == [0.3333333, 2, 10**15, 1e17, 2, 2, 2, 2] and isinstance(values[1], int)
+    assert "values" in data["claim"] and data["claim"]["values"] == ["prop3"] and data["claim"]["at"] == [0] * 8
+    assert data["N"] == {"at": list(range(1, 9))}
 
 
 def test_what_is_wide_scrolls_by_itself(tmp_path):
