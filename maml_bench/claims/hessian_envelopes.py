@@ -65,7 +65,8 @@ from maml_bench.claims.hessian_draws import (
 )
 from maml_bench.claims.path_squares import batch_moments
 from maml_bench.hessians import DirectionMean
-from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, independent
+from maml_bench.montecarlo.rows import squares
+from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, factors, independent
 from maml_bench.setting import Setting, single, smoothed
 
 EPS = 8 * np.finfo(float).eps
@@ -123,7 +124,7 @@ def vector_squares(setting: Setting) -> Capped | None:
 
     def size(one, other):
         gap = one(v) - other(v)
-        return np.vecdot(gap, gap)
+        return squares(gap)
 
     def rounded(u):
         return wobble(setting, setting.w, u) * np.abs(np.vecdot(u, v)) + stein_wobble(setting, setting.w, u)
@@ -249,7 +250,7 @@ def excesses(setting: Setting) -> Capped | None:
 def residual_size(found: DirectionMean, spectral: bool) -> np.ndarray:
     """The norm of ``left right' - shift I`` for one direction, left along right where there is a shift."""
     left, right = found.left[0], found.right[0]
-    product = np.linalg.norm(left, axis=-1) * np.linalg.norm(right, axis=-1)
+    product = np.sqrt(squares(left) * squares(right))
     shift = np.asarray(found.shift)
     if not shift.any():
         return product
@@ -289,7 +290,8 @@ def deviations(
     def draw(rng, replicates):
         at = points(setting, setting.w, replicates)
         u, G = envelope.draw(rng, at.shape[:-1])
-        return by_cell(shift + _scaled(setting, setting.w, u, G, envelope.mean, spectral, slope), 2)
+        found = _scaled(setting, setting.w, u, G, envelope.mean, spectral, slope)
+        return by_cell(found + shift if shift.any() else found, 2)
 
     own = np.linalg.norm(shift, 2 if spectral else "fro", axis=(-2, -1)).reshape(-1)
     return Capped(draw, own * (1 + 1e-12) + envelope.mean)
@@ -305,7 +307,8 @@ def _scaled(setting, w, u, G, ceiling, spectral=True, slope=None):
         identity = 1.0 if spectral else math.sqrt(setting.tasks.dim)
         return wobble(setting, w, u)[0] * np.linalg.norm(u[0], axis=-1) + identity * stein_wobble(setting, w, u)[0]
 
-    return bounded(matrix(found), residual_size(found, spectral), G, ceiling, rounding)
+    factor = factors(residual_size(found, spectral), G, ceiling, rounding)[..., None]
+    return matrix(DirectionMean(found.left * factor, found.right, found.shift * factor))
 
 
 def products(setting: Setting) -> Capped | None:
@@ -325,7 +328,7 @@ def products(setting: Setting) -> Capped | None:
         u, G = independent(envelopes, rng, lead)
         product = np.eye(dim)
         for row, point, factor in zip(u[:, None], path, factors, strict=True):
-            g = np.sum([term(np.vecdot(row[0], row[0]), None) for term in terms], axis=0)
+            g = np.sum([term(squares(row[0]), None) for term in terms], axis=0)
             product = product @ (factor - alpha * g[..., None, None] * _scaled(setting, point, row, g, 1.0))
         return by_cell(product * (ceiling / G)[..., None, None], 2)
 

@@ -10,6 +10,7 @@ from maml_bench.claims import path_envelopes, path_squares
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either, footprint, relative_rounding
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
 from maml_bench.exact import AGREEMENT, moments, precise_moments
+from maml_bench.montecarlo.rows import squares
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import Mirrored, population
@@ -42,7 +43,7 @@ def squared_distances(setting: Setting) -> Draw:
 
     def draw(rng, replicates):
         error = errors(setting.tasks, rng, replicates)
-        return by_cell(np.vecdot(error, error), 0)
+        return by_cell(squares(error), 0)
 
     return draw
 
@@ -62,29 +63,29 @@ def antithetic_errors(setting: Setting) -> Draw:
 
 def capped_distances(setting: Setting) -> Capped | None:
     """`distances` with a ceiling or a bound of the mean square, where one is known."""
-    errors, squares = _errors(setting), path_squares.path_squares(setting)
+    errors, known = _errors(setting), path_squares.path_squares(setting)
     return path_envelopes.capped(
         setting,
         path_envelopes.first_moment(setting),
         lambda tasks, rng, replicates: np.linalg.norm(errors(tasks, rng, replicates), axis=-1),
-        square=squares.second[-1],
+        square=known.second[-1],
         rounding=rounding(setting),
     )
 
 
 def capped_squared_distances(setting: Setting) -> Capped | None:
     """`squared_distances` with a ceiling or a bound of the mean square, where one is known."""
-    errors, squares = _errors(setting), path_squares.path_squares(setting)
+    errors, known = _errors(setting), path_squares.path_squares(setting)
 
     def measured(tasks, rng, replicates):
         error = errors(tasks, rng, replicates)
-        return np.vecdot(error, error)
+        return squares(error)
 
     return path_envelopes.capped(
         setting,
         path_envelopes.second_moment(setting),
         measured,
-        square=squares.fourth[-1],
+        square=known.fourth[-1],
         rounding=rounding(setting) ** 2,
     )
 

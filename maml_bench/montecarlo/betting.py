@@ -12,7 +12,9 @@ no moment need exist. An upper limit needs a ceiling :math:`Y \le b`: it is b le
 :math:`b - Y`. Nothing but n and the sums :math:`S_k` is kept, and blocks of numbers just add theirs.
 
 The stakes decide how soon a limit closes in, never whether it is right. The best one against a mean that is off by
-:math:`\Delta` is about :math:`\Delta` over the variance; a geometric grid is never far from it.
+:math:`\Delta` is about :math:`\Delta` over the variance; a geometric grid is never far from it. A stake of 0 is one,
+too, chosen without looking at the number that it is for: from some number on only the stakes around the one that has
+earned most so far are paid for (`Bets.narrow`), and :math:`n_k` counts the numbers that stake k was bet on.
 
 *The norm of a mean.* Let :math:`\|Y_i\| \le b`, :math:`\mu = EY`. For a direction :math:`\varphi` of dual norm 1 that
 is chosen without looking at :math:`Y_i`, the number :math:`b + \langle\varphi, Y_i\rangle \ge 0` has a mean of at most
@@ -30,6 +32,24 @@ For the upper limit let :math:`\varphi` be the fixed, unknown direction with :ma
 The product over i is at least :math:`\exp\bigl(n\lambda(\|\mu\| - \|\bar Y\|)/C - \psi(\lambda)\Lambda/C^2\bigr)` with
 :math:`\Lambda` the largest eigenvalue of :math:`\sum_i(Y_i-z_i)(Y_i-z_i)^T`, whatever :math:`\varphi` is. Averaged over
 a grid of :math:`\lambda` it grows with :math:`\|\mu\|`; the value that makes it :math:`1/\delta` is an upper limit.
+
+*With fewer outer products.* Let the sum leave out replicates with :math:`\|Y_i - z_i\| \le \rho C`, but of m in a
+row, with one centre, count one, if it is such, m times. Write B for the indicator that one is such, :math:`x =
+\lambda\rho`, :math:`\kappa = (e^x - 1 - x)/\rho^2`. Since :math:`(e^y - 1 - y)/y^2` grows with y, a replicate that is
+left out if it can be has
+
+.. math:: Ee^{\lambda\xi - \psi(\lambda)\xi^2(1-B)} \le 1 + \lambda E\xi + \kappa E\xi^2B
+          \le e^{\lambda E\xi + \kappa E\xi^2B} .
+
+For the one that is counted let :math:`a = (m-1)\kappa`, :math:`t = a\rho^2/(1-x) < 1`, :math:`\psi_m =
+(\psi(x) - \log(1-t))/\rho^2`. Where :math:`|\xi| \le \rho`, :math:`1 + \lambda\xi - a\xi^2 \ge (1 +
+\lambda\xi)(1 - t\xi^2/\rho^2)` and :math:`\log(1 - ts) \ge s\log(1-t)`, :math:`0 \le s \le 1`; so
+
+.. math:: Ee^{\lambda\xi - \psi_m\xi^2B - \psi(\lambda)\xi^2(1-B)} \le 1 + \lambda E\xi - aE\xi^2B
+          \le e^{\lambda E\xi - aE\xi^2B} .
+
+The product over the m is at most :math:`e^{m\lambda E\xi}`. For m = `EVERY`, :math:`\rho` = `NEAR`,
+:math:`\psi_m \le m\psi(\lambda)` at every slope: the limit is the same formula, with this sum.
 
 *A bound of the mean square* in place of a ceiling: let :math:`EY^2 \le M`, the sign of Y whatever it is. As
 :math:`1 - z + z^2/2 \ge \frac12`, the product of :math:`(1 - \lambda Y_i + \lambda^2Y_i^2/2)/(1 - \lambda\mu +
@@ -74,10 +94,57 @@ TUNED = 512
 
 SLOPES = 0.75 * 2.0 ** -np.arange(STAKES)
 
-SQUARE_SLOPES = 4 * 2.0 ** -np.arange(STAKES)
+SQUARE_SLOPES = 4 * 2.0 ** np.arange(1.0 - STAKES, 1)
 """In units of the root of the bound of the mean square."""
 
+WINDOW = np.arange(-2, 2)
+"""Stakes that are kept, from the best one on: with more numbers smaller stakes are best."""
+
+EVERY, NEAR = 16, 0.25
+"""Of so many replicates in a row one is seen, of those that are so near to their centre, in units of C."""
+
 ROUNDS = 60
+
+
+class Bets:
+    """The sums ``S_k`` so far, with their counts, and the stakes that are bet on the next numbers.
+
+    Parameters
+    ----------
+    stakes : array (cells, STAKES)
+        In growing order.
+    """
+
+    def __init__(self, stakes: np.ndarray, counts=0.0, sums=0.0):
+        self.stakes, self.counts, self.sums = stakes, np.full(stakes.shape, counts), np.full(stakes.shape, sums)
+        self.kept = np.broadcast_to(np.arange(stakes.shape[-1]), stakes.shape)
+
+    @property
+    def offered(self) -> np.ndarray:
+        """The stakes to be bet on the next numbers, (cells, fewer)."""
+        return np.take_along_axis(self.stakes, self.kept, -1)
+
+    def add(self, count: int, sums: np.ndarray) -> None:
+        """Take in `logs` of ``count`` numbers at the stakes that are offered."""
+        for total, more in ((self.counts, count), (self.sums, sums)):
+            np.put_along_axis(total, self.kept, np.take_along_axis(total, self.kept, -1) + more, -1)
+
+    def earned(self, m: np.ndarray) -> np.ndarray:
+        """The logarithms of what each has made of 1 if the mean is m (..., cells): (..., cells, STAKES)."""
+        return self.sums - self.counts * np.log1p(self.stakes * m[..., None])
+
+    def earned_on_squares(self, square: np.ndarray, m: np.ndarray, sign: int) -> np.ndarray:
+        """The same of bets on numbers whose mean square is at most ``square``; ``sign`` as in `limits_of_squares`."""
+        return self.sums - self.counts * np.log(self.grown_on_squares(square, m, sign))
+
+    def grown_on_squares(self, square: np.ndarray, m: np.ndarray, sign: int) -> np.ndarray:
+        """What a bet is at most expected to make of 1."""
+        return 1 + self.stakes**2 * square[:, None] / 2 - sign * self.stakes * m[..., None]
+
+    def narrow(self, earned: np.ndarray) -> None:
+        """Keep the stakes around the one that has earned most, (cells, STAKES)."""
+        last = self.stakes.shape[-1] - 1 - WINDOW[-1]
+        self.kept = np.clip(np.argmax(earned, axis=-1), -WINDOW[0], last)[:, None] + WINDOW
 
 
 def stakes(scale: np.ndarray, reach: float = 2.0**10) -> np.ndarray:
@@ -116,35 +183,55 @@ def logs(numbers: np.ndarray, stakes: np.ndarray, squared: bool = False) -> np.n
     return total
 
 
-def lower_limit(count: int, logs: np.ndarray, stakes: np.ndarray, level, start: np.ndarray) -> np.ndarray:
+def lower_limit(bets: Bets, level, start: np.ndarray) -> np.ndarray:
     """The largest m with ``W_n(m) >= 1/level``, or ``start`` where that is larger; shaped like ``start``, (..., cells).
 
     Axes of ``level`` and ``start`` before the cells serve several levels at once.
     ``log W_n`` is convex and falls, so Newton's method from the left stays on the left: every iterate is a limit.
     """
-    target = np.log(stakes.shape[-1] / np.asarray(level, dtype=float))
+    target = np.log(STAKES / np.asarray(level, dtype=float))
 
     def excess(m):
-        grown = 1 + stakes * m[..., None]
-        terms = logs - count * np.log(grown)
-        return _log_sum(terms, count * stakes / grown, target)
+        return _log_sum(bets.earned(m), bets.counts * bets.stakes / (1 + bets.stakes * m[..., None]), target)
 
     return _climb(excess, start)
 
 
-def limits_of_squares(count: int, logs: np.ndarray, slopes: np.ndarray, square: np.ndarray, level, start, sign: int):
+def limits_of_squares(bets: Bets, square: np.ndarray, level, start, sign: int):
     """The limit of a mean whose mean square is at most ``square`` (cells,), or ``start`` where that is closer.
 
     ``sign`` is 1 for the upper limit, where ``start`` is at most the root of ``square``, and -1 for the lower one.
     """
     target = np.log(STAKES / np.asarray(level, dtype=float))
-    constant = 1 + slopes**2 * square[:, None] / 2
 
     def excess(away):  # convex and falling in the distance from the start, on the far side of the limit
-        grown = constant - sign * slopes * (start - sign * away)[..., None]
-        return _log_sum(logs - count * np.log(grown), count * slopes / grown, target)
+        m = start - sign * away
+        slopes = bets.counts * bets.stakes / bets.grown_on_squares(square, m, sign)
+        return _log_sum(bets.earned_on_squares(square, m, sign), slopes, target)
 
     return start - sign * _climb(excess, np.zeros(start.shape))
+
+
+def counted(distances: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which replicates are seen where outer products are dear, and what each of theirs counts.
+
+    Parameters
+    ----------
+    distances : array (n, cells)
+        From their centres.
+    reach : array (cells,)
+        C, which no distance exceeds.
+
+    Returns
+    -------
+    seen : array (fewer,)
+        Numbers of replicates.
+    weights : array (fewer, cells)
+    """
+    far = distances > NEAR * reach
+    strided = np.arange(len(far)) % EVERY == 0
+    chosen = np.flatnonzero(far.any(1) | strided)
+    return chosen, np.where(far[chosen], 1, np.where(strided[chosen], EVERY, 0)[:, None])
 
 
 def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach: np.ndarray, level) -> np.ndarray:
@@ -161,15 +248,15 @@ def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach
         C: no number is farther than this from its centre.
     """
     slopes = SLOPES / reach[:, None]
-    curvature = (-np.log1p(-SLOPES) - SLOPES) / reach[:, None] ** 2
+    drag = (-np.log1p(-SLOPES) - SLOPES) * (largest / reach**2)[:, None]
     target = np.log(STAKES / np.asarray(level, dtype=float))
 
     def excess(below):  # convex and falling in the distance below a point beyond the limit
-        terms = count * slopes * (top - below)[..., None] - curvature * largest[:, None]
+        terms = count * slopes * (top - below)[..., None] - drag
         return _log_sum(terms, count * slopes, target)
 
     # With one slope alone the limit would be this; the average of all reaches 1/level before the last of them does.
-    top = np.max((target[..., None] + curvature * largest[:, None]) / (count * slopes), axis=-1)
+    top = np.max((target[..., None] + drag) / (count * slopes), axis=-1)
     return norm + top - _climb(excess, np.zeros(top.shape))
 
 
@@ -196,7 +283,7 @@ def _climb(excess, start):
     m = np.array(start, dtype=float)
     for _ in range(ROUNDS):
         value, slope = excess(m)
-        step = np.where(value > 0, value, 0.0) / slope
+        step = np.divide(value, slope, out=np.zeros(m.shape), where=(value > 0) & (slope > 0))
         m += step
         if not np.any(step > 1e-6 * np.abs(m)):
             break

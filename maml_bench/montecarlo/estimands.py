@@ -15,12 +15,20 @@ from typing import Any
 import numpy as np
 
 from maml_bench.montecarlo import betting
+from maml_bench.montecarlo.rows import along, squares
 from maml_bench.montecarlo.tilted import ROUNDING, EnvelopeExceeded
 
 CERTIFIED, ASYMPTOTIC, EXACT, SEARCH = "certified", "asymptotic", "exact", "search"
 
 FITTED = 2.0**14
 """Reach of stakes that are fitted to a mean: numbers without a ceiling may be much larger, and rare."""
+
+NARROW = 8
+"""The number of the block from which on only the stakes are kept that are best."""
+
+FEW, WAIT = 32, 1.25
+"""Of a mean of so many entries few outer products are taken, and their largest eigenvalue when there are so many times
+more replicates than when it was last."""
 
 LARGEST_GRAM = 1024
 """Largest number of entries of a mean whose Gram matrix is kept."""
@@ -88,8 +96,7 @@ class Moments:
     def of(cls, values: np.ndarray) -> "Moments":
         """Of values (n, cells, ...); the squares are summed over all but the first two axes: (cells,)."""
         mean = values.mean(0)
-        away = (values - mean).reshape(*values.shape[:2], -1)
-        return cls(len(values), mean, np.einsum("ncd,ncd->c", away, away))
+        return cls(len(values), mean, squares((values - mean).reshape(*values.shape[:2], -1)).sum(0))
 
     def __add__(self, other: "Moments") -> "Moments":
         count = self.count + other.count
@@ -122,22 +129,34 @@ class Mean:
     def __init__(self, level, cells, ceiling=None, square=None, root=False):
         self.levels, self.ceiling, self.root = np.array([[level / cells], [level]]), ceiling, root
         self.moments: Any = None  # Moments, from the first block on
-        self.bet, self.signed = 0, False
-        self.rising: Any = None
+        self.signed = False
+        self.rising: Any = None  # Bets that the mean is larger, and on a smaller one
         self.falling: Any = None
-        self.up, self.down = np.zeros((cells, betting.STAKES)), np.zeros((cells, betting.STAKES))
         self.low = self.lowered = np.zeros((2, cells))
         self.square = square
         if ceiling is not None:
-            self.rising = self.falling = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
+            stakes = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
+            self.rising, self.falling = betting.Bets(stakes), betting.Bets(stakes)
         elif square is not None:
             size = np.sqrt(np.where(square > 0, square, 1.0))
-            self.rising, self.falling = betting.stakes(size), betting.SQUARE_SLOPES / size[:, None]
+            self.rising, self.falling = betting.Bets(betting.stakes(size)), betting.Bets(_slopes(size))
             self.high = np.tile(np.sqrt(square), (2, 1))
 
     def plan(self, block: int) -> "MeanPlan":
         """How block number ``block`` is to be looked at."""
-        return MeanPlan(self.rising, self.falling, self.ceiling, self.root)
+        if block >= NARROW and block & (block - 1) == 0:
+            self._narrow()
+        rising, falling = (None if bets is None else bets.offered for bets in (self.rising, self.falling))
+        return MeanPlan(rising, falling, self.ceiling, self.root)
+
+    def _narrow(self):
+        """Keep the stakes that earn most against what the limits have come to, once they have left where they began."""
+        if self.rising is not None and np.all(self.low > 0):
+            self.rising.narrow(self.rising.earned(self.low[0]))
+        if self.square is None and np.all(self.lowered > 0):
+            self.falling.narrow(self.falling.earned(self.lowered[0]))
+        if self.square is not None and np.all(self.high < np.sqrt(self.square)):
+            self.falling.narrow(self.falling.earned_on_squares(self.square, self.high[0], 1))
 
     def merge(self, part: "tuple") -> None:
         """Take in what a plan made of the next block."""
@@ -148,31 +167,29 @@ class Mean:
             return
         if up is None:
             mean = self.moments.mean
-            self.rising = betting.stakes(np.where(mean > 0, mean, np.max(mean) or 1.0), FITTED)
+            self.rising = betting.Bets(betting.stakes(np.where(mean > 0, mean, np.max(mean) or 1.0), FITTED))
             return
-        self.bet += moments.count
-        self.up += up
+        self.rising.add(moments.count, up)
         if down is not None:
-            self.down += down
+            self.falling.add(moments.count, down)
 
-    def limits(self) -> Limits:
+    def limits(self, last: bool = True) -> Limits:
         """Limits after the blocks so far."""
         moments = self.moments
         if self.signed:
             return self._signed()
-        if self.bet:
-            self.low = betting.lower_limit(self.bet, self.up, self.rising, self.levels, self.low)
+        if self.rising is not None:
+            self.low = betting.lower_limit(self.rising, self.levels, self.low)
         kind = CERTIFIED
         ceiling = self.ceiling
         if self.square is not None:
-            ceiling, bets = np.sqrt(self.square), (self.bet, self.down, self.falling, self.square, self.levels)
-            upper = self.high = betting.limits_of_squares(*bets, self.high, 1)
+            ceiling = np.sqrt(self.square)
+            upper = self.high = betting.limits_of_squares(self.falling, self.square, self.levels, self.high, 1)
         elif ceiling is None:
             kind = ASYMPTOTIC
             upper = _upper(moments.mean, moments.count, moments.squares, self.levels)
         else:
-            if self.bet:
-                self.lowered = betting.lower_limit(self.bet, self.down, self.falling, self.levels, self.lowered)
+            self.lowered = betting.lower_limit(self.falling, self.levels, self.lowered)
             upper = ceiling - self.lowered
         found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, ceiling)
         return found.map(np.sqrt) if self.root else found
@@ -249,32 +266,40 @@ class Norm:
 
     def __init__(self, level, cells, ceiling=None, square=None, spectral=False):
         self.levels, self.ceiling, self.spectral = np.array([[level / cells], [level]]), ceiling, spectral
-        self.positive: Any = None if ceiling is None else np.where(ceiling > 0, ceiling, 1.0)
+        self.square = square
         self.moments: Any = None  # Moments, from the first block on, as the rest
         self.along: Any = None
         self.gram: Any = None
         self._plan: Any = None
-        self.bet, self.bets = 0, np.zeros((cells, betting.STAKES))
-        self.low = np.zeros((2, cells))
-        self.square = square
+        self._due = 0
+        self.bets: Any = None
+        self.low, self.high = np.zeros((2, cells)), np.full((2, cells), np.inf)
         if square is not None:
-            self.slopes = betting.SQUARE_SLOPES / np.sqrt(np.where(square > 0, square, 1.0))[:, None]
+            self.bets = betting.Bets(_slopes(np.sqrt(np.where(square > 0, square, 1.0))))
             self.high = np.tile(np.sqrt(square), (2, 1))
-
-    @property
-    def stakes(self):
-        if self.square is not None:
-            return self.slopes
-        return None if self.ceiling is None else betting.stakes(2 * self.positive)
+        elif ceiling is not None:
+            self.reach = 2 * np.where(ceiling > 0, ceiling, 1.0)
+            self.bets = betting.Bets(betting.stakes(self.reach))
+            self.high = np.tile(ceiling, (2, 1))
 
     def plan(self, block: int) -> "NormPlan":
         """How block number ``block`` is to be looked at."""
-        if self.moments is None:
-            self._plan = NormPlan(None, None, self.stakes, self.ceiling, self.spectral)
-        elif block & (block - 1) == 0:
-            mean = self.moments.mean
-            self._plan = NormPlan(mean, _direction(mean, self.spectral), self.stakes, self.ceiling, self.spectral)
+        if self.moments is None or block & (block - 1) == 0:
+            mean = direction = None
+            if self.moments is not None:
+                mean, direction = self.moments.mean, _direction(self.moments.mean, self.spectral)
+                self._narrow(block)
+            stakes = None if self.bets is None else self.bets.offered
+            self._plan = NormPlan(mean, direction, stakes, self.ceiling, self.spectral)
         return self._plan
+
+    def _narrow(self, block):
+        if block < NARROW or self.bets is None or not np.all(self.low > 0):
+            return
+        if self.square is not None:
+            self.bets.narrow(self.bets.earned_on_squares(self.square, self.low[0], -1))
+        else:
+            self.bets.narrow(self.bets.earned(self.ceiling + self.low[0]))
 
     def merge(self, part: tuple) -> None:
         """Take in what a plan made of the next block."""
@@ -284,36 +309,38 @@ class Norm:
         if along is not None:
             self.along = along if self.along is None else self.along + along
         if bets is not None:
-            self.bet, self.bets = self.bet + moments.count, self.bets + bets
+            self.bets.add(moments.count, bets)
 
-    def limits(self) -> Limits:
-        """Limits after the blocks so far."""
-        count, mean, along = self.moments.count, self.moments.mean, self.along
-        norm = _norm(mean, self.spectral)
-        largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
-        ceiling = self.ceiling
+    def limits(self, last: bool = True) -> Limits:
+        """Limits after the blocks so far; the upper ones of large matrices only now and then, unless it is the last."""
+        count, along = self.moments.count, self.along
+        norm = _norm(self.moments.mean, self.spectral)
+        kind, ceiling = CERTIFIED if self.bets is not None else ASYMPTOTIC, self.ceiling
+        if last or count >= self._due:
+            self._due = count * (WAIT if self.moments.mean[0].size >= FEW else 1)
+            self.high = self._upper(count, norm)
         if self.square is not None:
-            kind, ceiling = CERTIFIED, np.sqrt(self.square)
-            sums = -self.slopes * (count * norm[:, None]) - self.slopes**3 * largest[:, None] / 6
-            known = self.slopes, self.square, self.levels
-            upper = self.high = betting.limits_of_squares(count, sums, *known, self.high, 1)
-            if self.bet:
-                self.low = betting.limits_of_squares(self.bet, self.bets, *known, self.low, -1)
-            lower = self.low
-        elif ceiling is None:
-            kind, upper, lower = ASYMPTOTIC, _upper(norm, count, largest, self.levels), self.low
+            ceiling = np.sqrt(self.square)
+            self.low = betting.limits_of_squares(self.bets, self.square, self.levels, self.low, -1)
+        elif self.ceiling is None:
             if along is not None and along.count >= betting.LEAST:
-                lower = np.maximum(along.mean - betting.normal_reach(along.count, along.squares, self.levels), 0.0)
+                reach = betting.normal_reach(along.count, along.squares, self.levels)
+                self.low = np.maximum(along.mean - reach, 0.0)
         else:
-            kind, reach = CERTIFIED, 2 * self.positive
-            upper = np.minimum(betting.upper_limit_of_norm(count, norm, largest, reach, self.levels), self.ceiling)
-            if self.bet:
-                above = self.ceiling + self.low
-                risen = betting.lower_limit(self.bet, self.bets, self.stakes, self.levels, above) - self.ceiling
-                self.low = np.maximum(risen, self.low)
-            lower = self.low
-        value = self._value(norm, upper[0], lower[0])
-        return Limits(value, lower[0], upper[0], lower[1], upper[1], kind, kind, ceiling)
+            above = self.ceiling + self.low
+            self.low = np.maximum(betting.lower_limit(self.bets, self.levels, above) - self.ceiling, self.low)
+        value = self._value(norm, self.high[0], self.low[0])
+        return Limits(value, self.low[0], self.high[0], self.low[1], self.high[1], kind, kind, ceiling)
+
+    def _upper(self, count, norm):
+        largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
+        if self.square is not None:
+            slopes = self.bets.stakes
+            sums = -slopes * (count * norm[:, None]) - slopes**3 * largest[:, None] / 6
+            return betting.limits_of_squares(betting.Bets(slopes, count, sums), self.square, self.levels, self.high, 1)
+        if self.ceiling is None:
+            return _upper(norm, count, largest, self.levels)
+        return np.minimum(betting.upper_limit_of_norm(count, norm, largest, self.reach, self.levels), self.high)
 
     def _value(self, norm, upper, lower):
         """The root of an unbiased estimate of the square; for the spectral norm the mean along earlier directions."""
@@ -337,33 +364,40 @@ class NormPlan:
 
     def __call__(self, values: np.ndarray) -> tuple:
         count, cells = values.shape[:2]
+        flat = values.reshape(count, cells, -1)
+        centre = np.zeros(flat.shape[1:]) if self.centre is None else self.centre.reshape(flat.shape[1:])
+        away = flat if self.centre is None else flat - centre
+        sizes = squares(away)
         if self.ceiling is not None:
-            _check(self._sizes(values), self.ceiling)
-        away = values if self.centre is None else values - self.centre
+            self._check(values, np.sqrt(sizes.max(0)) + np.linalg.norm(centre, axis=-1))
+        gap = away.mean(0)
+        spread = np.maximum(sizes.sum(0) - count * squares(gap), 0.0)
+        moments = Moments(count, (centre + gap).reshape(values.shape[1:]), spread)
         if self.ceiling is None and self.stakes is not None:  # a bound of the mean square: third powers, no centre
-            away = values * np.sqrt(self._norms(values)).reshape(count, cells, *(1,) * (values.ndim - 2))
-        gram = _grams(away, self.spectral)
-        along = bets = None
+            away = flat * (squares(flat) ** 0.25)[..., None]
+        elif self.ceiling is not None and flat.shape[-1] >= FEW:
+            seen, weights = betting.counted(np.sqrt(sizes), 2 * np.where(self.ceiling > 0, self.ceiling, 1.0))
+            away = away[seen] * np.sqrt(weights)[..., None]
+        gram = _grams(away.reshape(-1, *values.shape[1:]), self.spectral)
+        sums = bets = None
         if self.direction is not None:
-            x = np.einsum("ncd,cd->nc", values.reshape(count, cells, -1), self.direction.reshape(cells, -1))
-            along = Moments.of(x)
+            x = along(flat, self.direction.reshape(cells, -1))
+            sums = Moments.of(x)
             if self.ceiling is not None and self.stakes is not None:
                 bets = betting.logs(np.maximum(self.ceiling + x, 0.0), self.stakes)
             elif self.stakes is not None:
                 bets = betting.logs(-x, self.stakes, squared=True)
-        return Moments.of(values), gram, along, bets
+        return moments, gram, sums, bets
 
-    def _sizes(self, values):
-        """Norms (n, cells): Frobenius norms bound spectral ones, which are worked out where that is not enough."""
-        sizes = self._norms(values)
+    def _check(self, values, most):
+        """Frobenius norms bound spectral ones. They are worked out where ``most``, which bounds all, is too large."""
+        if np.all(most <= self.ceiling):
+            return
+        sizes = np.sqrt(squares(values.reshape(*values.shape[:2], -1)))
         large = sizes > self.ceiling
         if self.spectral and np.any(large):
             sizes[large] = np.linalg.norm(values[large], 2, axis=(-2, -1))
-        return sizes
-
-    @staticmethod
-    def _norms(values):
-        return np.sqrt(np.einsum("ncd,ncd->nc", *[values.reshape(*values.shape[:2], -1)] * 2))
+        _check(sizes, self.ceiling)
 
 
 def _grams(away, spectral):
@@ -395,6 +429,10 @@ def _direction(mean, spectral):
         return u[..., :, :1] * vt[..., :1, :]
     size = _norm(mean, spectral).reshape(-1, *(1,) * (mean.ndim - 1))
     return np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)
+
+
+def _slopes(size):
+    return betting.SQUARE_SLOPES / size[:, None]
 
 
 def _root_of_mean(level, cells, ceiling, square):

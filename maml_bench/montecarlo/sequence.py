@@ -114,7 +114,7 @@ def looks(
         for job, part in zip(jobs, workers.map(jobs), strict=True):
             estimand.merge(part)
             done, number = done + job[-1], number + 1
-            limits = estimand.limits()
+            limits = estimand.limits(last=done >= budget)
             if earlier is not None and earlier.lower_kind == limits.lower_kind:
                 limits = limits.within(earlier)
             earlier = limits

@@ -33,6 +33,8 @@ from typing import Any
 
 import numpy as np
 
+from maml_bench.montecarlo.rows import along, squares, stretch
+
 ROUNDING = 1e-9
 """Relative excess of an envelope that counts as rounding: some are attained."""
 
@@ -119,39 +121,45 @@ class Envelope:
         rows = rng.standard_normal((len(self.weights), *shape, self.dim))
         if self._parts.any():
             self._tilt(rng, rows, v)
-        squares = np.vecdot(rows, rows)
-        components = np.vecdot(rows, np.asarray(v)) if any(term.along for term in self.terms) else None
-        values = (
-            np.tensordot(weights, term(squares, components), axes=1)
-            for term, weights in zip(self.terms, self._weights.T, strict=True)
-        )
-        return rows, sum(values, start=np.broadcast_to(self.constant, shape))
+        sizes = squares(rows)
+        components = along(rows, np.asarray(v)) if any(term.along for term in self.terms) else None
+        G: Any = self.constant
+        for term, weights in zip(self.terms, self._weights.T, strict=True):
+            G = G + np.tensordot(weights, term(sizes, components), axes=1)
+        return rows, G
 
     def _tilt(self, rng, rows, v):
         """Add degrees of freedom to one row at each index: to its component along v, where a term has it, and all."""
-        power, along = (np.array([getattr(term, name) for term in self.terms]) for name in ("power", "along"))
+        powers, turned = (np.array([getattr(term, name) for term in self.terms]) for name in ("power", "along"))
         parts = len(self._parts) * self._parts[:1] if self.exchangeable else self._parts
-        if parts.size == 1 and not np.any(self.constant):
-            _add_degrees(rng, rows[0], v, power[0], along[0])
+        always, one = not np.any(self.constant), len(self.terms) == 1
+        if parts.size == 1 and always:
+            _add_degrees(rng, rows[0], v, powers[0], turned[0])
             return
-        shape, flat = rows.shape[1:-1], rows.reshape(len(rows), -1, self.dim)
+        shape, flat = rows.shape[1:-1], rows.reshape(-1, self.dim)
         mark = (rng.random(shape) * self.mean - self.constant).ravel()
-        tilted = np.flatnonzero(mark >= 0) if np.any(self.constant) else np.arange(len(mark))
-        row, term = np.divmod(np.searchsorted(np.cumsum(parts)[:-1], mark[tilted], side="right"), len(self.terms))
-        u, turned = flat[row, tilted], along[term]
-        vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted] if turned.any() else None
-        _add_degrees(rng, u, vectors, power[term], turned)
-        flat[row, tilted] = u
+        tilted = np.arange(len(mark)) if always else np.flatnonzero(mark >= 0)
+        picked = np.searchsorted(np.cumsum(parts)[:-1], mark if always else mark[tilted], side="right")
+        row, term = (picked, 0) if one else np.divmod(picked, len(self.terms))
+        place = row * len(mark) + tilted
+        u, vectors = flat.take(place, axis=0), v
+        if turned.any() and np.size(v) > self.dim:
+            vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted]
+        _add_degrees(rng, u, vectors, powers[term], turned[term])
+        flat[place] = u
 
 
-def _add_degrees(rng, u, v, power, along):
+def _add_degrees(rng, u, v, power, turned):
     """Add 2 degrees of freedom to the squared component along v, where asked for, then ``power`` to the radius."""
-    if np.any(along):
-        component = np.vecdot(u, v)
-        longer = np.sqrt(component**2 + 2 * along * rng.standard_exponential(component.shape))
-        u += (np.copysign(longer, component) - component)[..., None] * v
-    added = 2 * rng.standard_gamma(power / 2, u.shape[:-1])
-    u *= np.sqrt(1 + added / np.vecdot(u, u))[..., None]
+    shape = u.shape[:-1]
+    if np.any(turned):
+        component = along(u, v)
+        longer = np.sqrt(component**2 + 2 * turned * rng.standard_exponential(shape))
+        longer = np.copysign(longer, component) - component
+        for column, part in zip(np.moveaxis(u, -1, 0), np.moveaxis(np.broadcast_to(v, u.shape), -1, 0), strict=True):
+            column += longer * part
+    added = rng.standard_gamma(power / 2, shape)
+    stretch(u, np.sqrt(1 + 2 * added / squares(u)))
 
 
 def independent(envelopes: "tuple[Envelope, ...]", rng: np.random.Generator, shape: tuple[int, ...]):
@@ -188,31 +196,30 @@ class Capped:
         return self.draw(rng, replicates)
 
 
-def bounded(
-    X: np.ndarray,
+def factors(
     size: np.ndarray,
     G: np.ndarray,
     ceiling: np.ndarray | float,
     rounding: Callable[[], np.ndarray | float] = lambda: 0.0,
 ) -> np.ndarray:
-    """``X * ceiling / G``, whose size is at most the ceiling.
+    """``ceiling / G``, or less where rounding makes the size exceed G; 0 where G is.
 
     Parameters
     ----------
-    X : array (*shape, ...)
-        What the tilted rows give; anything with more axes than G has ``size`` for its norm.
     size, G : array (*shape)
-        The norm of X, and its envelope.
+        The norm of what the tilted rows give, and its envelope.
     ceiling : float or array
         E G.
     rounding : callable
-        What rounding can add to the size of each X; called only if one exceeds its envelope.
+        What rounding can add to each size; called only if one exceeds its envelope.
 
     Raises
     ------
     EnvelopeExceeded
         If a draw exceeds its envelope by more than rounding.
     """
+    if np.all(size <= G) and np.all(G > 0):
+        return ceiling / G
     excess = size - G * (1 + ROUNDING)
     if np.any(excess > 0):
         excess = np.where(excess > rounding(), excess, 0.0)
@@ -222,6 +229,10 @@ def bounded(
             f"draw {at} has the size {size[at]:.17g} and exceeds its envelope {G[at]:.17g}: a constant of the problem "
             "(L, rho, tau, sigma_g) is not what it is certified to be, or the estimator is not what the proof is about"
         )
-    # What exceeds the envelope by rounding is cut; a draw with G = 0 is 0.
-    factor = np.divide(ceiling, np.maximum(size, G), out=np.zeros_like(G), where=G > 0)
-    return X * factor.reshape(*G.shape, *(1,) * (X.ndim - G.ndim))
+    return np.divide(ceiling, np.maximum(size, G), out=np.zeros_like(G), where=G > 0)
+
+
+def bounded(X: np.ndarray, size: np.ndarray, G: np.ndarray, ceiling, rounding=lambda: 0.0) -> np.ndarray:
+    """``X * ceiling / G``, whose size is at most the ceiling; X may have more axes than G. See `factors`."""
+    found = factors(size, G, ceiling, rounding)
+    return X * found.reshape(*G.shape, *(1,) * (X.ndim - G.ndim))

@@ -17,7 +17,7 @@ from maml_bench.montecarlo.sequence import block_generator, block_size
 from maml_bench.problems import AdditiveGaussian, Trigonometric
 from maml_bench.verdict import sampling
 
-REPEATS = 5
+REPEATS = 3
 
 
 def settings(dim: int) -> dict[str, tuple[str, Setting, Callable]]:
@@ -60,6 +60,6 @@ def ratio(name: str, setting: Setting, plain: Callable, budget: int) -> float:
 
 
 if __name__ == "__main__":
-    for dim, budget in ((2, 200_000), (20, 40_000)):
+    for dim, budget in ((2, 1_000_000), (20, 200_000)):
         for words, (name, setting, plain) in settings(dim).items():
             print(f"{words:>28}: {ratio(name, setting, plain, budget):.2f}")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from maml_bench.montecarlo import betting
+from maml_bench.montecarlo.betting import Bets
 from maml_bench.montecarlo.estimands import Norm
 
 RUNS = 4000
@@ -13,19 +14,24 @@ RUNS = 4000
 below 1e-6 (binomial), in more than 12 of 4000 at a rate of 0.1 %."""
 
 
-def run(draw, ceiling, scale, level, blocks, rng, runs=RUNS):
-    """Lower and upper limits after each of the blocks, running: both (blocks, runs)."""
+def run(draw, ceiling, scale, level, blocks, rng, runs=RUNS, narrowed=None):
+    """Lower and upper limits after each of the blocks, running: both (blocks, runs). Before block ``narrowed`` the
+    stakes that have earned little are dropped.
+    """
     ones = np.ones(runs)
-    rising = betting.stakes(scale * ones, 2.0**14) if ceiling is None else betting.stakes(ceiling * ones)
-    falling = None if ceiling is None else betting.stakes(ceiling * ones)
-    count, up, down, lower, lowered, found = 0, 0.0, 0.0, np.zeros(runs), np.zeros(runs), []
-    for size in blocks:
-        numbers, count = draw(rng, (size, runs)), count + size
-        up = up + betting.logs(numbers, rising)
-        lower = betting.lower_limit(count, up, rising, level, lower)
-        if ceiling is not None:
-            down = down + betting.logs(ceiling - numbers, falling)
-            lowered = betting.lower_limit(count, down, falling, level, lowered)
+    up = Bets(betting.stakes(scale * ones, 2.0**14) if ceiling is None else betting.stakes(ceiling * ones))
+    down = None if ceiling is None else Bets(betting.stakes(ceiling * ones))
+    lower, lowered, found = np.zeros(runs), np.zeros(runs), []
+    for number, size in enumerate(blocks):
+        numbers = draw(rng, (size, runs))
+        for bets, limit in ((up, lower), (down, lowered)):
+            if number == narrowed and bets is not None:
+                bets.narrow(bets.earned(limit))
+        up.add(size, betting.logs(numbers, up.offered))
+        lower = betting.lower_limit(up, level, lower)
+        if down is not None:
+            down.add(size, betting.logs(ceiling - numbers, down.offered))
+            lowered = betting.lower_limit(down, level, lowered)
         found.append((lower, np.inf * ones if ceiling is None else ceiling - lowered))
     return np.moveaxis(np.array(found), 1, 0)
 
@@ -46,10 +52,11 @@ LAWS = {"lognormal": (lognormal, None, 1.0), "rare": (rare, 1.0, 1e-3), "long le
 
 
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize(("level", "most"), [(0.01, 75), (0.001, 12)])
-def test_running_limits_are_wrong_no_more_often_than_stated(name, level, most):
+@pytest.mark.parametrize(("level", "most", "narrowed"), [(0.01, 75, None), (0.01, 75, 6), (0.001, 12, None)])
+def test_running_limits_are_wrong_no_more_often_than_stated(name, level, most, narrowed):
     draw, ceiling, mean = LAWS[name]
-    lower, upper = run(draw, ceiling, mean, level, [8] * 10 + [64] * 10 + [256] * 4, np.random.default_rng(1))
+    blocks = [8] * 10 + [64] * 10 + [256] * 4
+    lower, upper = run(draw, ceiling, mean, level, blocks, np.random.default_rng(1), narrowed=narrowed)
     assert np.sum(lower[-1] > mean) <= most
     assert np.sum(upper[-1] < mean) <= most
     assert np.all(lower[1:] >= lower[:-1]) and np.all(upper[1:] <= upper[:-1])
@@ -77,12 +84,12 @@ def test_lower_limit_needs_no_moment():
     assert np.all(np.isfinite(lower)) and np.median(lower[-1]) > 10
 
 
+@pytest.mark.parametrize("narrowed", [None, 1])
 @pytest.mark.parametrize(("factor", "side"), [(0.97, 0), (1.03, 1)])
-def test_a_gap_of_three_per_cent_is_seen_with_few_more_numbers_than_at_best(factor, side):
+def test_a_gap_of_three_per_cent_is_seen_with_few_more_numbers_than_at_best(factor, side, narrowed):
     # Uniform numbers: the best test with known variance needs 2 log(100) (0.577/0.03)^2 = 3400.
-    limits = run(
-        lambda rng, shape: rng.random(shape), 1.0, 0.5 * factor, 0.01, [1024] * 10, np.random.default_rng(4), runs=200
-    )
+    rng = np.random.default_rng(4)
+    limits = run(lambda rng, shape: rng.random(shape), 1.0, 0.5, 0.01, [1024] * 10, rng, runs=200, narrowed=narrowed)
     seen = limits[0][-1] > 0.5 * factor if side == 0 else limits[1][-1] < 0.5 * factor
     assert seen.mean() > 0.85
 
@@ -101,7 +108,7 @@ def test_logs_are_the_sums_they_are_said_to_be():
 def test_lower_limit_is_where_the_average_of_the_bets_is_one_over_the_level():
     numbers = np.random.default_rng(6).exponential(size=(500, 2)) * [1.0, 30.0]
     grid = betting.stakes(np.array([1.0, 30.0]))
-    m = betting.lower_limit(500, betting.logs(numbers, grid), grid, 0.01, np.zeros(2))
+    m = betting.lower_limit(Bets(grid, 500, betting.logs(numbers, grid)), 0.01, np.zeros(2))
     wealth = np.exp((np.log1p(numbers[..., None] * grid) - np.log1p(grid * m[:, None])).sum(0)).mean(-1)
     np.testing.assert_allclose(wealth, 100, rtol=1e-3)
     assert np.all(wealth >= 100 * (1 - 1e-9))
@@ -159,16 +166,19 @@ def test_normal_reach_covers_normal_means_at_all_sizes():
     assert wrong.sum() <= 43  # at 1 %: more with probability below 1e-5
 
 
-def square_limits(draw, square, level, blocks, rng, runs=RUNS):
+def square_limits(draw, square, level, blocks, rng, runs=RUNS, narrowed=None):
     """Running lower and upper limits of a mean whose mean square is known, (runs,)."""
     ones = np.ones(runs)
-    slopes = betting.SQUARE_SLOPES / np.sqrt(square) * ones[:, None]
-    count, up, down, low, high = 0, 0.0, 0.0, -np.sqrt(square) * ones, np.sqrt(square) * ones
-    for size in blocks:
-        numbers, count = draw(rng, (size, runs)), count + size
-        up, down = up + betting.logs(-numbers, slopes, squared=True), down + betting.logs(numbers, slopes, squared=True)
-        low = betting.limits_of_squares(count, up, slopes, square * ones, level, low, -1)
-        high = betting.limits_of_squares(count, down, slopes, square * ones, level, high, 1)
+    up, down = (Bets(betting.SQUARE_SLOPES / np.sqrt(square) * ones[:, None]) for _ in range(2))
+    low, high = -np.sqrt(square) * ones, np.sqrt(square) * ones
+    for number, size in enumerate(blocks):
+        numbers = draw(rng, (size, runs))
+        for bets, limit, sign in ((up, low, -1), (down, high, 1)):
+            if number == narrowed:
+                bets.narrow(bets.earned_on_squares(square * ones, limit, sign))
+            bets.add(size, betting.logs(sign * numbers, bets.offered, squared=True))
+        low = betting.limits_of_squares(up, square * ones, level, low, -1)
+        high = betting.limits_of_squares(down, square * ones, level, high, 1)
     return low, high
 
 
@@ -204,7 +214,10 @@ def test_a_huge_number_lowers_no_upper_limit():
     without = betting.logs(numbers, slopes, squared=True)
     numbers[3] = 1e200
     with_it = betting.logs(numbers, slopes, squared=True)
-    limits = [betting.limits_of_squares(16, s, slopes, 2 * one, 0.01, np.sqrt(2) * one, 1) for s in (without, with_it)]
+    limits = [
+        betting.limits_of_squares(Bets(slopes, 16, sums), 2 * one, 0.01, np.sqrt(2) * one, 1)
+        for sums in (without, with_it)
+    ]
     assert limits[1] >= limits[0]
 
 
@@ -240,3 +253,42 @@ def test_norms_with_a_mean_square_hold_at_every_sample_size(mean):
     assert wrong.sum(1).max() <= 22
     assert limits.upper_kind == limits.lower_kind == "certified"
     assert np.median(limits.upper) < mean + 0.5 and np.median(limits.lower) > mean - 0.25
+
+
+def test_a_replicate_near_its_centre_may_count_for_sixteen():
+    """The two inequalities of the proof, and that the factor of what is counted is at most as many times psi."""
+    slopes, m, near = betting.SLOPES[:, None], betting.EVERY, betting.NEAR
+    x, psi = slopes * near, -np.log1p(-slopes) - slopes
+    kappa = (np.expm1(x) - x) / near**2
+    a = (m - 1) * kappa
+    share = a * near**2 / (1 - x)
+    counted = (-np.log1p(-x) - x - np.log1p(-share)) / near**2
+    assert np.all(share < 1) and np.all(counted <= m * psi)
+    xi = np.linspace(-near, near, 2001)
+    assert np.all(np.exp(slopes * xi) <= 1 + slopes * xi + kappa * xi**2 + 1e-15)
+    assert np.all(np.exp(slopes * xi - counted * xi**2) <= 1 + slopes * xi - a * xi**2 + 1e-15)
+
+
+def test_all_far_replicates_are_seen_and_one_in_sixteen_of_the_near():
+    distances = np.full((40, 2), 0.2)
+    distances[[5, 16, 33], [0, 1, 0]] = 0.3
+    seen, weights = betting.counted(distances, np.ones(2))
+    assert seen.tolist() == [0, 5, 16, 32, 33]
+    assert weights.tolist() == [[16, 16], [1, 0], [16, 1], [16, 16], [1, 0]]
+
+
+@pytest.mark.parametrize("far", [0.0, 0.05])
+def test_norms_of_long_vectors_hold_with_few_outer_products(far):
+    """36 entries, 200 runs as cells; at 1 % more than 13 are wrong with probability below 1e-6."""
+    rng, runs, dim, mean = np.random.default_rng(13), 200, 36, 0.1
+    estimand, wrong = Norm(0.01 * runs, runs, ceiling=np.ones(runs)), np.zeros((2, runs), dtype=bool)
+    for block in range(12):
+        vectors = rng.standard_normal((64, runs, dim))
+        vectors *= np.where(rng.random((64, runs, 1)) < far, 0.9, 0.15) / np.linalg.norm(vectors, axis=-1)[..., None]
+        vectors[..., 0] += mean
+        estimand.merge(estimand.plan(block)(vectors))
+        limits = estimand.limits()
+        wrong |= limits.lower > mean, limits.upper < mean
+    assert wrong.sum(1).max() <= 13
+    # At the largest slope the limit is within (log 1500 + 0.64 n/16 (|x|^2 along an axis)) / (0.75 n) of the sample's.
+    assert np.median(limits.upper) < mean + 2 * (math.log(1500) / 0.75 / 768) + 0.03
