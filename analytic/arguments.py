@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analytic.digits import is_precise
+
 
 def settle(instance: object, **checks: Callable[[str, object], object]) -> None:
     """Replace fields of a frozen dataclass by what their checks make of them: ``settle(self, nu=positive)``.
@@ -52,7 +54,7 @@ def nonnegative(name: str, value) -> float:
 
 def _number(name, value, allowed) -> float:
     try:
-        return float(value)
+        return value if is_precise(value) else float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} = {value!r}: must be {allowed}") from None
 

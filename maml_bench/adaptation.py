@@ -67,7 +67,7 @@ def stochastic_path(tasks: Tasks, w: np.ndarray, inner: InnerLoop, rng: np.rando
 def _path(tasks, w, alpha, steps, draw):
     lead = np.broadcast_shapes(np.shape(w)[:-1], tasks.batch_shape)
     fits((steps + 1) * math.prod(lead) * tasks.dim, f"steps = {steps}, an inner path of dimension {tasks.dim}")
-    path = np.empty((steps + 1, *lead, tasks.dim))
+    path = np.empty((steps + 1, *lead, tasks.dim), dtype=np.result_type(w, float))
     path[0] = w
     for before, after in zip(path[:-1], path[1:], strict=True):
         np.multiply(tasks.grad(before, draw(before)), -alpha, out=after)

@@ -29,7 +29,9 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
         return np.matvec(matrix, w)
     lead, own = w.shape[: w.ndim - 1 - len(batch)], w.shape[w.ndim - 1 - len(batch) : -1]
     whole = own if own == batch else np.broadcast_shapes(own, batch)
-    out = np.empty((*lead, *whole, rows))  # in the order of the points, so that what follows runs through memory in it
+    out = np.empty(
+        (*lead, *whole, rows), np.result_type(matrix, w)
+    )  # in the order of the points, so that what follows runs through memory in it
     points_last = (*range(1, len(batch) + 1), 0, len(batch) + 1)
     np.matmul(
         w.reshape(-1, *own, dim).transpose(points_last),
@@ -130,10 +132,15 @@ def select(tasks, index, **cores: int):
         As `take`.
     """
     taken = take(index, tasks.batch_shape, *((getattr(tasks, name), core) for name, core in cores.items()))
-    chosen = object.__new__(type(tasks))
-    vars(chosen).update({field.name: getattr(tasks, field.name) for field in dataclasses.fields(tasks)})
-    vars(chosen).update(zip(cores, taken, strict=True))
-    return chosen
+    return unchecked(tasks, **dict(zip(cores, taken, strict=True)))
+
+
+def unchecked(instance, **changes):
+    """`dataclasses.replace` without the checks of the constructor."""
+    changed = object.__new__(type(instance))
+    vars(changed).update({field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)})
+    vars(changed).update(changes)
+    return changed
 
 
 def listed(field: np.ndarray, batch_shape: tuple[int, ...], core: int) -> np.ndarray:

@@ -8,8 +8,7 @@ directions. Both first ask the family, which may have a method
 - ``smoothings(w, nu)`` -> a list of `Smoothing`, one a task, or None: w has one row a task;
 - ``affine_gradient = True``: its gradient is affine in w, as that of a quadratic;
 - ``corners()`` -> (..., d, B): the points of each coordinate where second derivatives have corners, so that the
-  quadrature can be split there;
-- ``precise = True`` beside ``path_moments``: at a w of many digits (`analytic.digits`) these have as many.
+  quadrature can be split there.
 
 Methods, not a table of families here: so a family of a user's own supplies its values where its losses stand, and this
 file need not know it. What holds for any loss is done here: noise-free tasks, the first step, losses of one variable
@@ -18,13 +17,14 @@ too, where Gaussian directions leave the certificate (`RankOne`).
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from analytic.arguments import positive
-from analytic.digits import many_digits
+from analytic.digits import as_floats, in_many_digits, is_precise, spectral_norm
 from analytic.moments import quadrature
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments
@@ -37,8 +37,11 @@ from maml_bench.setting import Setting, losses, single
 
 __all__ = ["PathMoments", "Smoothing", "path_moments", "smoothings"]
 
-QUADRATURE_POINTS = 4_000_000
-"""Most points of a quadrature rule, for all tasks together: about a second of work."""
+QUADRATURE_POINTS, PRECISE_POINTS = 4_000_000, 60_000
+"""Most points of a quadrature rule, for all tasks together: about a second of work; and with many digits, ten."""
+
+MOST_PRODUCTS = 2**20
+"""Most products in which many digits are kept, counted as those of two matrices for every step of every task."""
 
 AGREEMENT = 1e-10
 """Relative distance of the values of two rules that count as one."""
@@ -83,14 +86,20 @@ def moments(setting: Setting) -> PathMoments:
     return path_moments(single(setting), setting.w, setting.inner)
 
 
-def precise_moments(setting: Setting) -> PathMoments | None:
-    """`moments` with many digits (`analytic.digits`), of families whose ``path_moments`` keep them: ``precise``."""
-    family: Any = population(single(setting))
-    noise = getattr(setting.tasks, "noise", None)
-    if not getattr(family, "precise", False):
+def precisely(exact: Callable[[Setting], Any], setting: Setting) -> np.ndarray | None:
+    """What ``exact(setting)`` is in many digits (`analytic.digits`), as floats, and None where they cannot be kept.
+
+    The same code runs on numbers that refuse to become floats, so that none of them is lost on the way: a family or an
+    estimator of one's own that does arithmetic alone has its values, too.
+    """
+    tasks = setting.tasks
+    if math.prod(tasks.batch_shape) * tasks.dim**3 * setting.inner.steps > MOST_PRODUCTS:
         return None
-    found = family.path_moments(many_digits(setting.w), setting.inner, noise)
-    return found and found.listed(setting.tasks.dim)
+    try:
+        value = exact(in_many_digits(setting, keep=("regularity",)))
+        return None if value is None else as_floats(value)
+    except (AttributeError, TypeError, ValueError, NotImplementedError):  # somewhere there is need of floats
+        return None
 
 
 def meta_gradients(setting: Setting) -> np.ndarray:
@@ -115,7 +124,7 @@ def meta_smoothness(setting: Setting) -> np.ndarray | None:
         return None
     adapted, judged = (listed(tasks.hess(setting.w), tasks.batch_shape, 2) for tasks in (support, target))
     product = np.linalg.matrix_power(np.eye(support.dim) - setting.inner.alpha * adapted, setting.inner.steps)
-    return np.atleast_1d(np.linalg.norm((product @ judged @ product).mean(0), 2))
+    return np.atleast_1d(spectral_norm((product @ judged @ product).mean(0, keepdims=True)))
 
 
 # --- sources
@@ -153,7 +162,8 @@ def _quadrature(tasks, w, inner) -> PathMoments | None:
     if breaks is not None:
         table, panels = quadrature.PIECE_NODES, breaks.shape[-1] + quadrature.PANELS
     nodes = table.get(inner.steps)
-    if nodes is None or math.prod(tasks.batch_shape) * (nodes * panels) ** inner.steps > QUADRATURE_POINTS:
+    most = PRECISE_POINTS if is_precise(w) else QUADRATURE_POINTS
+    if nodes is None or math.prod(tasks.batch_shape) * (nodes * panels) ** inner.steps > most:
         return None
 
     def derivative(of):
@@ -168,8 +178,9 @@ def _quadrature(tasks, w, inner) -> PathMoments | None:
 
     def confirmed(name):
         value, other = getattr(fine, name), getattr(coarse, name)
-        rounding = 1e-13 * np.abs(fine.gradient if name == "bias" else value)
-        return value if np.all(np.abs(value - other) <= AGREEMENT * np.abs(value) + rounding) else None
+        gap, size, scale = map(as_floats, (value - other, value, fine.gradient if name == "bias" else value))
+        rounding = 0.0 if is_precise(w) else 1e-13 * np.abs(scale)
+        return value if np.all(np.abs(gap) <= AGREEMENT * np.abs(size) + rounding) else None
 
     return PathMoments(**{name: confirmed(name) for name in vars(fine)})
 

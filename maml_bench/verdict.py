@@ -10,10 +10,11 @@ import numpy as np
 
 from analytic.bound import HypothesisError, in_text, table
 from maml_bench import claims
-from maml_bench.claims.claim import EPS, Claim, Measurement
+from maml_bench.claims.claim import Claim, Measurement
 from maml_bench.claims.question import Question, question, weakest
 from maml_bench.effort import Effort
 from maml_bench.evidence import Evidence, Outcome
+from maml_bench.exact import AGREEMENT, precisely
 from maml_bench.montecarlo.betting import LEAST
 from maml_bench.montecarlo.deadline import TimeUp, within
 from maml_bench.montecarlo.estimands import ESTIMANDS, Limits
@@ -322,10 +323,10 @@ def _computed(claim: Claim, setting: Setting, method: str) -> _Found | None:
 
 def _recomputed(measurement: Measurement, setting: Setting) -> _Found | None:
     """The exact value with many digits, which rounding to a float has left; None where there is no way."""
-    value = measurement.precise(setting)
+    value = precisely(measurement.exact, setting)
     if value is None:
         return None
-    error = EPS * np.abs(value) + PRECISE * measurement.error(setting, value)
+    error = AGREEMENT * np.abs(value) + PRECISE * measurement.error(setting, value)
     return _Found(Limits.around(value, error, "exact"), "exact", 0, "computed exactly, in many digits")
 
 

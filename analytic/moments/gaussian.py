@@ -161,13 +161,13 @@ class Smoothing:
 
     def _zo_stein_variance(self, weight, directions):
         square = self.curvature_moment(
-            (Monomial(1.0, (weight,), 1), Monomial(-2.0, (weight,)), Monomial(float(np.trace(weight))))
+            (Monomial(1.0, (weight,), 1), Monomial(-2.0, (weight,)), Monomial(np.trace(weight)))
         )
         return _variance(square, self.hess, weight, directions)
 
 
 def _variance(second_moment, mean, weight, directions):
-    return float((second_moment - np.sum((mean @ weight) * mean)) / directions)
+    return (second_moment - np.sum((mean @ weight) * mean)) / directions
 
 
 def form_moment(monomial: Monomial, dim: int) -> float:
@@ -208,7 +208,7 @@ def _cumulant(forms):
     """Joint cumulant of quadratic forms at mean m, as the pair (constant, K): ``constant + m'Km``."""
     products = (np.linalg.multi_dot(order) if len(order) > 1 else order[0] for order in permutations(forms))
     form = 2.0 ** (len(forms) - 1) * sum(products)
-    return float(np.trace(form)) / len(forms), form
+    return np.trace(form) / len(forms), form
 
 
 def _partitions(items):

@@ -69,7 +69,7 @@ def path_covariance(A, alpha, steps, noise_covariance, S) -> np.ndarray:
 
 def path_second_moment(A, alpha, steps, noise_covariance, S) -> float:
     """``E ||w_N - w~_N||^2``, the trace of `path_covariance`."""
-    return float(np.trace(path_covariance(A, alpha, steps, noise_covariance, S)))
+    return np.trace(path_covariance(A, alpha, steps, noise_covariance, S))
 
 
 def isotropic(dim, sigma_g) -> np.ndarray:
@@ -122,7 +122,7 @@ def product_moment(hessian, moment, alpha, steps) -> np.ndarray:
 
 def meta_gradient_second_moment(A, grad, alpha, steps, noise_covariance, S, T, hessian=None) -> float:
     """``E ||G||^2`` of the stochastic meta gradient; arguments as in `meta_gradient_moment_matrix`."""
-    return float(np.trace(meta_gradient_moment_matrix(A, grad, alpha, steps, noise_covariance, S, T, hessian)))
+    return np.trace(meta_gradient_moment_matrix(A, grad, alpha, steps, noise_covariance, S, T, hessian))
 
 
 def _multiplied(A, vector, alpha, steps):
@@ -217,10 +217,10 @@ def zo_baseline_hessian(A, directions) -> Factor:
 
 def smoothing(loss, grad, hess, nu) -> Smoothing:
     """Smoothed loss and moments of the Hessian estimators from the loss, its gradient (d,) and Hessian (d, d) at w."""
-    dim, excess = len(hess), float(np.trace(hess)) / 2
+    dim, excess = len(hess), np.trace(hess) / 2
     return Smoothing(
-        nu=float(nu),
-        loss=float(loss) + nu**2 * excess,
+        nu=nu,
+        loss=loss + nu**2 * excess,
         grad=grad,
         hess=hess,
         excess=excess,

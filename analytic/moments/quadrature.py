@@ -21,8 +21,8 @@ integrand in :math:`w_j` has no corners but those of l' and l'' at :math:`w_j` i
 from collections.abc import Callable
 
 import numpy as np
-import scipy
 
+from analytic.digits import as_numbers, erf, is_precise, pi
 from analytic.moments.path import PathMoments
 from analytic.moments.rules import hermite, piecewise
 
@@ -64,12 +64,12 @@ def path_moments(
     to a power of ``nodes``. With ``breaks`` the error at a kink is that of rounding for N <= 2, and relatively of
     order 1e-10 for N = 3 and 1e-4 for N = 4 (1e-6 with 12 nodes a piece).
     """
-    w, alpha, sigma_g, S, T = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (w, alpha, sigma_g, S, T)))
+    w, alpha, sigma_g, S, T = np.broadcast_arrays(*(as_numbers(x) for x in (w, alpha, sigma_g, S, T)))
     if nodes is None:
         nodes = (HERMITE_NODES if breaks is None else PIECE_NODES)[steps]
     breaks = None if breaks is None else np.broadcast_to(breaks, (*w.shape, np.shape(breaks)[-1]))
 
-    rate, spread = alpha[..., None], (alpha * sigma_g / np.sqrt(S))[..., None]
+    rate, spread = alpha[..., None], (alpha * np.sqrt(sigma_g**2 / S))[..., None]
     exact, product = w[..., None], 1.0
     for _ in range(steps):
         product = product * (1 - rate * hess(exact))
@@ -105,7 +105,7 @@ def path_moments(
 def _children(centre, spread, breaks, nodes):
     """Next points and their weights, both (..., m, n), from centres (..., m)."""
     if breaks is None:
-        points, mass = hermite(nodes)
+        points, mass = hermite(nodes, is_precise(centre))
     else:
         # without noise every split is beyond reach or immaterial
         scale = np.maximum(spread, np.finfo(float).tiny ** 0.5)
@@ -117,6 +117,7 @@ def _children(centre, spread, breaks, nodes):
 def _normal_moments(mean, deviation):
     """Mean, first absolute and second moment of N(mean, deviation^2)."""
     ratio = mean / np.maximum(deviation, np.finfo(float).tiny ** 0.5)
-    ratio = np.clip(ratio, -40, 40)
-    absolute = deviation * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + mean * scipy.special.erf(ratio / np.sqrt(2))
+    ratio = ratio if is_precise(ratio) else np.clip(ratio, -40, 40)
+    root = np.sqrt(2 + 0 * ratio)
+    absolute = deviation * root / np.sqrt(pi(ratio)) * np.exp(-(ratio**2) / 2) + mean * erf(ratio / root)
     return mean, absolute, mean**2 + deviation**2

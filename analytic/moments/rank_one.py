@@ -45,13 +45,13 @@ def smoothing(loss, grad, hess, w, nu) -> Smoothing:
         )
 
     return Smoothing(
-        nu=float(nu),
-        loss=float(loss + square * excess),
+        nu=nu,
+        loss=loss + square * excess,
         grad=grad + square * (dim + 2) * w,
         hess=hess + shift,
-        excess=float(excess),
+        excess=excess,
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,
         hess_shift=shift,
-        excess_shift=float(square * dim * (dim + 2) / 4),
+        excess_shift=square * dim * (dim + 2) / 4,
     )

@@ -19,18 +19,16 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import scipy
 
-from analytic.digits import is_precise, many_digits
+from analytic.digits import is_precise
 from analytic.moments.path import PathMoments
+from analytic.moments.rules import log_factorials
 
 
 def path_moments(
     log_policy: Callable, grad: Callable, hess: Callable, each: Any, w, alpha, steps: int, S: int, D: int, T: int
 ) -> PathMoments:
     """Exact moments of the stochastic inner path and meta gradient of one task from w (d,).
-
-    If w has many digits (`analytic.digits`) and the callables keep them, so do the vectors among the moments.
 
     There are ``comb(S + A - 1, S) ** steps`` paths, with A actions.
 
@@ -82,11 +80,11 @@ def path_moments(
         second = factor @ second @ factor + alpha**2 / D * spread
     return PathMoments(
         path_bias=path[:-2],
-        path_first=float(path[-2]),
-        path_second=float(path[-1]),
+        path_first=path[-2],
+        path_second=path[-1],
         gradient=gradient,
         bias=mean - gradient,
-        second_moment=float(np.trace(second)),
+        second_moment=np.trace(second),
     )
 
 
@@ -95,8 +93,5 @@ def _counts(actions, size, exactly=False):
     # Counts are the gaps between bars among size + actions - 1 places.
     bars = np.array(list(combinations(range(size + actions - 1), actions - 1)))[::-1]
     counts = np.diff(bars, prepend=-1, append=size + actions - 1, axis=1) - 1
-    if exactly:
-        factorials = np.append(many_digits(0), np.cumsum(np.log(many_digits(np.arange(1, size + 1)))))
-    else:
-        factorials = scipy.special.gammaln(np.arange(size + 1.0) + 1)
+    factorials = log_factorials(size, exactly)
     return counts, factorials[size] - np.sum(factorials[counts], axis=1)

@@ -27,6 +27,7 @@ import math
 
 import numpy as np
 
+from analytic.digits import is_precise
 from analytic.moments.gaussian import Monomial, Smoothing, form_moment, fourier
 
 LARGEST_PAIRS = 0.5
@@ -55,7 +56,7 @@ def smoothing(loss, grad, hess, A, frequency, cosine, sine, nu) -> Smoothing:
     scaled = nu * frequency
     half_square = np.sum(scaled**2, axis=1) / 2
     damped, loss_of_damping = damping(frequency, nu), np.expm1(-half_square)
-    excess = float(np.trace(A) / 2 + cosine @ loss_of_damping / nu**2)
+    excess = np.trace(A) / 2 + cosine @ loss_of_damping / nu**2
     pair = _Pairs(scaled)
 
     def gradient_moment(weight):
@@ -81,20 +82,22 @@ def smoothing(loss, grad, hess, A, frequency, cosine, sine, nu) -> Smoothing:
         return total
 
     return Smoothing(
-        nu=float(nu),
-        loss=float(loss + nu**2 * np.trace(A) / 2),
+        nu=nu,
+        loss=loss + nu**2 * np.trace(A) / 2,
         grad=grad,
         hess=hess,
         excess=excess,
         gradient_moment=gradient_moment,
         curvature_moment=curvature_moment,
         hess_shift=-(frequency.T * (loss_of_damping * cosine)) @ frequency,
-        excess_shift=float(np.sum(cosine * _second_order(half_square)) / nu**2),
+        excess_shift=np.sum(cosine * _second_order(half_square)) / nu**2,
     )
 
 
 def _second_order(x):
     """``exp(-x) - 1 + x`` for x >= 0, to full relative precision."""
+    if is_precise(x):
+        return np.expm1(-x) + x  # of 60 digits there are enough
     small = np.minimum(x, 0.1)
     series = sum((-small) ** k / math.factorial(k) for k in range(2, 14))
     return np.where(x <= 0.1, series, np.expm1(-x) + x)
@@ -106,7 +109,7 @@ def _row_form(left, form, right):
 
 def _versine(terms, t, damped, loss_of_damping):
     """``E[p (cos(t'u) - 1)]`` for every row t."""
-    total = np.zeros(len(t))
+    total = 0.0
     for term in terms:
         if term.forms:
             value = damped.copy()
@@ -114,7 +117,7 @@ def _versine(terms, t, damped, loss_of_damping):
                 value *= -_row_form(t, form, t)
         else:
             value = loss_of_damping
-        total += term.constant * value
+        total = total + term.constant * value
     return total
 
 
@@ -146,20 +149,20 @@ class _Pairs:
         self.beyond_first = np.outer(self.damped, lost) + self.cosh_less_one
 
     def sines(self, terms):
-        total = np.zeros(self.sinh.shape)
+        total = 0.0
         for term in terms:
             if term.forms:
                 minus, plus = self._product(term.forms, self.minus), self._product(term.forms, self.plus)
                 value = (self.damped_minus * minus - self.damped_plus * plus) / 2
             else:
                 value = self.sinh
-            total += term.constant * value
+            total = total + term.constant * value
         return total
 
     def versines(self, terms):
-        total = np.zeros(self.sinh.shape)
+        total = 0.0
         for term in terms:
-            total += term.constant * np.where(self.small, self._small(term.forms), self._large(term.forms))
+            total = total + term.constant * np.where(self.small, self._small(term.forms), self._large(term.forms))
         return total
 
     def _small(self, forms):

@@ -13,12 +13,13 @@ covariance :math:`(\sigma_g^2/T)ee^T`, hence :math:`E\|\hat G\|^2 = E[\|Pv\|^2 +
 product of the N factors :math:`I - \alpha H` and v the last gradient.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
+from analytic.digits import as_numbers, is_precise
 from analytic.moments.path import PathMoments
+from analytic.moments.rules import log_factorials
 
 
 def outcomes(sigma_g, s, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,14 +27,14 @@ def outcomes(sigma_g, s, size: int) -> tuple[np.ndarray, np.ndarray]:
 
     Both errors are products, never differences, so neither loses digits for large s.
     """
-    s = np.asarray(s, dtype=float)
+    s = as_numbers(s)
     large = np.sqrt(1 + s**2) + np.abs(s)
     up = np.where(s > 0, 1 / large, large)  # of probability 1/(1 + up^2)
     chance = 1 / (1 + up**2)
-    count = np.arange(size + 1.0).reshape(-1, *(1,) * s.ndim)
-    ways = [math.lgamma(size + 1) - math.lgamma(k + 1) - math.lgamma(size - k + 1) for k in range(size + 1)]
-    logs = count * np.log(chance) + (size - count) * np.log(up**2 * chance)
-    mass = np.exp(np.reshape(ways, count.shape) + logs)
+    count, factorials = np.arange(size + 1.0), log_factorials(size, is_precise(s))
+    ways = factorials[-1] - factorials - factorials[::-1]
+    count, ways = (values.reshape(-1, *(1,) * s.ndim) for values in (count, ways))
+    mass = np.exp(ways + count * np.log(chance) + (size - count) * np.log(up**2 * chance))
     return sigma_g * (count * up - (size - count) / up) / size, mass
 
 
@@ -55,8 +56,7 @@ def path_moments(
     S, T : int
         Samples per inner gradient and of the final gradient.
     """
-    w, direction = np.asarray(w, dtype=float), np.asarray(direction, dtype=float)
-    rate = np.asarray(alpha, dtype=float)[..., None]
+    w, direction, rate = as_numbers(w), as_numbers(direction), as_numbers(alpha)[..., None]
     exact, noisy, mass = [w[None]], [w[None]], np.ones((1, *w.shape[:-1]))
     for _ in range(steps):
         exact.append(exact[-1] - rate * grad(exact[-1]))
@@ -75,7 +75,7 @@ def path_moments(
     found = meta(noisy, grad(noisy[-1]))
     along = meta(noisy, np.broadcast_to(direction, noisy[-1].shape))
     error = noisy[-1] - exact[-1]
-    square = np.vecdot(found, found) + np.square(sigma_g) / T * np.vecdot(along, along)
+    square = np.vecdot(found, found) + as_numbers(sigma_g) ** 2 / T * np.vecdot(along, along)
     return PathMoments(
         path_bias=np.sum(mass[..., None] * error, axis=0),
         path_first=np.sum(mass * np.linalg.norm(error, axis=-1), axis=0),

@@ -83,9 +83,6 @@ class Measurement:
         ``exact(setting)`` gives the exact value for each cell, or None where none is known.
     error : callable
         ``error(setting, value)``: what rounding, and quadrature, can have added to the exact value of each cell.
-    precise : callable
-        ``precise(setting)``: the exact value computed with so many digits that its rounding to a float is what is left,
-        or None where there is no way. Asked for where the error leaves a claim undecided.
     sampled : Sampling, optional
         For expectations.
     search : callable, optional
@@ -109,7 +106,6 @@ class Measurement:
     requires: Callable[[Setting], str]
     exact: Callable[[Setting], np.ndarray | None] = lambda setting: None
     error: Callable[[Setting, np.ndarray], np.ndarray] = relative_rounding
-    precise: Callable[[Setting], np.ndarray | None] = lambda setting: None
     sampled: Sampling | None = None
     search: Callable[[Setting], np.ndarray] | None = None
     resolution: Callable[[Setting], float] = lambda setting: 0.0

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analytic.digits import spectral_norm
 from maml_bench.arrays import matvec
 from maml_bench.claims import hessian_envelopes
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either
@@ -94,7 +95,7 @@ def capped_deviations(setting: Setting) -> Capped | None:
 def bias(setting: Setting) -> np.ndarray | None:
     """||E H^ - Hess l(w)||, spectral, for each task."""
     found = mean_shifts(setting)
-    return None if found is None else np.linalg.norm(found[0], ord=2, axis=(-2, -1))
+    return None if found is None else spectral_norm(found[0])
 
 
 def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
@@ -228,7 +229,7 @@ def product_error(setting: Setting) -> np.ndarray:
     hessian = replace(_central(setting), data="population") if noisy else _central(setting)
     exact = hessian.operator(tasks, w, 1, np.random.default_rng(0))(v)
     found = np.linalg.norm(exact - tasks.hvp(w, v), axis=-1).reshape(-1)
-    return np.where((tasks.regularity.rho == 0) & (found <= product_rounding(setting, found)), 0.0, found)
+    return np.where(found <= product_rounding(setting, found), 0.0, found) if tasks.regularity.rho == 0 else found
 
 
 def product_rounding(setting: Setting, value: np.ndarray) -> np.ndarray:

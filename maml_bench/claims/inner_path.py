@@ -9,7 +9,7 @@ from maml_bench.adaptation import exact_path, stochastic_path
 from maml_bench.claims import path_envelopes, path_squares
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either, footprint, relative_rounding
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, single_loss
-from maml_bench.exact import AGREEMENT, moments, precise_moments
+from maml_bench.exact import AGREEMENT, moments
 from maml_bench.montecarlo.rows import squares
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
@@ -111,20 +111,6 @@ def exact_drift(setting: Setting) -> np.ndarray | None:
     return None if drift is None else np.linalg.norm(drift, axis=-1)
 
 
-def precise_drift(setting: Setting) -> np.ndarray | None:
-    """`exact_drift` from moments of many digits."""
-    return precise_norm(precise_moments(setting), "path_bias")
-
-
-def precise_norm(found, name: str, mean: bool = False) -> np.ndarray | None:
-    """The norm of a vector among moments of many digits, or of its mean over tasks; as floats."""
-    vector = None if found is None else getattr(found, name)
-    if vector is None:
-        return None
-    vector = vector.mean(0, keepdims=True) if mean else vector
-    return np.sqrt(np.sum(vector**2, axis=-1)).astype(float)
-
-
 def rounding(setting: Setting) -> float:
     """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
     path = exact_path(single(setting), setting.w, setting.inner.alpha, setting.inner.steps)
@@ -180,7 +166,6 @@ MEASUREMENTS = {
         requires=_REQUIRES,
         exact=exact_drift,
         error=drift_error,
-        precise=precise_drift,
         sampled=Sampling(either(capped_antithetic_errors, antithetic_errors), "norm of mean", footprint),
         resolution=rounding,
     ),

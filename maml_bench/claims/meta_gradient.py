@@ -40,7 +40,7 @@ from maml_bench.claims.claim import EPS, Measurement, Sampling, either, footprin
 from maml_bench.claims.constants import constants_of_each_task
 from maml_bench.claims.hessian_draws import gradient_scale, loss_scale
 from maml_bench.claims.requirements import first_reason, noisy_path_in_ball, sampled, single_loss
-from maml_bench.exact import AGREEMENT, meta_gradients, moments, precise_moments
+from maml_bench.exact import AGREEMENT, meta_gradients, moments
 from maml_bench.meta_gradient import exact_meta_gradient_along, stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import BLOCK_FLOATS, Draw
 from maml_bench.montecarlo.tilted import Capped
@@ -259,18 +259,6 @@ def exact_family_bias(setting: Setting) -> np.ndarray | None:
     return None if found is None or found.bias is None else np.linalg.norm(found.bias.mean(0, keepdims=True), axis=-1)
 
 
-def precise_bias(setting: Setting) -> np.ndarray | None:
-    """`exact_bias` from moments of many digits."""
-    found = of_batches(precise_moments)(setting)
-    return inner_path.precise_norm(found, "bias")
-
-
-def precise_family_bias(setting: Setting) -> np.ndarray | None:
-    """`exact_family_bias` from moments of many digits."""
-    found = of_batches(precise_moments)(setting)
-    return inner_path.precise_norm(found, "bias", mean=True)
-
-
 def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     """What rounding can have added to an exact bias: that of what is subtracted, and of the weights of the mean."""
     if inner_path.no_bias(setting):
@@ -314,7 +302,6 @@ FAMILY = Measurement(
     requires=_REQUIRES,
     exact=exact_family_bias,
     error=bias_error,
-    precise=precise_family_bias,
     sampled=Sampling(either(capped_family_bias, family_bias), "norm of mean", bias_floats),
     resolution=rounding,
 )
@@ -325,7 +312,6 @@ EACH_TASK = Measurement(
     requires=_REQUIRES,
     exact=exact_bias,
     error=bias_error,
-    precise=precise_bias,
     sampled=Sampling(either(capped_biases, biases), "norm of mean", bias_floats),
     resolution=rounding,
     constants=constants_of_each_task,

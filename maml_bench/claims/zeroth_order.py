@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from analytic.digits import spectral_norm
 from maml_bench.adaptation import exact_path
 from maml_bench.capabilities import kind
 from maml_bench.claims import hessian_envelopes
@@ -116,7 +117,7 @@ def known_trace(setting: Setting) -> str:
 def mean_norm(setting: Setting) -> np.ndarray | None:
     """||E H^||, spectral, for each task."""
     means = mean_hessians(setting)
-    return None if means is None else np.linalg.norm(means, ord=2, axis=(-2, -1))
+    return None if means is None else spectral_norm(means)
 
 
 def mean_product_norm(setting: Setting) -> np.ndarray | None:
@@ -125,7 +126,7 @@ def mean_product_norm(setting: Setting) -> np.ndarray | None:
     The factors are independent, so this is the norm of the product of their means.
     """
     factors = _mean_factors(setting)
-    return None if factors is None else np.linalg.norm(reduce(np.matmul, factors), ord=2, axis=(-2, -1))
+    return None if factors is None else spectral_norm(reduce(np.matmul, factors))
 
 
 def _mean_factors(setting):

@@ -25,7 +25,7 @@ BY_TANGENT = _vectorized()
 
 def sine(angle: np.ndarray) -> np.ndarray:
     """``sin(angle)``, in its place: an array without gaps in memory, whatever the order of its axes."""
-    if not BY_TANGENT:
+    if not BY_TANGENT or angle.dtype == object:
         return np.sin(angle, out=angle)
     for tangent, square in _halves(angle):
         np.divide(tangent, square, out=tangent)
@@ -35,7 +35,7 @@ def sine(angle: np.ndarray) -> np.ndarray:
 
 def cosine(angle: np.ndarray) -> np.ndarray:
     """``cos(angle)``, in its place, as `sine`."""
-    if not BY_TANGENT:
+    if not BY_TANGENT or angle.dtype == object:
         return np.cos(angle, out=angle)
     for tangent, square in _halves(angle):
         np.divide(2, square, out=tangent)

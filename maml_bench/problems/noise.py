@@ -24,13 +24,14 @@ import numpy as np
 
 from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
 from analytic.brief import brief
+from analytic.digits import is_precise
 from analytic.moments import quadratic, two_point
 from analytic.moments.path import PathMoments
 from analytic.regularity import Regularity
 from maml_bench.problems.circular import cosine, sine
 
-PATHS = 2**16
-"""Most paths of two-point noise that are enumerated, for all tasks together."""
+PATHS, PRECISE_PATHS = 2**16, 2**13
+"""Most paths of two-point noise that are enumerated, for all tasks together; and with many digits."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,8 @@ class TwoPoint:
 
     def path_moments(self, loss, w: np.ndarray, inner) -> PathMoments | None:
         """Exact moments by enumeration of the paths from w (d,); None if there are too many."""
-        if math.prod(loss.batch_shape) * (inner.S + 1) ** inner.steps > PATHS:
+        most = PRECISE_PATHS if is_precise(w) else PATHS
+        if math.prod(loss.batch_shape) * (inner.S + 1) ** inner.steps > most:
             return None
         start = np.broadcast_to(w, (*loss.batch_shape, loss.dim))
         law = start, self.along(loss.dim), inner.alpha, inner.steps, self.sigma_g, inner.S, inner.T

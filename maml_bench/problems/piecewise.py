@@ -1,6 +1,6 @@
 """Losses whose second or third derivative is linear between knots, coordinate by coordinate."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from analytic.brief import brief
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import singly, take
+from maml_bench.arrays import singly, take, unchecked
 from maml_bench.problems.noise import NoisyTasks
 
 
@@ -209,7 +209,7 @@ class Piecewise:
     def __getitem__(self, index) -> "Piecewise":
         fields = take(index, self.batch_shape, (self.knots, 2), (self.values, 2), (self.slope, 1), (self.curvature, 1))
         knots, values, slope, curvature = fields
-        return replace(self, knots=knots, values=values, slope=slope, curvature=curvature)
+        return unchecked(self, knots=knots, values=values, slope=slope, curvature=curvature)
 
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""

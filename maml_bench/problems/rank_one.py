@@ -14,6 +14,8 @@ from analytic.regularity import Regularity
 from maml_bench.arrays import jets, select
 from maml_bench.problems.noise import NoisyTasks
 
+_dot: Any = np.vecdot
+
 
 @dataclass(frozen=True, eq=False)
 class RankOne:
@@ -113,11 +115,11 @@ class RankOne:
         return (np.vecdot(e, w + self.x) ** 2 + 2 * gram) / 4
 
     def grad(self, w, sample=None):
-        return np.vecdot(w, w)[..., None] * w - np.vecdot(self.x, w)[..., None] * self.x
+        return _dot(w, w, keepdims=True) * w - _dot(self.x, w, keepdims=True) * self.x
 
     def hvp(self, w, v, sample=None):
-        along = np.vecdot(w, w)[..., None] * v + 2 * np.vecdot(w, v)[..., None] * w
-        return along - np.vecdot(self.x, v)[..., None] * self.x
+        along = _dot(w, w, keepdims=True) * v + 2 * _dot(w, v, keepdims=True) * w
+        return along - _dot(self.x, v, keepdims=True) * self.x
 
     def hess(self, w, sample=None):
         outer = np.vecdot(w, w)[..., None, None] * np.eye(self.dim) + 2 * w[..., :, None] * w[..., None, :]

@@ -8,7 +8,7 @@ import numpy as np
 
 from analytic.arguments import natural, settle, vectors
 from analytic.brief import brief
-from analytic.digits import is_precise, many_digits
+from analytic.digits import is_precise
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
@@ -139,9 +139,6 @@ class SoftmaxBandit:
         """
         return float(np.ptp(self.rewards, axis=-1).max() + self.regularity.L)
 
-    precise = True
-    """Whether `path_moments` keeps many digits."""
-
     @property
     def infimum(self) -> np.ndarray:
         """The infimum of each task: minus its largest reward."""
@@ -163,7 +160,7 @@ class SoftmaxBandit:
         """The policy, and for each action its share of the loss above minus the baseline."""
         pi = sample.policy if isinstance(sample, Actions) and w is sample.point else policy(w)
         weight = pi if sample is None else sample.weights(w)
-        return pi, weight * (_below_middle(many_digits(self.rewards)) if is_precise(w) else self._below_middle)
+        return pi, weight * self._below_middle
 
     def loss(self, w, sample=None):
         return self._terms(w, sample)[1].sum(-1) - _middle(self.rewards)[..., 0]
@@ -186,10 +183,7 @@ class SoftmaxBandit:
         return diagonal - cross - cross.swapaxes(-1, -2) + 2 * total * outer
 
     def path_moments(self, w, inner, noise) -> PathMoments | None:
-        """Exact moments by enumeration of the paths; None if there are too many, or under added noise.
-
-        At a point w of many digits (`analytic.digits`) the vectors among them have as many.
-        """
+        """Exact moments by enumeration of the paths; None if there are too many, or under added noise."""
         paths = math.comb(inner.S + self.dim - 1, inner.S) ** inner.steps
         limit = PRECISE_LIMIT if is_precise(w) else PATH_LIMIT
         if noise is not None or math.prod(self.batch_shape) * paths > limit:

@@ -1,6 +1,6 @@
 """Trigonometric tasks: smooth, non-convex, with every derivative bounded."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ from analytic.brief import brief
 from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec
+from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec, unchecked
 from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.circular import cosine, sine, sine_rise, squared_sine
 from maml_bench.problems.noise import NoisyTasks
@@ -211,7 +211,7 @@ class Trigonometric:
 
     def smoothings(self, w, nu) -> list[Smoothing]:
         """The smoothed loss of every task, w with one row a task."""
-        smooth = replace(self, amplitude=self.amplitude * moments.damping(self.frequency, nu))
+        smooth = unchecked(self, amplitude=self.amplitude * moments.damping(self.frequency, nu))
         at = w.reshape(*self.batch_shape, -1)
         even, odd = (self.amplitude * wave(self._angle(at)) for wave in (cosine, sine))
         waves = (self.frequency, 2), (even, 1), (odd, 1)

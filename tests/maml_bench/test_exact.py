@@ -6,11 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import at
 
 from analytic.moments.path import PathMoments, stacked
-from maml_bench import InnerLoop, Setting, check, exact
-from maml_bench.hessians import GaussianSmoothing
-from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
+from maml_bench import InnerLoop, Setting, check, claims, exact
+from maml_bench.hessians import CentralDifference, GaussianSmoothing, ZerothOrder
+from maml_bench.problems import (
+    AdditiveGaussian,
+    Kink,
+    Quadratic,
+    RandomPhase,
+    RankOne,
+    SoftmaxBandit,
+    Trigonometric,
+    TwoPoint,
+)
 
 INNER = InnerLoop(0.1, 2)
 
@@ -137,3 +147,36 @@ def test_a_setting_gets_to_the_exact_second_moment_through_few_files(closed_form
 def test_a_bad_radius_is_named():
     with pytest.raises(ValueError, match="nu = 0.0: must be a finite number > 0"):
         exact.smoothings(Quadratic.concave(2), np.ones(2), 0.0)
+
+
+PRECISE = {
+    "two points": ("prop3", "sharp", at(Trigonometric.random(2, 2, 0).with_noise(TwoPoint(0.3, 0.4, 0.2)), S=2)),
+    "a bandit": ("prop2-mean", "sharp", at(SoftmaxBandit.random(3, 2, 0), steps=2)),
+    "quadrature": ("prop3", "smooth", at(Trigonometric.random(1, 2, 0).with_noise(AdditiveGaussian(0.3)), steps=1)),
+    "quadrature with corners": (
+        "prop2-first",
+        "sharp",
+        at(Kink.random(1, 1, 0).with_noise(AdditiveGaussian(1.0)), steps=1),
+    ),
+    "a quadratic": ("prop2-second", "sharp", at(Quadratic.random(3, 2, 0).with_noise(AdditiveGaussian(0.3)))),
+    "smoothed waves": ("zo-vector", "sharp", at(Trigonometric.random(3, 2, 0), hessian=ZerothOrder(0.1, 2))),
+    "smoothed corners": ("prop7-vector", "sharp", at(Kink.random(1, 1, 0), hessian=GaussianSmoothing(0.1, 2))),
+    "a product of means": ("prop8", "stein", at(RankOne.random(3, 2, 0), 0.1, hessian=ZerothOrder(0.1, 2, True))),
+    "a difference": ("hvp-central", "smooth", at(RankOne.random(3, 2, 0), 0.3, hessian=CentralDifference(0.1))),
+    "a shift": ("zo-shift", "local", at(Quadratic.random(3, 2, 0), hessian=ZerothOrder(0.1, 2))),
+}
+
+
+@pytest.mark.parametrize("case", PRECISE)
+def test_many_digits_are_within_the_error_that_floats_state(case):
+    name, form, setting = PRECISE[case]
+    measurement = claims.get(name, form).measurement
+    value = measurement.exact(setting)
+    assert np.all(np.abs(exact.precisely(measurement.exact, setting) - value) <= measurement.error(setting, value))
+
+
+def test_where_digits_would_be_lost_nothing_is_precise():
+    large = at(Quadratic.random(200, 1, 0).with_noise(AdditiveGaussian(0.3)))
+    waves = at(Quadratic.random(2, 1, 0).with_noise(RandomPhase(0.3, 1.0)))  # their sigma_g has been rounded
+    for setting in (large, waves):
+        assert exact.precisely(claims.get("prop2-second").measurement.exact, setting) is None

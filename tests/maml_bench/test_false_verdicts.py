@@ -4,12 +4,14 @@ Where a test counts wrong verdicts, the stated level is 1e-5, so that one of 40 
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from zoo import at
 
 from maml_bench import check, claims
+from maml_bench.extremal import instance
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, SoftmaxBandit, Trigonometric
 from maml_bench.verdict import check_all
@@ -62,6 +64,28 @@ def test_rounding_refutes_nothing():
     for name, hessian in (("prop6", GaussianSmoothing), ("prop5", ZerothOrder)):
         setting = at(waves, 1.0, 0.1, 1, hessian(1e-9, 1, data="population"))
         assert check(name, setting, form="smooth").outcome == "holds"
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "S"),
+    [("prop2-mean", "sharp", 4), ("prop3", "smooth", 16), ("prop3", "local", 1), ("hvp-central", "smooth", 1)],
+)
+def test_rounding_leaves_no_instance_open(name, form, S):
+    setting = instance(name, form)
+    setting = replace(setting, inner=replace(setting.inner, S=S))
+    low, high = (claims.get(name, form).scaled(1 + off) for off in (-1e-5, 1e-5))
+    assert [check(claim, setting).outcome for claim in (low, claims.get(name, form), high)] == [
+        "violated",
+        "holds",
+        "holds",
+    ]
+
+
+def test_a_small_step_hides_no_bias():
+    setting = at(Trigonometric.random(1, 1, 0).with_noise(AdditiveGaussian(0.5)), 1.0, 1e-6, 1)
+    verdict = check("prop3", setting, form="smooth")
+    assert verdict.outcome == "holds" and "many digits" in verdict.reason
+    assert check(claims.get("prop3", "smooth").scaled(0.5 * verdict.ratio), setting).outcome == "violated"
 
 
 def test_rounding_does_not_hide_what_is_attained():
