@@ -26,7 +26,8 @@ def hermite(nodes: int, precise: bool = False) -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _legendre(nodes, precise=False):
+def legendre(nodes: int, precise: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights on [-1, 1], exact for polynomials of degree below ``2 * nodes``."""
     points, weights = np.polynomial.legendre.leggauss(nodes)
     if precise:
         recurrence = lambda k, x, p, q: ((2 * k + 1) * x * p - k * q) / (k + 1)
@@ -70,7 +71,7 @@ def piecewise(breaks, nodes=32, panels=4, reach=13.0) -> tuple[np.ndarray, np.nd
     breaks = as_numbers(breaks)
     grid = np.broadcast_to(np.linspace(-reach, reach, panels + 1), (*breaks.shape[:-1], panels + 1))
     edges = np.sort(np.concatenate([grid, np.clip(breaks, -reach, reach)], axis=-1), axis=-1)
-    x, weight = _legendre(nodes, is_precise(breaks))
+    x, weight = legendre(nodes, is_precise(breaks))
     half = np.diff(edges)[..., None] / 2
     points = edges[..., :-1, None] + half * (1 + x)
     weights = half * weight * np.exp(-(points**2) / 2) / np.sqrt(2 * pi(breaks))

@@ -13,7 +13,7 @@ from zoo import at
 from maml_bench import check, claims
 from maml_bench.extremal import instance
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
-from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, SoftmaxBandit, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Piecewise, Quadratic, SoftmaxBandit, Trigonometric
 from maml_bench.verdict import check_all
 
 SURE = 1 - 1e-5
@@ -86,6 +86,17 @@ def test_a_small_step_hides_no_bias():
     verdict = check("prop3", setting, form="smooth")
     assert verdict.outcome == "holds" and "many digits" in verdict.reason
     assert check(claims.get("prop3", "smooth").scaled(0.5 * verdict.ratio), setting).outcome == "violated"
+
+
+@pytest.mark.parametrize("nu", [1e-3, 1e-6])
+def test_second_differences_between_knots_lose_no_digits(nu):
+    # l''(t) = t around w, no knot within 50 nu: the excess over half the trace is 0, the variance a quadratic's.
+    line = Piecewise(np.array([[-1.0, 1.0]]), np.array([[-1.0, 1.0]]), np.ones(1))
+    setting = at(line, 0.9, 0.1, 1, ZerothOrder(nu, 1, data="population"))
+    assert check("prop5", setting).value < 1e-14
+    assert check("zo-vector", setting).value == pytest.approx(
+        (15 - 9 / 4 * 1) * 0.0 + 0.81 * (105 / 4 - 9 / 4), rel=1e-10
+    )
 
 
 def test_rounding_does_not_hide_what_is_attained():
