@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,21 @@ def jets(tasks, w: np.ndarray) -> Iterator[tuple[Any, Any, Any]]:
 def singly(tasks) -> list:
     """Every task alone."""
     return [tasks[index] for index in np.ndindex(tasks.batch_shape)] if tasks.batch_shape else [tasks]
+
+
+FLOATS_IN_CACHE = 2**15
+"""Numbers of one array, so that a handful of them stay in the second-level cache."""
+
+
+def by_blocks(function: Callable[..., np.ndarray], floats: int, *points: np.ndarray) -> np.ndarray:
+    """``function(*points)``, of arrays with the same number of axes, by blocks of the first one: each fits the cache if
+    an entry takes so many ``floats``.
+    """
+    longest, length = max(map(len, points)), max(1, FLOATS_IN_CACHE // floats)
+    if longest <= length or len({x.ndim for x in points}) > 1:
+        return function(*points)
+    starts = range(0, longest, length)
+    return np.concatenate([function(*(x if len(x) == 1 else x[k : k + length] for x in points)) for k in starts])
 
 
 LARGEST = 2**27

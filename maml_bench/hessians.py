@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import natural, positive, settle
+from maml_bench.arrays import FLOATS_IN_CACHE
 from maml_bench.capabilities import DirectionMean, Operator
 from maml_bench.problems.noise import population
 from maml_bench.problems.protocol import Tasks
@@ -33,9 +34,6 @@ BASELINES = ("point", "mean")
 # Temporaries of one block of directions stay near 32 MB. Under "resampled" the blocks order the draws, so changing
 # this changes the numbers drawn, not their law.
 FLOATS_PER_BLOCK = 2**22
-
-# Without draws inside the blocks their size changes no number: temporaries stay in the second-level cache.
-FLOATS_IN_CACHE = 2**15
 
 
 @dataclass(frozen=True)
@@ -398,7 +396,10 @@ def _own(tasks: Tasks, quotients: str, data: str) -> Callable | None:
 
 
 def _blocks(u: np.ndarray, batch_size: int, resampled: bool) -> Iterator[slice]:
-    """Slices of the directions; a batch of a direction may hold ``batch_size`` numbers for each of its own."""
+    """Slices of the directions; a batch of a direction may hold ``batch_size`` numbers for each of its own.
+
+    Without draws inside the blocks their size changes no number, and temporaries stay in the cache.
+    """
     floats = prod(u.shape[1:])
     length = max(1, FLOATS_PER_BLOCK // (floats * batch_size) if resampled else FLOATS_IN_CACHE // floats)
     return (slice(start, start + length) for start in range(0, len(u), length))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import natural, settle
+from maml_bench.arrays import into
 
 Outputs = Callable[[np.ndarray], np.ndarray]
 
@@ -74,9 +75,9 @@ class ReluNetwork:
         parts = self.layers(out)
         for k in range(len(layers) - 1, -1, -1):
             np.matmul(_transpose(back), active[k], out=parts[k][0])
-            back.sum(-2, keepdims=True, out=parts[k][1])
+            np.matmul(np.ones((1, back.shape[-2])), back, out=parts[k][1])  # a sum over the inputs
             if k:
-                back = (back @ layers[k][0]) * (active[k] > 0)
+                back = into(np.multiply, _product(back, layers[k][0]), active[k] > 0)
         return out
 
     def hvp(
@@ -100,34 +101,38 @@ class ReluNetwork:
         active = self._activations(layers, x)
         last = len(layers) - 1
         changes: list[Any] = [None]  # along v; the inputs themselves do not change
+        gates = [layer > 0 for layer in active]
         for k, ((matrix, _), (move, shift)) in enumerate(zip(layers, moves, strict=True)):
-            change = active[k] @ _transpose(move) + shift
+            change = into(np.add, _product(active[k], _transpose(move)), shift)
             if k:
-                change = change + changes[k] @ _transpose(matrix)
-            changes.append(change if k == last else change * (active[k + 1] > 0))
+                change = into(np.add, change, _product(changes[k], _transpose(matrix)))
+            changes.append(change if k == last else into(np.multiply, change, gates[k + 1]))
         back, moved = slope(active[-1]), curvature(active[-1], changes[-1])
         moved = np.broadcast_to(moved, np.broadcast_shapes(back.shape, moved.shape))
         out = np.empty((*moved.shape[:-2], self.dim))
         parts = self.layers(out)
         for k in range(last, -1, -1):
             np.matmul(_transpose(moved), active[k], out=parts[k][0])
-            moved.sum(-2, keepdims=True, out=parts[k][1])
+            np.matmul(np.ones((1, moved.shape[-2])), moved, out=parts[k][1])
             if k:
                 parts[k][0][...] += _transpose(back) @ changes[k]
-                gate = active[k] > 0
-                moved = (moved @ layers[k][0] + back @ moves[k][0]) * gate
-                back = (back @ layers[k][0]) * gate
+                moved = into(np.add, _product(moved, layers[k][0]), _product(back, moves[k][0]))
+                moved = into(np.multiply, moved, gates[k])
+                back = into(np.multiply, _product(back, layers[k][0]), gates[k])
         return out
 
     def _activations(self, layers, x):
         """The inputs of every layer, and last the outputs."""
         out = [x]
         for k, (matrix, bias) in enumerate(layers):
-            # One input makes an outer product, which a matrix product would do a scalar at a time.
-            value = out[-1] * _transpose(matrix) if matrix.shape[-1] == 1 else out[-1] @ _transpose(matrix)
-            value += bias
+            value = into(np.add, _product(out[-1], _transpose(matrix)), bias)
             out.append(value if k == len(layers) - 1 else np.maximum(value, 0, out=value))
         return out
+
+
+def _product(a, b):
+    """``a @ b``; an outer product elementwise, since a matrix product would do it a scalar at a time."""
+    return a * b if a.shape[-1] == 1 else a @ b
 
 
 def _transpose(matrix):

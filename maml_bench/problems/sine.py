@@ -1,11 +1,13 @@
 """Sine regression with a small ReLU network, as in Section 5.2 of arXiv 2002.07836."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from analytic.arguments import natural, settle, vectors
 from analytic.brief import brief
+from maml_bench.arrays import by_blocks
 from maml_bench.problems.network import ReluNetwork
 
 NETWORK = ReluNetwork((1, 40, 40, 1))
@@ -72,10 +74,18 @@ class SineRegression:
         return np.square(self._residual(NETWORK.value(w, self.x[..., None]))).mean((-2, -1))
 
     def grad(self, w: np.ndarray, sample=None) -> np.ndarray:
-        return NETWORK.gradient(w, self.x[..., None], self._slope)
+        return self._by_blocks(lambda w: NETWORK.gradient(w, self.x[..., None], self._slope), w)
 
     def hvp(self, w: np.ndarray, v: np.ndarray, sample=None) -> np.ndarray:
-        return NETWORK.hvp(w, v, self.x[..., None], self._slope, lambda outputs, change: self._scale * change)
+        x, curvature = self.x[..., None], lambda outputs, change: self._scale * change
+        return self._by_blocks(lambda w, v: NETWORK.hvp(w, v, x, self._slope, curvature), w, v)
+
+    def _by_blocks(self, function, *points):
+        """The function by blocks of the axis before those of the tasks: activations are larger than a cache."""
+        lead = np.broadcast_shapes(points[0].shape[:-1], self.batch_shape)
+        if max(point.ndim for point in points) <= self.x.ndim:  # there is no such axis
+            return function(*points)
+        return by_blocks(function, math.prod(lead[1:]) * self.x.shape[-1] * max(NETWORK.widths), *points)
 
     @property
     def _scale(self):

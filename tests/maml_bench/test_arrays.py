@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from maml_bench.arrays import SMALL, last_axis_first, matvec, running_sums, select, transposed_matvec
+from maml_bench.arrays import (
+    FLOATS_IN_CACHE,
+    SMALL,
+    by_blocks,
+    last_axis_first,
+    matvec,
+    running_sums,
+    select,
+    transposed_matvec,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,22 @@ def test_the_last_axis_first_in_memory(lead):
     assert (turned.strides[-1] == 8 * 50) == (50 * 4 == x.size)  # where there are more points than entries
     np.testing.assert_allclose(running_sums(turned), np.cumsum(x, axis=-1), rtol=1e-14, atol=1e-14)
     assert np.array_equal(turned, x)  # not written over
+
+
+def test_blocks_of_the_first_axis_fit_the_cache_and_change_nothing():
+    x, y, seen = np.arange(14.0).reshape(7, 2), np.array([[1.0, 2.0]]), []
+
+    def function(a, b):
+        seen.append(len(a))
+        return a * b
+
+    for floats, lengths in ((FLOATS_IN_CACHE // 3, [3, 3, 1]), (10 * FLOATS_IN_CACHE, [1] * 7), (1, [7])):
+        seen.clear()
+        assert np.array_equal(by_blocks(function, floats, x, y), x * y)
+        assert seen == lengths
+    assert np.array_equal(
+        by_blocks(function, FLOATS_IN_CACHE, x[:2, None], np.ones((7, 2))), x[:2, None] * np.ones((7, 2))
+    )
 
 
 def test_select_narrows_by_any_index_and_leaves_other_fields():

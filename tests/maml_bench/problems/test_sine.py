@@ -68,6 +68,14 @@ def test_gradient_by_complex_steps_in_every_kind_of_parameter(rng):
     np.testing.assert_allclose(network.gradient(w, x, lambda out: 3 * pull * out**2), expected, rtol=1e-12)
 
 
+def test_many_points_are_worked_on_by_blocks(rng):
+    tasks = SineRegression.random(rng, 3, points=50)  # the activations of five points fit the cache
+    w, v = rng.standard_normal((12, 1, NETWORK.dim)), rng.standard_normal((12, 3, NETWORK.dim))
+    each = [(tasks.grad(a), tasks.hvp(a, b)) for a, b in zip(w, v, strict=True)]
+    for found, expected in zip((tasks.grad(w), tasks.hvp(w, v)), zip(*each, strict=True), strict=True):
+        np.testing.assert_allclose(found, np.stack(expected), rtol=1e-12, atol=1e-12)
+
+
 def test_layout_of_the_parameter():
     w = np.arange(NETWORK.dim, dtype=float)
     (A, a), (B, b), (C, c) = NETWORK.layers(w)
