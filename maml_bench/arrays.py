@@ -58,10 +58,10 @@ def into(ufunc: np.ufunc, fresh: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def last_axis_first(x: np.ndarray) -> np.ndarray:
-    """A copy of ``x`` whose last axis varies slowest in memory, if there are more points than it is long: what is added
-    up along it is then as long as the points are many, and results of ufuncs keep the order.
+    """A copy of ``x`` in Fortran's order, the last axis slowest, if there are more points than it is long: what is
+    added up along it is then as long as the points are many, and results of ufuncs keep the order.
     """
-    return x.copy() if x.size < x.shape[-1] ** 2 else np.moveaxis(np.moveaxis(x, -1, 0).copy("C"), 0, -1)
+    return x.copy() if x.size < x.shape[-1] ** 2 else x.copy("F")
 
 
 def running_sums(x: np.ndarray) -> np.ndarray:

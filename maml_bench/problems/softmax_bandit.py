@@ -150,11 +150,11 @@ class SoftmaxBandit:
     def sample(self, rng: np.random.Generator, w: np.ndarray, size: int) -> "Actions":
         """``size`` actions drawn from softmax(w), for each leading index of ``w`` and each task."""
         shape = np.broadcast_shapes(w.shape[:-1], self.batch_shape)
-        return Actions(w, policy(w), rng.random((*shape, size)))
+        return Actions(w, policy(w), np.asfortranarray(rng.random((*shape, size))))
 
     @cached_property
     def _below_middle(self):
-        return _below_middle(self.rewards)
+        return np.asfortranarray(_below_middle(self.rewards))
 
     def _terms(self, w, sample):
         """The policy, and for each action its share of the loss above minus the baseline."""
