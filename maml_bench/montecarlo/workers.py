@@ -1,9 +1,10 @@
-"""Where blocks are computed: threads or processes of this machine (joblib), or a Dask cluster, behind one call.
+"""Where blocks are computed: threads or processes (joblib) of this machine, or a Dask cluster, behind one call.
 
 Results keep the jobs' order, and a job depends on nothing but its arguments, so no choice made here changes a number.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -62,15 +63,14 @@ class Workers:
         if count <= 1:
             with _blas().limit(limits=1, user_api="blas"):
                 return [function(*arguments) for function, *arguments in jobs]
-        import joblib
-
         if self.processes:
+            import joblib
+
             return joblib.Parallel(n_jobs=count)(joblib.delayed(_alone)(*job) for job in jobs)
-        # The limit holds for the whole process, so with threads it is set once around all jobs.
-        with _blas().limit(limits=1, user_api="blas"):
-            return joblib.Parallel(n_jobs=count, prefer="threads")(
-                joblib.delayed(function)(*arguments) for function, *arguments in jobs
-            )
+        # The limit holds for the whole process, so with threads it is set once around all jobs. No joblib: it asks only
+        # every 10 ms whether its threads are done, which is as long as a block of replicates takes.
+        with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(count) as threads:
+            return list(threads.map(lambda job: job[0](*job[1:]), jobs))
 
 
 @cache

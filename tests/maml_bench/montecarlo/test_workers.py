@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_results_keep_the_order_of_the_jobs():
         assert workers.map(jobs) == [k**2 for k in range(20)]
 
 
+def test_threads_are_waited_for_not_asked_now_and_then(monkeypatch):
+    def asked(seconds):
+        raise AssertionError(f"asleep for {seconds} s")
+
+    monkeypatch.setattr(time, "sleep", asked)
+    assert Workers(2).map([(threading.Event().wait, 0.05)] * 2) == [False, False]
+
+
 def test_a_cluster_gives_the_same_bits(cluster, alone):
     assert verdict(Workers(cluster=cluster.scheduler_address)) == alone
 
@@ -72,8 +81,6 @@ def _kill_first_time(k, victim):
 
 def test_a_check_survives_a_killed_worker(cluster, alone):
     # The cluster restarts the worker killed above; kill one of the two again, while a check is running.
-    import threading
-
     workers = Workers(cluster=cluster.scheduler_address)
     pids = list(_client(cluster.scheduler_address).run(os.getpid).values())
     killer = threading.Timer(0.15, os.kill, (pids[0], signal.SIGKILL))
