@@ -78,7 +78,7 @@ def test_constants_that_a_quadratic_attains_are_found():
     found = audit(QUADRATIC.with_noise(AdditiveGaussian(0.5)), draws=20_000)
     assert found["L"].ratio == pytest.approx(1, abs=1e-6) and found["L"].claimed == 2
     assert found["sigma"].outcome == "not checked"
-    # The mean of 20 000 squares has a relative error of 1 %; the larger of some finalists is reported.
+    # The root of the mean of 20 000 squares has a relative error of 0.5 %, an eighth of what is allowed.
     assert found["sigma_g"].found == pytest.approx(0.5, rel=0.04) and found["sigma_g"].claimed == 0.5
     assert found["sigma_g"].lower < 0.5
     same = Quadratic(np.broadcast_to(np.eye(2), (2, 2, 2)), np.array([[1.0, 0.0], [0.0, -3.0]]))
@@ -113,6 +113,7 @@ def test_a_witness_shows_what_was_found(tasks):
         gap = gap - getattr(task, derivative)(points[0])
         norms = np.linalg.norm(gap, axis=-1) if name == "sigma_g" else np.linalg.norm(gap, 2, axis=(-2, -1))
         value = np.sqrt(witness["size"] * np.mean(norms**2))
+        # Roots of means of 20 000 and of 4000 squares: within 1 % and 2 % of the truth, so 0.1 is five deviations.
         assert found[name].found == pytest.approx(value, rel=0.1) and found[name].lower < value
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from analytic import STATEMENTS
 from maml_bench.study.text import number, span
-from maml_bench.study.typeset import proofs, signs, words
+from maml_bench.study.typeset import claimed, forms_of, proofs, renderer, signs, words
 
 SECTIONS = {
     name for s in STATEMENTS.values() for b in s.forms.values() for name in re.findall(r"analytic\.(\w+)", b.proof)
@@ -45,3 +45,37 @@ def test_numbers():
     told = [number(x) for x in (1000.0, 1024.0, 12345.6, 3.15e6, 2.4e-5, 0.001, -1200.5, 0.0, 1 / 3)]
     assert told == ["1000", "1024", "12300", "3.15e6", "2.4e-5", "0.001", "-1200", "0", "0.333"]
     assert (span(1.0, 1.0), span(1.0, 2e6)) == ("1", "1 to 2e6")
+
+
+def identifiers(html):
+    return re.findall(r"<mi>([^<]*)</mi>", html)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_an_abbreviation_stands_with_its_form_where_forms_mean_different_things_by_it(name):
+    """Its formula first; of its abbreviations those that another form defines otherwise, the others once for all."""
+    statement, meant = STATEMENTS[name], {}
+    for bound in statement.forms.values():
+        for line in bound.abbreviations:
+            meant.setdefault(str(line.head), set()).add(str(line.value))
+    forms, shared = forms_of(statement)
+    assert len(shared) == sum(len(values) == 1 for values in meant.values())
+    for form, bound in zip(forms, statement.forms.values(), strict=True):
+        own = [line for line in bound.abbreviations if len(meant[str(line.head)]) > 1]
+        assert (form.name, len(form.formulas)) == (bound.form, 1 + len(own))
+        assert form.proof == bound.proof and (form.section == "" or f"analytic.{form.section}" in bound.proof)
+        assert bool(form.section) == ("analytic." in bound.proof)
+        assert form.conditions == words("; ".join(condition.words for condition in bound.conditions))
+        for formula in (*form.formulas, *shared):
+            assert formula.startswith("<math ") and formula.count("displaystyle") == 1
+
+
+def test_a_statement_is_claimed_in_its_first_form():
+    for name, sense in (("prop3", "&#x02264;"), ("lemma-b-first", "&#x02265;")):
+        left, found, right = claimed(STATEMENTS[name]).partition(f"<mo>{sense}</mo>")
+        assert found and identifiers(left) and right.endswith("</math>"), name
+
+
+def test_markdown_has_tables_and_formulas():
+    html = renderer().render("| a | b |\n| --- | ---: |\n| $x$ | 1 |\n\n$$\nx\n$$\n")
+    assert html.count("<td") == 2 and 'display="inline"' in html and 'display="block"' in html
