@@ -166,6 +166,24 @@ def test_normal_reach_covers_normal_means_at_all_sizes():
     assert wrong.sum() <= 43  # at 1 %: more with probability below 1e-5
 
 
+def test_normal_reach_is_where_the_mixture_is_one_over_the_level():
+    """The mixture of ``exp(s x - s^2 V/2)`` over a normal slope s, whose variance is 1/r, r = `TUNED` variances."""
+    for count, squares, level in ((64, 3.0, 0.01), (512, 700.0, 1e-5), (40_000, 0.5, 0.2)):
+        x = count * betting.normal_reach(count, np.array(squares), level)
+        r = betting.TUNED * squares / count
+        assert np.sqrt(r / (r + squares)) * np.exp(x**2 / (2 * (r + squares))) == pytest.approx(1 / level)
+
+
+def test_stakes_are_even_from_end_to_end():
+    grid = betting.stakes(np.array([1.0, 8.0]), 2.0**7)
+    assert grid.shape == (2, betting.STAKES)
+    np.testing.assert_allclose(grid[0], 2.0 ** np.linspace(-7, 7, betting.STAKES))
+    np.testing.assert_allclose(grid[1], grid[0] / 8)
+    np.testing.assert_allclose(betting.stakes(np.ones(1))[0, [0, -1]], [2.0**-10, 2.0**10])
+    for slopes, largest in ((betting.SLOPES, 0.75), (betting.SQUARE_SLOPES, 4.0)):
+        np.testing.assert_allclose(np.sort(slopes)[::-1], largest / 2.0 ** np.arange(betting.STAKES))
+
+
 def square_limits(draw, square, level, blocks, rng, runs=RUNS, narrowed=None):
     """Running lower and upper limits of a mean whose mean square is known, (runs,)."""
     ones = np.ones(runs)

@@ -171,6 +171,16 @@ def test_colours_tell_groups_and_lines_tell_forms(drawn):
     assert labels == ["S = 1", "S = 4", "bound, sharp", "bound, smooth", "exact"]
 
 
+def test_a_legend_has_two_columns_where_they_fit(drawn):
+    short, long = (frame([found(N, N, N, "exact") | {"way": way} for N in (1, 2) for way in ways]) for ways in WAYS)
+    for table, columns in ((short, 2), (long, 1)):
+        (axes,) = drawn(Figure("prop3", x="N", by="way"), table)
+        assert axes.figure.legends[0]._ncols == columns
+
+
+WAYS = ("ab", ("a way with a name that is longer than a column", "another"))
+
+
 def test_no_two_forms_or_colours_look_the_same():
     dashes = {style if isinstance(style, str) else style[1] for style in LINES}
     assert len(dashes) == len(LINES) == len(FORM_LINES)
