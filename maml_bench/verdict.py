@@ -248,8 +248,8 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
     """The left side, by the means that the effort asks for."""
     found = _computed(claim, setting, effort.method)
     if found is not None:
-        undecided = found.method == "exact" and found.limits is not None and not _decided(questions, found.limits)
-        return (undecided and _recomputed(claim.measurement, setting)) or found
+        undecided = found.limits is not None and not _decided(questions, found.limits)
+        return (undecided and _recomputed(claim.measurement, setting, found)) or found
     run = sampling(claim, setting, effort)
     weak = NO_PROOF if effort.precision == math.inf else TOO_WIDE
     return replace(_sampled(run, questions, effort.precision), weak=weak)
@@ -321,13 +321,16 @@ def _computed(claim: Claim, setting: Setting, method: str) -> _Found | None:
     return _Found(Limits.around(value, error, means), means, 0, reason)
 
 
-def _recomputed(measurement: Measurement, setting: Setting) -> _Found | None:
-    """The exact value with many digits, which rounding to a float has left; None where there is no way."""
-    value = precisely(measurement.exact, setting)
+def _recomputed(measurement: Measurement, setting: Setting, found: _Found) -> _Found | None:
+    """The value with many digits, which rounding to a float has left; None where there is no way."""
+    exactly = found.method == "exact"
+    compute = measurement.exact if exactly else measurement.found and measurement.found(setting)
+    value = precisely(compute, setting) if compute else None
     if value is None:
         return None
-    error = AGREEMENT * np.abs(value) + PRECISE * measurement.error(setting, value)
-    return _Found(Limits.around(value, error, "exact"), "exact", 0, "computed exactly, in many digits")
+    rounding = measurement.error(setting, value) if exactly else measurement.resolution(setting)
+    limits = Limits.around(value, AGREEMENT * np.abs(value) + PRECISE * rounding, found.method)
+    return replace(found, limits=limits, reason=f"{found.reason}, in many digits")
 
 
 def _decided(questions: Sequence[Question], limits: Limits) -> bool:
@@ -415,7 +418,9 @@ def _remark(asked: Question, limits: Limits, outcome: Outcome, replicates: int, 
         return f"; too few replicates for a normal approximation, which needs {LEAST}"
     if not math.isfinite(reach):
         return "; all replicates agree, so that an event too rare to be drawn would not show"
-    if gap <= max(reach / 100, asked.resolution):
+    if gap <= asked.resolution:
+        return f"; rounding of up to {asked.resolution:.2g} in replicates hides on which side of the bound it is"
+    if gap <= reach / 100:
         return "; the value is too close to the bound to tell them apart"
     needed = replicates * (reach / gap) ** 2
     return f"; about {max(needed, 2 * replicates):.1g} replicates would decide if the value is as measured"

@@ -87,6 +87,9 @@ class Measurement:
         For expectations.
     search : callable, optional
         For suprema: ``search(setting)`` gives the largest value found for each cell, always the same for one setting.
+    found : callable
+        ``found(setting)``: what ``search`` found, as a function of settings that computes it again; rounding is asked
+        of it where that leaves a claim undecided.
     resolution : callable
         ``resolution(setting)``: what rounding can add to a sampled value; a bound counts as exceeded only by more.
     constants : callable
@@ -108,6 +111,7 @@ class Measurement:
     error: Callable[[Setting, np.ndarray], np.ndarray] = relative_rounding
     sampled: Sampling | None = None
     search: Callable[[Setting], np.ndarray] | None = None
+    found: Callable[[Setting], Callable[[Setting], np.ndarray]] | None = None
     resolution: Callable[[Setting], float] = lambda setting: 0.0
     constants: Callable[[Setting, Iterable[str]], dict] = constants
     target: Callable[[Setting], np.ndarray] | None = None

@@ -6,18 +6,21 @@ exceed the bound, the bound is wrong; that it does not, is no proof.
 """
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy
 
+from analytic.digits import many_digits
 from maml_bench.adaptation import exact_path
 from maml_bench.claims.claim import Measurement, claims_of
 from maml_bench.claims.requirements import exact_path_in_ball, first_reason, single_loss
 from maml_bench.exact import meta_gradients, meta_smoothness
 from maml_bench.meta_gradient import exact_meta_gradient
 from maml_bench.problems.protocol import outside
-from maml_bench.search import maximize, unit
+from maml_bench.search import Best, maximize, unit
 from maml_bench.setting import Setting, losses
 
 SHORTEST, LONGEST = 1e-4, 1e2
@@ -68,7 +71,19 @@ def ratios(setting: Setting, u: np.ndarray) -> np.ndarray:
 
 
 def largest_ratio(setting: Setting) -> np.ndarray:
-    """The largest of `ratios` that a search finds; one cell.
+    """The largest of `ratios` that a search finds; one cell."""
+    return np.array([_best(setting).value])
+
+
+def found_ratio(setting: Setting) -> Callable[[Setting], np.ndarray]:
+    """The ratio at the point where the search found the largest, as a function of settings."""
+    step = many_digits(_best(setting).point)
+    return lambda precise: ratios(precise, (precise.w + step)[None])
+
+
+@lru_cache(maxsize=4)
+def _best(setting: Setting) -> Best:
+    """The largest of `ratios` that a search finds, and the step to it from w.
 
     Starts: random directions and the leading eigenvectors of the Hessian of the meta objective at w, both ways, each at
     distances on a logarithmic grid. The change of the gradient over a step is a mean of Hessians times the step, so
@@ -103,14 +118,13 @@ def largest_ratio(setting: Setting) -> np.ndarray:
         found = ratios(setting, setting.w + steps) - blur / np.maximum(size, SHORTEST * scale / 2)
         return np.where(size >= SHORTEST * scale * (1 - 1e-9), found, 0.0)
 
-    best = maximize(
+    return maximize(
         objective,
         np.concatenate([tried[0], tried[-1]]),
         generations=evaluations // (2 * 16 * 8),
         vary=vary,
         climbs=2 if dim <= SMALL else 0,
     )
-    return np.array([best.value])
 
 
 def _eigenvectors(setting, step):
@@ -157,6 +171,7 @@ def measurement(losses_needed) -> Measurement:
         requires=first_reason(losses_needed, exact_path_in_ball),
         exact=meta_smoothness,
         search=largest_ratio,
+        found=found_ratio,
         resolution=rounding,
     )
 

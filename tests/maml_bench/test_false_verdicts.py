@@ -81,6 +81,17 @@ def test_rounding_leaves_no_instance_open(name, form, S):
     ]
 
 
+def test_rounding_leaves_no_search_open():
+    # A knot far away, from which gradients might have been computed: rounding is taken to be larger than it is.
+    far = Piecewise(np.array([[-1.0, 0.0, 1.0, 1e6]]), np.array([[0.5, -1.0, 0.5, 0.5]]), np.ones(1))
+    setting = at(far, 0.1, 0.05, 2)
+    claim = claims.get("prop1").scaled(check("prop1", setting).ratio)
+    tie = claim.scaled(check(claim, setting).ratio)
+    for factor, outcome in ((1 - 1e-8, "violated"), (1, "not refuted"), (1 + 1e-8, "not refuted")):
+        verdict = check(tie.scaled(factor), setting)
+        assert verdict.outcome == outcome and "many digits" in verdict.reason
+
+
 def test_a_small_step_hides_no_bias():
     setting = at(Trigonometric.random(1, 1, 0).with_noise(AdditiveGaussian(0.5)), 1.0, 1e-6, 1)
     verdict = check("prop3", setting, form="smooth")
