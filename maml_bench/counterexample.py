@@ -7,6 +7,7 @@ when it is read back; the user's own, and a claim of the user's own, by their fi
 
 import importlib
 import json
+import math
 import os
 import sys
 from dataclasses import fields, is_dataclass, replace
@@ -33,13 +34,15 @@ print(replay(__file__{own}))
 '''
 
 
-def write(verdict: Verdict, claim: Claim, setting: Setting, folder: Path, budget: int = 1_000_000) -> Path:
-    """Recompute a refutation, a sampled one with a seed of its own, and write both down.
+def write(
+    verdict: Verdict, claim: Claim, setting: Setting, folder: Path, budget: int = 1_000_000, seconds: float = math.inf
+) -> Path:
+    """Recompute a refutation, a sampled one with a seed of its own, within the budget and time, and write both down.
 
     Returns
     -------
     Path
-        The script; the arrays stand beside it.
+        The script, which says what the recomputation found; the arrays stand beside it.
 
     Raises
     ------
@@ -59,14 +62,13 @@ def write(verdict: Verdict, claim: Claim, setting: Setting, folder: Path, budget
     >>> str(replay(script.with_suffix(".npz")).outcome)
     'violated'
     """
-    again = check(
-        claim, setting, seed=fresh(verdict.seed), confidence=verdict.confidence, budget=budget, method=verdict.method
-    )
+    effort: dict[str, Any] = {"confidence": verdict.confidence, "budget": budget, "method": verdict.method}
+    again = check(claim, setting, seed=fresh(verdict.seed), seconds=seconds, **effort)
     arrays: dict[str, np.ndarray] = {}
     about = {
         "setting": _tree(setting, arrays, folder),
         "claim": [claim.name, claim.form, claim.factor],
-        "effort": {"seed": verdict.seed, "confidence": verdict.confidence, "budget": budget, "method": verdict.method},
+        "effort": {"seed": verdict.seed, **effort},
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{claim.name}-{claim.form}-{content_digest((setting, claim.factor))[:8]}.py"

@@ -150,7 +150,7 @@ def check_command(claim, form, factor, effort, workers, as_json, **problem):
         terminal.print_verdict(verdict)
     if verdict.outcome == "violated":
         try:
-            written = write(verdict, chosen, setting, COUNTEREXAMPLES, effort["budget"])
+            written = write(verdict, chosen, setting, COUNTEREXAMPLES, effort["budget"], effort["seconds"])
             click.echo(f"counterexample, to be replayed: python {written}", err=True)
         except ValueError as error:
             click.echo(f"no counterexample is written: {error}", err=True)
