@@ -31,11 +31,14 @@ $(LOWEST)/installed: pyproject.toml
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# PEERS=1 installs JAX and PyTorch too, to compare with; without them the table says so.
+# PEERS=1 installs JAX and PyTorch too, to compare with; without them the table says so. QUICK=1: a first look in
+# a minute, beside the committed table, which stays as it is.
 benchmark: $(VENV)/installed-test
 	$(if $(PEERS),$(BIN)/python -m pip install --quiet --editable '.[peers]')
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist
-	$(BIN)/python tests/benchmarks/performance.py reports/performance
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:xdist \
+		$(if $(QUICK),--benchmark-max-time=0.05 --benchmark-min-rounds=1 -k test_time)
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/performance.py \
+		$(if $(QUICK),$(OUTPUT)/performance --quick,reports/performance)
 
 # The committed reference run: the same job as `make report`, written to reports/.
 reference: $(VENV)/installed

@@ -1,6 +1,7 @@
 """index.html: a section for each statement with its answer, all findings, and the studies, in one file to be mailed.
 
-Everything on the page is read from the folder of reports: findings.jsonl, and what each study told.
+Everything on the page is read from the folder of reports: findings.jsonl, what each study told, and how fast the bench
+was, where that has been measured.
 """
 
 import json
@@ -30,6 +31,8 @@ SHOWN = (
     *(*NUMBERS, "commit", "date", "key"),
 )
 """Columns that the page carries along, for its table and its downloads."""
+SPEED = "performance"
+"""The folder of the report on speed, which is no study; `make benchmark` writes it."""
 DIGITS = 7
 WIDE = 360
 """Points; a wider drawing keeps its size, for the sake of its letters."""
@@ -181,7 +184,7 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     """Write ``reports/index.html`` from what every study there has told, those in ``order`` first."""
     names = sorted(path.parent.name for path in reports.glob("*/report.md") if (path.parent / FILE).exists())
     names = [name for name in order if name in names] + [name for name in names if name not in order]
-    studies = [_Study(reports / name) for name in names]
+    studies, speed = [_Study(reports / name) for name in names], _Study(reports / SPEED)
     table = load(reports)
     table = table[table["study"].isin(names)]
     origins = {name: record.origin(table[table["study"] == name], [reports / name]) for name in names}
@@ -199,6 +202,7 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
             evidence=EVIDENCE,
             statements=statements,
             studies=studies,
+            speed=speed.body if (speed.folder / "report.md").exists() else "",
             proofs={section: proofs(section) for section in sections},
             symbols=_symbols(),
             data=_data(table, origins),

@@ -1,17 +1,20 @@
 """How fast the bench is, in ratios: ``make benchmark``, or ``python tests/benchmarks/performance.py``.
 
-Writes ``performance.md``, ``performance.json`` and ``ratios.svg``: the hot paths over their floors and beside JAX and
-PyTorch, and that ratio over the one of the table that stood in the folder; the time to a verdict beside plain sampling;
-exponents of cost; and what a second worker adds. Only ratios are comparable between machines, or between runs.
+Writes ``report.md``, ``performance.json`` and two drawings: the hot paths over their floors and beside JAX and PyTorch,
+and that ratio over the one of the table that was committed last; the time to a verdict beside plain sampling; a whole
+study; exponents of cost; and what a second worker adds. Only ratios are comparable between machines, or between runs.
 """
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import costs
+import drawings
 import numpy as np
 import peers
 import verdict_times
@@ -19,31 +22,44 @@ from hot_paths import REPLICATES, SETTING, HotPath, hot_paths
 from threadpoolctl import threadpool_limits
 
 from maml_bench.montecarlo.workers import keep_memory
+from maml_bench.study.findings import origin
+from maml_bench.study.run import jobs
+from studies.inner_path import STUDY
 
 ROUNDS, SECONDS = 5, 0.15
 TITLES = {"floor": "time / floor", "numpy": "/ with NumPy's sines", "jax": "JAX / time", "torch": "PyTorch / time"}
 """What is compared, as a column: over the first two a path should be small, and a peer over it large."""
 
+ALLOWED = 60.0
+"""Seconds of processor time that the full study ``inner-path`` may take."""
+
+ROOT = Path(__file__).parents[2]
+RECORD = "reports/performance/performance.json"
+QUICK = ("prop2-second", "prop3", "prop6", "prop1")
+"""Claims of a first look."""
+
 INTRO = """# How fast?
 
-Ratios from one run on one machine, medians of interleaved rounds of processor time on one thread.
+Ratios from one run on one machine, medians of interleaved rounds of processor time on one thread. {origin}. `change`
+compares with {before}.
 
 ## Hot paths
 
 A floor draws the same random numbers and takes the same special functions, and does nothing else. Sines are those of
 the bench, by half angles where NumPy has many tangents at a time; the second column has NumPy's own in their place. A
 peer is the same program for one point, mapped over tasks and replicates (JAX compiles it), in doubles. Trigonometric
-tasks where no family is named (d = 20, Q = 10, N = 5, 8 tasks, 256 replicates). `change` compares `time / floor` with
-the table before.
+tasks where no family is named (d = 20, Q = 10, N = 5, 8 tasks, 256 replicates). `change` is that of `time / floor`:
+below 1 the path has become faster.
 
 """
 VERDICTS = """
 ## Time to a verdict
 
-Seconds of processor time at the reference setting of `summary` (trigonometric tasks; `thm1`: 50 meta-iterations) until
-a claim is decided at 1 %, and until limits are within 1 % of the value, which decides a bound that is 1 % off; `>`:
-not in time. Plain sampling has Student's limits after every doubling, uncorrected: a cheaper test, not an equal one.
-Certified limits hold at every look and whatever the law; exact values need no replicate.
+"""
+WHOLE = f"""
+## A whole study
+
+Processor time of all cases of the study `inner-path`, one after another, beside the {ALLOWED:g} s that it may take.
 
 """
 COSTS = """
@@ -121,45 +137,90 @@ def pairs(values: Mapping[str, float]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def figure(now: Mapping[str, Mapping[str, float]], path: Path) -> None:
-    """A bar a path, and a line at the floor."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(figsize=(6.4, 0.4 * len(now) + 1), layout="constrained")
-    axes.barh(list(now)[::-1], [entry["floor"] for entry in now.values()][::-1], color="#4477aa")
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_xscale("log")
-    axes.set_xlabel("time over that of the floor")
-    fig.savefig(path, metadata={"Date": None})
+def whole(study, quick: bool = False) -> dict[str, float]:
+    """Processor time of a study's cases, and their number."""
+    found, start = jobs(study, quick), time.process_time()
+    for job in found:
+        job.found(workers=1)
+    return {"cases": len(found), "seconds": time.process_time() - start}
 
 
-def main(folder: str = "reports/performance") -> None:
-    home, paths = Path(folder), hot_paths()
-    record = home / "performance.json"
-    before = json.loads(record.read_text()) if record.exists() else {}
-    now = {
-        "hot paths": measured(paths, {peer: peers.timed(peer, SETTING, REPLICATES) for peer in peers.NAMES}),
-        "exponents": costs.exponents(),
-        "workers": costs.second_worker(),
-    }
-    words = {name: path.words for name, path in paths.items()}
-    absent = " and ".join(title for peer, title in peers.TITLES.items() if peer not in peers.NAMES)
-    text = [
-        INTRO + table(now["hot paths"], before.get("hot paths", {}), words),
+def study_table(now: Mapping[str, float], before: Mapping[str, float]) -> str:
+    """A table of one row; the change is that of the time of a case."""
+    each = [entry["seconds"] / entry["cases"] for entry in (now, before) if entry]
+    change = f"×{each[0] / each[1]:.2f}" if before else "–"
+    row = f"{now['cases']} | {now['seconds']:.1f} | {now['seconds'] / ALLOWED:.2f} | {change}"
+    return f"| cases | seconds | of the {ALLOWED:g} s | change |\n| ---: | ---: | ---: | ---: |\n| {row} |\n"
+
+
+def committed() -> tuple[dict, str]:
+    """The record that was committed last, and in words which it is."""
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return json.loads(
+            git("show", f"HEAD:{RECORD}")
+        ), f"the table of commit {git('log', '-1', '--format=%h', RECORD).strip()}"
+    except (OSError, subprocess.CalledProcessError):
+        return {}, "no table: none is committed"
+
+
+def say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
+
+
+def run(quick: bool = False) -> dict[str, Any]:
+    """Everything measured, by section, telling how it comes along."""
+    paths, rounds, seconds = hot_paths(), 1 if quick else ROUNDS, 0.02 if quick else SECONDS
+    say(f"{len(paths)} hot paths, beside {' and '.join(peers.TITLES[name] for name in peers.NAMES) or 'no peer'}")
+    found = measured(paths, {peer: peers.timed(peer, SETTING, REPLICATES) for peer in peers.NAMES}, rounds, seconds)
+    now: dict[str, Any] = {"origin": origin(), "hot paths": found, "verdicts": {}}
+    rows = {title: row for title, row in verdict_times.rows().items() if not quick or title in QUICK}
+    timings = verdict_times.measured(rows, *((1.0, 1) if quick else ()))
+    for number, (title, entry) in enumerate(timings, 1):
+        now["verdicts"][title] = entry
+        say(f"verdict {number} of {len(rows)}: {title}")
+    say("the study inner-path")
+    now["study"] = whole(STUDY, quick)
+    say("exponents, workers")
+    rounds, calls = (1, 4) if quick else (9, 40)
+    return now | {"exponents": costs.exponents(min(rounds, 5)), "workers": costs.second_worker(rounds, calls)}
+
+
+def told(now: Mapping[str, Any], before: Mapping[str, Any], words: str) -> str:
+    """The report."""
+    made = now["origin"]
+    origin = f"{made['date']}, commit {made['commit']}; {made['versions']}; {made['machine']}"
+    floors = {name: path.words for name, path in hot_paths().items()}
+    measured_peers = {key for entry in now["hot paths"].values() for key in entry}
+    absent = " and ".join(title for peer, title in peers.TITLES.items() if peer not in measured_peers)
+    text = (
+        INTRO.format(origin=origin, before=words) + table(now["hot paths"], before.get("hot paths", {}), floors),
         f"\nNot installed, so not compared: {absent} (the extra `peers`).\n" if absent else "",
-        "\n![ratios](ratios.svg)\n",
-        VERDICTS + verdict_times.table(),
+        "\n![hot paths](ratios.svg)\n",
+        VERDICTS + verdict_times.caption(now["verdicts"]),
+        verdict_times.table(now["verdicts"], before.get("verdicts", {})),
+        "\n![verdicts](verdicts.svg)\n",
+        WHOLE + study_table(now["study"], before.get("study", {})),
         COSTS + pairs(now["exponents"]),
         WORKERS + pairs(now["workers"]),
-    ]
+    )
+    return "".join(text)
+
+
+def write(home: Path, now: Mapping[str, Any], before: Mapping[str, Any], words: str) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(now, indent=1) + "\n")
-    (home / "performance.md").write_text("".join(text))
-    figure(now["hot paths"], home / "ratios.svg")
-    print("".join(text))
+    (home / "performance.json").write_text(json.dumps(now, indent=1) + "\n")
+    (home / "report.md").write_text(told(now, before, words))
+    (home / "ratios.svg").write_text(drawings.ratios(now["hot paths"], before.get("hot paths", {})))
+    (home / "verdicts.svg").write_text(drawings.verdicts(now["verdicts"]))
+
+
+def main(folder: str = "reports/performance", *options: str) -> None:
+    write(Path(folder), run(quick="--quick" in options), *committed())
+    print((Path(folder) / "report.md").read_text())
 
 
 if __name__ == "__main__":

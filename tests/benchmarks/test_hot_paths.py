@@ -1,8 +1,13 @@
-"""Each hot path and its floor, timed in one group: ``make benchmark``."""
+"""Each hot path, its floor, and the same in JAX and PyTorch where they are installed, timed in one group:
+``make benchmark``.
+"""
+
+from functools import cache
 
 import numpy as np
+import peers
 import pytest
-from hot_paths import HotPath, hot_paths
+from hot_paths import REPLICATES, SETTING, HotPath, hot_paths
 from performance import measured, table
 from threadpoolctl import threadpool_limits
 
@@ -11,13 +16,21 @@ from maml_bench.montecarlo.workers import keep_memory
 PATHS = hot_paths()
 
 
-@pytest.mark.parametrize("side", ["run", "floor"])
+@cache
+def programs(peer):
+    return peers.timed(peer, SETTING, REPLICATES)
+
+
+@pytest.mark.parametrize("side", ["run", "floor", *peers.NAMES])
 @pytest.mark.parametrize("name", PATHS)
 def test_time(benchmark, name, side):
+    timed = getattr(PATHS[name], side) if side in ("run", "floor") else programs(side).get(name)
+    if timed is None:
+        pytest.skip(f"{name} is not written down in {peers.TITLES[side]}")
     benchmark.group = name
     keep_memory()
     with threadpool_limits(1):
-        benchmark(getattr(PATHS[name], side))
+        benchmark(timed)
 
 
 @pytest.mark.parametrize("name", PATHS)

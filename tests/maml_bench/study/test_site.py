@@ -45,6 +45,21 @@ def page(tmp_path_factory):
     return write_index(written(tmp_path_factory.mktemp("site")), ("s",)).read_text()
 
 
+def test_how_fast_the_bench_is_stands_on_the_page_where_it_was_measured(page, tmp_path):
+    assert "#speed" not in page
+    folder = written(tmp_path)
+    (folder / "performance").mkdir()
+    (folder / "performance" / "drawn.svg").write_text('<svg viewBox="0 0 10 10"><style>p{}</style></svg>')
+    report = "# How fast?\n\n| path | factor |\n| --- | ---: |\n| inner path | 1.50 |\n\n![drawn](drawn.svg)\n"
+    (folder / "performance" / "report.md").write_text(report)
+    fast = write_index(folder, ("s",)).read_text()
+    section = fast.partition('<section id="speed"')[2].partition("</section>")[0]
+    assert '<a href="#speed">' in fast
+    assert "<h3>How fast?</h3>" in section
+    assert '<td data-label="factor" style="text-align:right">1.50</td>' in section
+    assert '<svg id="performance-drawn" viewBox="0 0 10 10"></svg>' in section
+
+
 class Reader(HTMLParser):
     """Collects what the tests ask for."""
 

@@ -1,0 +1,70 @@
+"""The report on speed, made of known numbers: what is told, drawn and compared with."""
+
+import json
+import re
+
+import performance
+import pytest
+from test_verdict_times import FOUND
+
+from maml_bench import InnerLoop, Setting
+from maml_bench.problems import Quadratic
+from maml_bench.study import Study, sweep
+
+NOW = {
+    "origin": {"date": "2026-01-02", "commit": "abc", "versions": "numpy 2.4", "machine": "Linux, 2 processors"},
+    "hot paths": {"inner path": {"floor": 1.5, "numpy": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
+    "verdicts": FOUND,
+    "study": {"cases": 200, "seconds": 30.0},
+    "exponents": {"N": 1.0},
+    "workers": {"two workers": 1.75},
+}
+BEFORE = {"hot paths": {"inner path": {"floor": 3.0}}, "study": {"cases": 100, "seconds": 30.0}}
+
+
+def test_the_report_tells_every_section_and_what_it_compares_with():
+    text = performance.told(NOW, BEFORE, "the table of commit 1234567")
+    for title in ("Hot paths", "Time to a verdict", "A whole study", "Growth of the cost", "A second worker"):
+        assert f"\n## {title}\n" in text
+    assert "`change`\ncompares with the table of commit 1234567." in text
+    assert "2026-01-02, commit abc; numpy 2.4; Linux, 2 processors" in text
+    assert "Not installed, so not compared: PyTorch (the extra `peers`)." in text
+    assert "| 200 | 30.0 | 0.50 | ×0.50 |" in text  # half of what is allowed, half as long for a case
+
+
+def test_nothing_before_is_no_change():
+    assert "| 200 | 30.0 | 0.50 | – |" in performance.told(NOW, {}, "nothing")
+
+
+def test_the_committed_table_is_what_is_compared_with(monkeypatch, tmp_path):
+    monkeypatch.setattr(performance, "ROOT", tmp_path)
+    assert performance.committed() == ({}, "no table: none is committed")
+
+
+def test_a_report_is_written_with_its_record_and_its_drawings(tmp_path):
+    performance.write(tmp_path / "speed", NOW, BEFORE, "nothing")
+    assert json.loads((tmp_path / "speed" / "performance.json").read_text()) == NOW
+    text = (tmp_path / "speed" / "report.md").read_text()
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert sorted(shown) == sorted(path.name for path in (tmp_path / "speed").glob("*.svg"))
+    paths, verdicts = ((tmp_path / "speed" / name).read_text() for name in shown)
+    assert "Time of 2 hot paths over that of their floors: from 1.5 to 3" in paths
+    assert ">JAX<" in paths
+    assert ">PyTorch<" not in paths
+    # Of three sampled claims, those decisions that both made: factors of 2, 1, 0.25 and 10.
+    assert "4 decisions that both made: above 1 in 2" in verdicts
+
+
+def test_a_study_is_timed_by_all_its_cases():
+    def at(N):
+        return Setting(Quadratic.concave(2), [1.0, 1.0], InnerLoop(0.1, N))
+
+    study = Study("steps", "?", sweep(at, ("lemma-a",), {"N": (1, 2, 3)}))
+    found = performance.whole(study)
+    assert found["cases"] == 3
+    assert found["seconds"] > 0
+
+
+@pytest.mark.parametrize("name", performance.QUICK)
+def test_a_first_look_is_at_claims_that_there_are(name):
+    assert name in performance.verdict_times.rows()
