@@ -6,6 +6,7 @@ study; exponents of cost; and what a second worker adds. Only ratios are compara
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,8 +41,8 @@ QUICK = ("prop2-second", "prop3", "prop6", "prop1")
 
 INTRO = """# How fast?
 
-Ratios from one run on one machine, medians of interleaved rounds of processor time on one thread. {origin}. `change`
-compares with {before}.
+Ratios from one run on one machine, medians of interleaved rounds of processor time on one thread. {origin} as it began.
+`change` compares with {before}.
 
 ## Hot paths
 
@@ -173,10 +174,11 @@ def say(words: str) -> None:
 
 def run(quick: bool = False) -> dict[str, Any]:
     """Everything measured, by section, telling how it comes along."""
+    now: dict[str, Any] = {"origin": origin() | {"load": os.getloadavg()[0]}, "verdicts": {}}
     paths, rounds, seconds = hot_paths(), 1 if quick else ROUNDS, 0.02 if quick else SECONDS
     say(f"{len(paths)} hot paths, beside {' and '.join(peers.TITLES[name] for name in peers.NAMES) or 'no peer'}")
-    found = measured(paths, {peer: peers.timed(peer, SETTING, REPLICATES) for peer in peers.NAMES}, rounds, seconds)
-    now: dict[str, Any] = {"origin": origin(), "hot paths": found, "verdicts": {}}
+    others = {peer: peers.timed(peer, SETTING, REPLICATES) for peer in peers.NAMES}
+    now["hot paths"] = measured(paths, others, rounds, seconds)
     rows = {title: row for title, row in verdict_times.rows().items() if not quick or title in QUICK}
     timings = verdict_times.measured(rows, *((1.0, 1) if quick else ()))
     for number, (title, entry) in enumerate(timings, 1):
@@ -192,7 +194,7 @@ def run(quick: bool = False) -> dict[str, Any]:
 def told(now: Mapping[str, Any], before: Mapping[str, Any], words: str) -> str:
     """The report."""
     made = now["origin"]
-    origin = f"{made['date']}, commit {made['commit']}; {made['versions']}; {made['machine']}"
+    origin = f"{made['date']}, commit {made['commit']}; {made['versions']}; {made['machine']}, load {made['load']:.1f}"
     floors = {name: path.words for name, path in hot_paths().items()}
     measured_peers = {key for entry in now["hot paths"].values() for key in entry}
     absent = " and ".join(title for peer, title in peers.TITLES.items() if peer not in measured_peers)

@@ -12,7 +12,13 @@ from maml_bench.problems import Quadratic
 from maml_bench.study import Study, sweep
 
 NOW = {
-    "origin": {"date": "2026-01-02", "commit": "abc", "versions": "numpy 2.4", "machine": "Linux, 2 processors"},
+    "origin": {
+        "date": "2026-01-02",
+        "commit": "abc",
+        "versions": "numpy 2.4",
+        "machine": "Linux, 2 processors",
+        "load": 0.25,
+    },
     "hot paths": {"inner path": {"floor": 1.5, "numpy": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
     "verdicts": FOUND,
     "study": {"cases": 200, "seconds": 30.0},
@@ -26,8 +32,8 @@ def test_the_report_tells_every_section_and_what_it_compares_with():
     text = performance.told(NOW, BEFORE, "the table of commit 1234567")
     for title in ("Hot paths", "Time to a verdict", "A whole study", "Growth of the cost", "A second worker"):
         assert f"\n## {title}\n" in text
-    assert "`change`\ncompares with the table of commit 1234567." in text
-    assert "2026-01-02, commit abc; numpy 2.4; Linux, 2 processors" in text
+    assert "`change` compares with the table of commit 1234567." in text
+    assert "2026-01-02, commit abc; numpy 2.4; Linux, 2 processors, load 0.2 as it began." in text
     assert "Not installed, so not compared: PyTorch (the extra `peers`)." in text
     assert "| 200 | 30.0 | 0.50 | ×0.50 |" in text  # half of what is allowed, half as long for a case
 
