@@ -15,32 +15,35 @@ WIDTH, LINE = 4.4, 0.22
 def ratios(now: Mapping[str, Mapping[str, float]], before: Mapping[str, Mapping[str, float]]) -> str:
     """Every hot path over its floor: the bench, the table before, and peers."""
     floors = {name: entry["floor"] for name, entry in now.items()}
-    marks = {
-        "the bench": (floors, "o", LIGHT[0], LIGHT[0]),
-        "the table before": ({name: before[name]["floor"] for name in now if name in before}, "o", LIGHT[0], "none"),
-    }
+    then = {name: before[name]["floor"] for name in now if name in before}
+    marks = [("the bench", floors, "o", LIGHT[0], LIGHT[0]), ("the table before", then, "o", LIGHT[0], "none")]
     for (peer, title), marker, color in zip(peers.TITLES.items(), "s^", LIGHT[1:], strict=False):
         found = {name: entry[peer] * floors[name] for name, entry in now.items() if peer in entry}
-        marks[title] = (found, marker, color, color)
+        marks.append((title, found, marker, color, color))
     least, most = min(floors.values()), max(floors.values())
     words = f"Time of {len(now)} hot paths over that of their floors: from {least:.2g} to {most:.2g}"
     return _drawing("ratios", list(now), marks, "time / that of the floor", words)
 
 
 def verdicts(found: Mapping[str, dict]) -> str:
-    """Plain sampling over ours for every sampled claim, at the bound and at the gap, where both came to an end."""
+    """Plain sampling over ours for every sampled claim, at the bound and at the gap; triangles where one did not come
+    to an end, and so the truth lies farther on.
+    """
     rows = [title for title, row in found.items() if row["method"] == "sampled"]
-    marks = {}
+    marks, factors = [], []
     for label, where, face in (("at the bound", "bound", LIGHT[0]), ("at a 3 % gap", "gap", "none")):
-        known = {title: verdict_times.ratio(found[title][where]) for title in rows}
-        marks[label] = ({title: value for title, value in known.items() if value}, "o", LIGHT[0], face)
-    faster = sum(value > 1 for values, *_ in marks.values() for value in values.values())
-    count = sum(len(values) for values, *_ in marks.values())
-    words = f"Time of plain sampling over that of the bench, {count} decisions that both made: above 1 in {faster}"
+        known = {title: verdict_times.factor(found[title][where]) for title in rows}
+        factors += [value for _, value in known.values() if value]
+        for sign in ("", "<", ">"):
+            values = {title: value for title, (open_, value) in known.items() if value and open_ == sign}
+            marks.append((f"_{label}" if sign else label, values, sign or "o", LIGHT[0], face))
+    faster = sum(value > 1 for value in factors)
+    words = f"Time of plain sampling over that of the bench, in {len(factors)} decisions: above 1 in {faster}"
     return _drawing("verdicts", rows, marks, "plain sampling / ours", words)
 
 
-def _drawing(name: str, rows: Sequence[str], marks: Mapping[str, tuple], label: str, words: str) -> str:
+def _drawing(name: str, rows: Sequence[str], marks: Sequence[tuple], label: str, words: str) -> str:
+    """Marks are a title (none in the legend after ``_``), values by row, a marker, and the colours of edge and face."""
     import matplotlib as mpl
     from matplotlib.figure import Figure as Canvas
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -49,16 +52,17 @@ def _drawing(name: str, rows: Sequence[str], marks: Mapping[str, tuple], label: 
         canvas = Canvas(figsize=(WIDTH, LINE * len(rows) + 1.3), layout="constrained")
         axes = canvas.add_subplot()
         axes.axvline(1, color=INK[0], linewidth=1)
-        for title, (values, marker, color, face) in marks.items():
+        for title, values, marker, color, face in marks:
+            places = [rows.index(row) for row in values]
             if values:
-                places = [rows.index(row) for row in values]
                 axes.plot(
-                    list(values.values()), places, marker, color=color, markerfacecolor=face, markersize=6, label=title
+                    [*values.values()], places, marker, color=color, markerfacecolor=face, markersize=6, label=title
                 )
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set(xscale="log", xlabel=label)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         canvas.legend(loc="outside lower center", ncols=2)

@@ -306,8 +306,8 @@ def measured(chosen: Mapping[str, Row], seconds: float = SECONDS, rounds: int = 
 
 
 COLUMNS = (
-    *("claim", "evidence", "the bound, s", "plain sampling, s", "plain / ours"),
-    *("3 % gap, s", "plain sampling at the gap, s", "plain / ours at the gap", "change"),
+    *("claim", "evidence", "bound, s", "plain, s", "plain / ours"),
+    *("gap, s", "gap, plain, s", "gap, plain / ours", "change"),
 )
 
 
@@ -332,39 +332,37 @@ def _evidence(row):
 def _cells(found: dict | str) -> tuple[str, str, str]:
     """Seconds of the bench and of plain sampling, and the factor; ``>`` and ``<`` where one did not come to an end."""
     if isinstance(found, str):
-        return found, "–", "–"
+        return found, "", ""
     ours, plain, asymptotic = found["ours"], found["plain"], found.get("asymptotic")
     words = f"asymptotic: {_seconds(asymptotic)}; certified: {_seconds(ours)}" if asymptotic else _seconds(ours)
-    return words, _seconds(plain) if plain else "–", _factor(asymptotic or ours, plain)
+    sign, value = factor(found)
+    return words, _seconds(plain) if plain else "", f"{sign} {number(value, 2)}".strip() if value else ""
 
 
 def _seconds(decision):
     return f"{'> ' if decision['outcome'] == 'inconclusive' else ''}{number(decision['seconds'], 2)}"
 
 
-def _factor(ours, plain):
-    if plain is None:
-        return "–"
-    open_ = tuple(side["outcome"] == "inconclusive" for side in (ours, plain))
-    sign = {(False, False): "", (False, True): "> ", (True, False): "< "}.get(open_)
-    return "–" if sign is None else f"{sign}{number(plain['seconds'] / ours['seconds'], 2)}"
-
-
-def ratio(found: dict | str) -> float | None:
-    """Plain sampling over ours, where both came to an end."""
+def factor(found: dict | str) -> tuple[str, float | None]:
+    """Time of plain sampling over ours, after ``>`` where plain sampling and ``<`` where the bench did not come to an
+    end; None where neither did, or there is nothing to compare.
+    """
     if isinstance(found, str) or found["plain"] is None:
-        return None
-    ours, plain = found.get("asymptotic") or found["ours"], found["plain"]
-    return None if "inconclusive" in (ours["outcome"], plain["outcome"]) else plain["seconds"] / ours["seconds"]
+        return "", None
+    sides = found.get("asymptotic") or found["ours"], found["plain"]
+    ours, plain = (side["outcome"] == "inconclusive" for side in sides)
+    if ours and plain:
+        return "", None
+    return "<" if ours else ">" if plain else "", sides[1]["seconds"] / sides[0]["seconds"]
 
 
 def _change(row, before):
-    """Of `ratio`, at the gap if it is known there: above 1 the bench has gained on plain sampling."""
+    """Of the factor, at the gap if it is known there: above 1 the bench has gained on plain sampling."""
     for where in ("gap", "bound"):
-        now, then = ratio(row[where]), ratio(before.get(where, ""))
-        if now and then:
+        (sign, now), (earlier, then) = factor(row[where]), factor(before.get(where, ""))
+        if now and then and not (sign or earlier):
             return f"×{now / then:.2f}"
-    return "–"
+    return ""
 
 
 def caption(found: Mapping[str, dict]) -> str:
@@ -375,16 +373,16 @@ def caption(found: Mapping[str, dict]) -> str:
     wrong, plain_wrong = (sum(part[name] for part in timings) for name in ("wrong", "plain wrong"))
     return f"""Seconds of processor time until a claim is decided at 1 %, on one thread, at the reference setting of
 the study `summary` (trigonometric tasks; pairs of them for `finite-…`): with the paper's bound, or the first form where
-the paper states none, and with the bound moved to 3 % from the true value, where sampling is hard (an equality: its
-right side moved by 3 %, of which 2 % are tolerated). Medians of at most {ROUNDS} seeds; `>`: not decided in
-{SECONDS:g} s. `plain / ours` above 1: the bench is faster; `change` is that of this factor, at the gap if it is known
-there. Where certified limits that are wide by nature do not decide, the seconds are those of `precision=0.03`, whose
-limits are asymptotic.
+the paper states none; and at the gap, with the bound moved to 3 % from the true value, where sampling is hard (an
+equality: its right side moved by 3 %, of which 2 % are tolerated). Medians of at most {ROUNDS} seeds; `>`: not decided
+in {SECONDS:g} s. `plain / ours` above 1: the bench is faster; `change` is that of this factor, at the gap if it is
+known there. Where certified limits that are wide by nature do not decide, the seconds are those of `precision=0.03`,
+whose limits are asymptotic. Triangles of the drawing point to where a factor lies that one side did not wait for.
 
 **Plain sampling is no equal: it guarantees nothing.** It takes independent replicates and Student's limits after every
 doubling; these are approximate for any law but the normal, and the error of the looks adds up: for normal numbers,
-{100 * error_of_looks():.0f} % in twelve looks where 1 % is asked for. Of its {plain} decisions here {plain_wrong} were
-wrong, of the bench's {decisions} {wrong} were. Certified limits hold at every look, whatever the law; exact values need
+{100 * error_of_looks():.0f} % in twelve looks where 1 % is asked for. Wrong were {plain_wrong} of its {plain} decisions
+here, and {wrong} of the bench's {decisions}. Certified limits hold at every look, whatever the law; exact values need
 no replicate; a search for a supremum refutes, but never confirms.
 
 """
