@@ -31,8 +31,8 @@ class Effort:
         A look that would not end within this time is not begun.
     precision : float
         Once decided, draw on until the limits are within this fraction of the value, or out of budget; 0 draws all of
-        the budget. If it is finite, certified limits that a bound of the mean square gives, which suffice for
-        decisions but stay wide, are not used.
+        the budget. Where a bound of the mean square gives certified limits, which suffice for decisions but stay
+        wide, asymptotic ones tell how close the value is.
     method : str
         ``exact`` asks for the exact value, ``search`` (for suprema) for the largest value found, ``monte-carlo`` for
         sampling; ``auto`` for the first of them that exists.

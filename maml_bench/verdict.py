@@ -17,7 +17,7 @@ from maml_bench.evidence import Evidence, Outcome
 from maml_bench.exact import AGREEMENT, precisely
 from maml_bench.montecarlo.betting import LEAST
 from maml_bench.montecarlo.deadline import TimeUp, within
-from maml_bench.montecarlo.estimands import ESTIMANDS, Limits
+from maml_bench.montecarlo.estimands import ESTIMANDS, Beside, Limits
 from maml_bench.montecarlo.sequence import Look, block_size, looks
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.montecarlo.workers import Workers
@@ -28,7 +28,7 @@ PATIENCE = 1.1
 
 
 NO_PROOF = "; asymptotic: nothing is proved that bounds the replicates"
-TOO_WIDE = f"{NO_PROOF}, or what is proved is too wide for the precision asked for"
+TOO_WIDE = "; asymptotic: what is proved of the replicates decides it only with more of them"
 
 PRECISE = 1e-30
 """What many digits leave of an error of rounding, at most: they are 60, in place of 16."""
@@ -56,7 +56,10 @@ class Verdict:
         Index of the worst cell: the one of the largest ratio (for ``>=`` the smallest, for an equality the farthest
         from 1).
     evidence : Evidence or None
-        What the value and its limits rest on; None if nothing was measured.
+        What the outcome rests on, and the limits, unless ``limits`` says otherwise; None if nothing was measured.
+    limits : Evidence or None
+        What the limits rest on. Where a ``precision`` is asked for that certified limits do not have, those of the
+        normal approximation stand beside an outcome that is certified.
     method : str
         ``exact``, ``search`` or ``monte-carlo``. A search for a supremum gives the largest value found, for value and
         both limits.
@@ -90,6 +93,7 @@ class Verdict:
     cell: int = 0
     factor: float = 1.0
     evidence: Evidence | None = None
+    limits: Evidence | None = None
     method: str = ""
     replicates: int = 0
     seconds: float = 0.0
@@ -102,7 +106,7 @@ class Verdict:
         head = f"{self.claim} ({self.form}{scaled}): {self.outcome}"
         if self.evidence is None:
             return f"{head}; {self.reason}"
-        numbers = f"measured {self.value:.4g}{self._limits}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
+        numbers = f"measured {self.value:.4g}{self.limits_in_words}, bound {self.bound:.4g}, ratio {self.ratio:.3g}"
         return f"{head}; {numbers}; {self.evidence}, {self.reason}"
 
     def __bool__(self):
@@ -113,7 +117,7 @@ class Verdict:
         rows: dict[str, object] = {"outcome": self.outcome, "reason": self.reason}
         if self.evidence is not None:
             factor = "" if self.factor == 1 else f", times {self.factor:g}"
-            rows["measured"] = f"{self.value:.6g}{self._limits}"
+            rows["measured"] = f"{self.value:.6g}{self.limits_in_words}"
             rows["bound"] = f"{self.bound:.6g}{factor}; measured / bound = {self.ratio:.4g}"
             rows["evidence"] = f"{self.evidence}, {self.replicates:,} replicates" if self.replicates else self.evidence
         return table(f"{self.claim} ({self.form})", rows)
@@ -124,12 +128,15 @@ class Verdict:
         if self.evidence is None:
             return f"${in_text(head + self.reason)}$"
         factor = "" if self.factor == 1 else f", times {self.factor:g}"
-        return f"${in_text(f'{head}{self.value:.6g}{self._limits}, bound {self.bound:.6g}{factor}; {self.evidence}')}$"
+        measured = f"{self.value:.6g}{self.limits_in_words}"
+        return f"${in_text(f'{head}{measured}, bound {self.bound:.6g}{factor}; {self.evidence}')}$"
 
     @property
-    def _limits(self) -> str:
+    def limits_in_words(self) -> str:
+        """Such as `` in [1.2, 1.3]``, with what they rest on if the outcome rests on more; nothing for one number."""
         lower, upper = f"{self.lower:.4g}", f"{self.upper:.4g}"
-        return "" if lower == upper else f" in [{lower}, {upper}]"
+        kind = f" ({self.limits})" if self.limits and self.limits != self.evidence else ""
+        return "" if lower == upper else f" in [{lower}, {upper}]{kind}"
 
     def as_dict(self) -> dict:
         """The fields; numbers that do not exist are NaN."""
@@ -233,15 +240,22 @@ def _asked(claim: Claim, setting: Setting) -> Question | str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A measured left side: limits for each cell, None if time was up before; and how they came about. ``weak`` says
-    why limits that are asymptotic are not certified.
+    """A measured left side: limits for each cell, None if time was up before; and how they came about. Asymptotic ones
+    ``near`` the value stand beside certified ones that may be wider than the precision asked for.
     """
 
     limits: Limits | None
     method: str
     replicates: int
     reason: str
-    weak: str = ""
+    near: Limits | None = None
+    precision: float = math.inf
+
+    @property
+    def shown(self) -> Limits | None:
+        """The limits to be told: certified ones where they are as close as asked for."""
+        wide = self.near is not None and not _precise(self.limits, self.precision)
+        return self.near if wide else self.limits
 
 
 def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], effort: Effort) -> _Found:
@@ -251,8 +265,7 @@ def _measured(claim: Claim, setting: Setting, questions: Sequence[Question], eff
         undecided = found.limits is not None and not _decided(questions, found.limits)
         return (undecided and _recomputed(claim.measurement, setting, found)) or found
     run = sampling(claim, setting, effort)
-    weak = NO_PROOF if effort.precision == math.inf else TOO_WIDE
-    return replace(_sampled(run, questions, effort.precision), weak=weak)
+    return _sampled(run, questions, effort)
 
 
 def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
@@ -266,18 +279,16 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     known = draw if isinstance(draw, Capped) else None
     ceiling, square = (None, None) if known is None else (known.ceiling, known.square)
     cells = draw(np.random.default_rng(0), 1).shape[1] if known is None else known.cells
-    if square is not None and effort.precision < math.inf:
-        ceiling = square = None  # it decides what it can, but is too wide for a value, and so is a crude ceiling
     if measurement.target is not None:
         square = None  # it is not that of a difference
         draw, ceiling = _less(draw, ceiling, claim.factor * measurement.target(setting))
     level = 1 - effort.confidence
-    estimand = ESTIMANDS[sampled.estimand](
-        level / 2 if claim.sense == "=" and measurement.target is None else level,  # either limit can refute it
-        cells,
-        ceiling if square is None else None,
-        square,
-    )
+    if claim.sense == "=" and measurement.target is None:
+        level /= 2  # either limit can refute it
+    make = ESTIMANDS[sampled.estimand]
+    estimand = make(level, cells, ceiling if square is None else None, square)
+    if square is not None and effort.precision < math.inf:  # it decides what it can, but may be too wide for a value
+        estimand = Beside(estimand, make(level, cells, None, None))
     return looks(
         draw,
         estimand,
@@ -337,18 +348,31 @@ def _decided(questions: Sequence[Question], limits: Limits) -> bool:
     return all(asked.outcome(limits) != Outcome.INCONCLUSIVE for asked in questions)
 
 
-def _sampled(run: Iterator[Look], questions: Sequence[Question], precision: float) -> _Found:
+def _sampled(run: Iterator[Look], questions: Sequence[Question], effort: Effort) -> _Found:
     """Look until all questions are decided, to the precision asked for."""
-    reason, replicates, limits = "time spent", 0, None
+    reason, replicates, limits, precision = "time spent", 0, None, effort.precision
     with suppress(TimeUp):
         for look in run:
             replicates, limits = look.replicates, look.limits
-            if _decided(questions, limits) and _precise(limits, precision):
+            close = _precise(limits, precision) or _precise(limits.near, precision)
+            if close and (_decided(questions, limits) or _hopeless(questions, look, effort.budget)):
                 reason = "decided"
                 break
             if look.last:
                 reason = "budget spent"
-    return _Found(limits, "monte-carlo", replicates, reason)
+    return _Found(limits, "monte-carlo", replicates, reason, limits and limits.near, precision)
+
+
+def _hopeless(questions: Sequence[Question], look: Look, budget: int) -> bool:
+    """Whether asymptotic limits decide, and certified ones do not to the end of the budget, as the root of it goes."""
+    limits, share = look.limits, math.sqrt(look.replicates / budget)
+    if limits.near is None or not _decided(questions, limits.near):
+        return False
+    sides = {
+        name: limits.value + share * (getattr(limits, name) - limits.value)
+        for name in ("lower", "upper", "lower_alone", "upper_alone")
+    }
+    return not _decided(questions, replace(limits, **sides))
 
 
 def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: dict) -> Verdict:
@@ -360,12 +384,15 @@ def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: 
     if asked is None or limits is None:
         return Verdict(claim.name, claim.form, Outcome.INCONCLUSIVE, reason=found.reason, **common)
     bound = np.broadcast_to(asked.bound, limits.value.shape)
+    shown = found.shown or limits
+    if found.near is not None and asked.outcome(limits) == Outcome.INCONCLUSIVE:
+        limits = shown
     outcome = asked.outcome(limits)
     evidence = asked.evidence(limits, outcome)
     if outcome == Outcome.HOLDS and evidence == Evidence.SEARCH:
         outcome = Outcome.NOT_REFUTED  # a larger value may exist
     cell = _telling_cell(asked, limits, bound, outcome)
-    value, lower, upper = (float(side[cell]) for side in (limits.value, limits.lower, limits.upper))
+    value, lower, upper = (float(side[cell]) for side in (shown.value, shown.lower, shown.upper))
     right = float(bound[cell])
     return Verdict(
         claim.name,
@@ -378,9 +405,10 @@ def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: 
         ratio=_ratio(value, right),
         cell=cell,
         evidence=evidence,
+        limits=evidence if shown is limits else weakest(shown.kinds),
         reason=found.reason
         + _remark(asked, limits, outcome, found.replicates, cell)
-        + (found.weak if evidence == Evidence.ASYMPTOTIC else ""),
+        + ((NO_PROOF if found.near is None else TOO_WIDE) if evidence == Evidence.ASYMPTOTIC else ""),
         **common,
     )
 
@@ -426,8 +454,10 @@ def _remark(asked: Question, limits: Limits, outcome: Outcome, replicates: int, 
     return f"; about {max(needed, 2 * replicates):.1g} replicates would decide if the value is as measured"
 
 
-def _precise(limits: Limits, precision: float) -> bool:
-    return precision == math.inf or bool(np.all(limits.upper - limits.lower <= 2 * precision * limits.value))
+def _precise(limits: Limits | None, precision: float) -> bool:
+    return limits is not None and (
+        precision == math.inf or bool(np.all(limits.upper - limits.lower <= 2 * precision * limits.value))
+    )
 
 
 def left_side(claim: Claim, setting: Setting, effort: Effort) -> tuple[Limits, Evidence, int]:
@@ -443,5 +473,5 @@ def left_side(claim: Claim, setting: Setting, effort: Effort) -> tuple[Limits, E
         found = _measured(claim, setting, [], effort)
     if found is None or found.limits is None:
         raise TimeoutError(f"seconds = {effort.seconds:g}: too short to measure {claim.name} at all")
-    kinds = found.limits.lower_kind, found.limits.upper_kind
-    return found.limits, weakest(kinds), found.replicates
+    shown = found.shown or found.limits
+    return shown, weakest(shown.kinds), found.replicates

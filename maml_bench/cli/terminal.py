@@ -58,9 +58,7 @@ def print_verdict(verdict: Verdict) -> None:
     if verdict.evidence is None:
         console.print(f"  {verdict.reason}", markup=False)
         return
-    lower, upper = f"{verdict.lower:.4g}", f"{verdict.upper:.4g}"
-    limits = "" if lower == upper else f" in [{lower}, {upper}]"
-    console.print(f"  measured  {verdict.value:.6g}{limits}", markup=False)
+    console.print(f"  measured  {verdict.value:.6g}{verdict.limits_in_words}", markup=False)
     console.print(f"  bound     {verdict.bound:.6g}   measured/bound {number(verdict.ratio, 4)}")
     drawn = "" if verdict.method == "exact" else f", {verdict.replicates:,} replicates, seed {verdict.seed}"
     console.print(f"  {verdict.evidence}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")

@@ -48,6 +48,8 @@ class Limits:
         ``certified`` or ``asymptotic``; of a value that was not sampled ``exact`` or ``search``.
     ceiling : array (cells,), optional
         What the value cannot exceed by proof, without rounding.
+    near : Limits, optional
+        Asymptotic ones beside certified ones that may be much wider.
     """
 
     value: np.ndarray
@@ -58,6 +60,7 @@ class Limits:
     lower_kind: str
     upper_kind: str
     ceiling: np.ndarray | None = None
+    near: "Limits | None" = None
 
     @property
     def sampled(self) -> bool:
@@ -69,10 +72,17 @@ class Limits:
         lower, upper = value - error, value + error
         return cls(value, lower, upper, lower, upper, kind, kind)
 
-    def within(self, earlier: "Limits") -> "Limits":
-        """These limits and earlier ones of the same run: all are valid together, so the tightest are."""
+    @property
+    def kinds(self) -> tuple[str, str]:
+        return self.lower_kind, self.upper_kind
+
+    def within(self, earlier: "Limits | None") -> "Limits":
+        """These limits and earlier ones of the same run: all of a kind are valid together, so the tightest are."""
+        if earlier is None or earlier.kinds != self.kinds:
+            return self
         return replace(
             self,
+            near=self.near and self.near.within(earlier.near),
             **{name: np.maximum(getattr(self, name), getattr(earlier, name)) for name in ("lower", "lower_alone")},
             **{name: np.minimum(getattr(self, name), getattr(earlier, name)) for name in ("upper", "upper_alone")},
         )
@@ -433,6 +443,38 @@ def _direction(mean, spectral):
 
 def _slopes(size):
     return betting.SQUARE_SLOPES / size[:, None]
+
+
+@dataclass
+class Beside:
+    """Two estimands of the same numbers: ``certified``, and ``near`` with limits that need no proof."""
+
+    certified: Mean | Norm
+    near: Mean | Norm
+
+    def plan(self, block: int) -> "BesidePlan":
+        """How block number ``block`` is to be looked at."""
+        return BesidePlan(self.certified.plan(block), self.near.plan(block))
+
+    def merge(self, part: tuple) -> None:
+        """Take in what a plan made of the next block."""
+        self.certified.merge(part[0])
+        self.near.merge(part[1])
+
+    def limits(self, last: bool = True) -> Limits:
+        """Limits after the blocks so far."""
+        return replace(self.certified.limits(last), near=self.near.limits(last))
+
+
+@dataclass(frozen=True)
+class BesidePlan:
+    """Reduces a block of values in both ways."""
+
+    certified: MeanPlan | NormPlan
+    near: MeanPlan | NormPlan
+
+    def __call__(self, values: np.ndarray) -> tuple:
+        return self.certified(values), self.near(values)
 
 
 def _root_of_mean(level, cells, ceiling, square):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from maml_bench.montecarlo.estimands import Limits, Mean, Norm
+from maml_bench.montecarlo.estimands import Beside, Limits, Mean, Norm
 from maml_bench.montecarlo.workers import Workers
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -66,7 +66,7 @@ def _block(draw, plan, seed, number, size, kept):
 
 def looks(
     draw: Draw,
-    estimand: Mean | Norm,
+    estimand: Mean | Norm | Beside,
     *,
     seed: int,
     budget: int,
@@ -80,7 +80,7 @@ def looks(
     ----------
     draw : callable
         ``draw(rng, replicates) -> (replicates, cells, ...)``.
-    estimand : Mean or Norm
+    estimand : Mean, Norm or Beside
     budget : int
         Most replicates to use, at least 1.
     floats : int
@@ -114,8 +114,5 @@ def looks(
         for job, part in zip(jobs, workers.map(jobs), strict=True):
             estimand.merge(part)
             done, number = done + job[-1], number + 1
-            limits = estimand.limits(last=done >= budget)
-            if earlier is not None and earlier.lower_kind == limits.lower_kind:
-                limits = limits.within(earlier)
-            earlier = limits
+            earlier = estimand.limits(last=done >= budget).within(earlier)
             yield Look(done, earlier, done >= budget)

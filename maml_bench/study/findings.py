@@ -24,7 +24,20 @@ from maml_bench.verdict import Verdict
 
 FILE = "findings.jsonl"
 ABOUT = ("study", "claim", "form", "quantity", "problem", "family", "estimator")
-FOUND = ("outcome", "evidence", "method", "value", "lower", "upper", "bound", "ratio", "task", "factor", "reason")
+FOUND = (
+    "outcome",
+    "evidence",
+    "method",
+    "value",
+    "lower",
+    "upper",
+    "limits",
+    "bound",
+    "ratio",
+    "task",
+    "factor",
+    "reason",
+)
 EFFORT = ("replicates", "seconds", "seed", "confidence", "budget")
 ORIGIN = ("versions", "commit", "date", "machine", "key", "part", "parts", "swept")
 NUMBERS = (
@@ -70,7 +83,14 @@ def commit() -> str:
 def about_verdict(verdict: Verdict) -> dict:
     """The columns that a verdict fills."""
     fields = {name: value for name, value in vars(verdict).items() if name in COLUMNS}
-    return fields | {"evidence": str(verdict.evidence or ""), "task": verdict.cell, "outcome": str(verdict.outcome)}
+    return (
+        fields
+        | {"evidence": str(verdict.evidence or ""), "limits": str(verdict.limits or "")}
+        | {
+            "task": verdict.cell,
+            "outcome": str(verdict.outcome),
+        }
+    )
 
 
 def about_setting(setting: Setting) -> dict:
@@ -122,7 +142,7 @@ def frame(rows: Iterable[Mapping]) -> pd.DataFrame:
     table = table.reindex(columns=[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)])
     numeric = [*NUMBERS, "value", "lower", "upper", "bound", "ratio", *EFFORT]
     table[numeric] = table[numeric].apply(pd.to_numeric)
-    words = [*ABOUT, "outcome", "evidence", "method", "reason", "versions", "commit", "date", "machine"]
+    words = [*ABOUT, "outcome", "evidence", "limits", "method", "reason", "versions", "commit", "date", "machine"]
     table[words] = table[words].astype(object).where(table[words].notna(), "")
     return table
 

@@ -358,14 +358,28 @@ def test_the_error_that_is_allowed_reaches_the_limits(asked, confidence):
 
 
 def test_what_is_proved_of_replicates_reaches_the_limits(asked):
-    """A ceiling; in its place a bound of the mean square where there is one, but not where a value is asked for."""
+    """A ceiling; in its place a bound of the mean square where there is one, and nothing beside it for a value."""
     two, nine = np.full(1, 2.0), np.full(1, 9.0)
     for ceiling, square in ((two, None), (two, nine), (None, nine)):
         for precision in (math.inf, 0.05):
             draw = Capped(lambda rng, n: rng.random((n, 1)), ceiling, square)
             check(sampled(draw), SETTING, budget=100, precision=precision)
-            known = (None, square) if square is not None else (ceiling, None)
-            assert asked.pop()[2:] == ((1, *known) if square is None or precision == math.inf else (1, None, None))
+            known = [(None, square) if square is not None else (ceiling, None)]
+            known += [(None, None)] if square is not None and precision < math.inf else []
+            assert [entry[3:] for entry in asked] == known
+            asked.clear()
+
+
+def test_a_certified_outcome_is_waited_for_where_the_budget_may_bring_it():
+    """Numbers of mean 1/2 whose mean square is known to be at most 25, or 10^6: asymptotic limits decide soon."""
+    right = float(np.max(sampled(None).right_side(SETTING)))
+    for square, bound, evidence, most in ((25.0, 0.9, "certified", 20_000), (1e6, 0.9, "asymptotic", 2048)):
+        draw = Capped(lambda rng, n: rng.random((n, 1)), None, np.full(1, square))
+        claim = sampled(draw)
+        found = check(claim.scaled(bound / right), SETTING, budget=100_000, precision=0.1)
+        assert (found.outcome, found.evidence, found.limits) == ("holds", evidence, "asymptotic")
+        assert found.replicates <= most
+        assert ("decides it only with more" in found.reason) == (evidence == "asymptotic")
 
 
 def test_no_precision_asked_for_is_infinity_whoever_writes_it():

@@ -87,13 +87,17 @@ def test_gaussian_noise_is_not_bounded():
     assert inner_path.capped_distances(case).square is None
 
 
-def test_bounded_noise_decides_with_certainty_where_no_precision_is_asked_for():
+def test_bounded_noise_decides_with_certainty_whatever_precision_is_asked_for():
     case = setting(waves(0, 0.5, 1.0), S=16, alpha=0.05)
     for name in ("prop2-first", "prop2-second", "prop2-mean", "prop3", "prop4"):
         verdict = check(name, case, method="monte-carlo", confidence=1 - 1e-5)
         assert (verdict.outcome, verdict.evidence) == ("holds", "certified"), name
         assert check(claims.get(name).scaled(1e-4), case, method="monte-carlo", budget=20_000).outcome != "holds"
-    assert check("prop3", case, precision=0.1, budget=5000).evidence == "asymptotic"
+    found = check("prop3", case, precision=0.1, budget=5000)
+    assert (found.outcome, found.evidence, found.limits) == ("holds", "certified", "asymptotic")
+    assert found.upper - found.lower <= 0.2 * found.value and f"{found.upper:.4g}] (asymptotic), bound" in str(found)
+    alone = check("prop3", case, budget=found.replicates)
+    assert (alone.evidence, alone.limits) == ("certified", "certified") and alone.upper > 2 * found.upper
 
 
 def test_two_point_noise_is_bounded_unless_its_law_depends_on_the_point():
