@@ -97,7 +97,8 @@ def next_seed() -> int:
 
 def mirrored(tree: Path, module: str, room: str) -> list[str]:
     """Tests that have the module's own name, then the room's."""
-    own = sorted(str(path.relative_to(tree)) for path in (tree / "tests").rglob(f"test_{Path(module).stem}*.py"))
+    found = (str(path.relative_to(tree)) for path in (tree / "tests").rglob(f"test_{Path(module).stem}*.py"))
+    own = sorted(name for name in found if not name.startswith("tests/benchmarks"))
     return [*own, *(name for name in ROOMS[room][1] if name not in own)]
 
 
