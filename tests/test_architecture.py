@@ -154,3 +154,12 @@ def test_a_study_is_short_and_takes_nothing_from_another(path, limit):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= limit, "move what is not data to maml_bench"
     assert not [name for name in imports(path) if name.split(".")[0] == "studies"]
     assert path.name == "__init__.py" or limit == 40 or path.with_suffix(".md").is_file(), "a study has one template"
+
+
+@pytest.mark.parametrize("package", ["analytic", "maml_bench"])
+def test_every_dataclass_is_frozen(package):
+    for path in files(package):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for mark in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                written = ast.unparse(mark)
+                assert not written.startswith("dataclass") or "frozen=True" in written, f"{path.name}: {node.name}"

@@ -245,6 +245,16 @@ def test_inner_steps_in_units_of_the_curvature():
     assert inner_loop(tasks, None, 3).alpha == pytest.approx(1 / 24 / 4) and inner_loop(tasks, None, 3).steps == 3
 
 
+def test_extreme_slopes_have_the_lower_limits_on_one_side_and_the_upper_on_the_other():
+    """Weights are below 1 where x spans more than e, above where it spans less; the middle point has none."""
+    value, lower, upper = np.ones(3), np.array([0.5, 0.1, 0.25]), np.array([2.0, 9.0, 8.0])
+    for span_, x in ((np.log(100), [1, 10, 100]), (np.log(1.44), [1, 1.2, 1.44])):
+        found = facts.loglog_slope(x, value, lower, upper)
+        assert found.value == pytest.approx(0, abs=1e-12)
+        assert found.lower == pytest.approx((np.log(0.25) - np.log(2)) / span_)
+        assert found.upper == pytest.approx((np.log(8) - np.log(0.5)) / span_)
+
+
 def test_facts_at_both_sides_of_their_thresholds():
     at = pd.DataFrame({"ratio": [1.0, 1 - 1e-4]})
     assert facts.attained("x", at, within=1.1e-4).agrees and not facts.attained("x", at, within=0.9e-4).agrees
