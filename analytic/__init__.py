@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from analytic.arguments import known
 from analytic.bound import Bound, Condition, Definition, HypothesisError, Statement
 from analytic.regularity import Regularity
 
@@ -67,13 +68,13 @@ class _Statements(Mapping[str, Statement]):
             yield from importlib.import_module(f"analytic.{section}").STATEMENTS
 
     def __getitem__(self, name: str) -> Statement:
-        for known in self._all():
-            if known.name == name:
-                return known
+        for one in self._all():
+            if one.name == name:
+                return one
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return (known.name for known in self._all())
+        return (one.name for one in self._all())
 
     def __len__(self) -> int:
         return sum(1 for _ in self._all())
@@ -96,9 +97,7 @@ def statement(name: str) -> Statement:
     >>> statement("prop3").source
     'Proposition 3'
     """
-    if name not in STATEMENTS:
-        raise ValueError(f"unknown statement {name!r}; known: {', '.join(STATEMENTS)}")
-    return STATEMENTS[name]
+    return STATEMENTS[known("statement", name, STATEMENTS)]
 
 
 def bound(name: str, form: str = "sharp") -> Bound:
@@ -116,9 +115,7 @@ def bound(name: str, form: str = "sharp") -> Bound:
     alpha*sigma_g*geom(q, N)/sqrt(S)
     """
     forms = statement(name).forms
-    if form not in forms:
-        raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(forms)}")
-    return forms[form]
+    return forms[known("form", form, forms, f" of {name}")]
 
 
 def __getattr__(name: str):

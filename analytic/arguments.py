@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -18,6 +18,44 @@ def settle(instance: object, **checks: Callable[[str, object], object]) -> None:
         object.__setattr__(instance, name, check(name, getattr(instance, name)))
 
 
+SHOWN = 60
+"""Most letters of a value in a message."""
+
+LARGEST = 2**63
+"""Integers are below."""
+
+
+def shown(value: object) -> str:
+    """``value`` in a line, for a message."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001  # anybody's repr may fail, and that of an integer of thousands of digits does
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def one_of(name: str, value, allowed: Collection):
+    """``value``, which is one of the words or integers allowed."""
+    if not isinstance(value, str | int | np.integer) or value not in allowed:
+        raise ValueError(f"{name} = {shown(value)}: must be one of {', '.join(map(str, allowed))}")
+    return value
+
+
+def known(kind: str, value, names: Collection[str], of: str = "") -> str:
+    """``value``, which is one of the names known of its kind."""
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"unknown {kind} {shown(value)}{of}; known: {', '.join(names)}")
+    return value
+
+
+def generator(name: str, value) -> np.random.Generator:
+    """``value``, or a generator with that seed."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {shown(value)}: must be a random generator or an integer >= 0") from None
+
+
 def natural(name: str, value) -> int:
     """``value`` as an integer >= 1."""
     try:
@@ -25,61 +63,77 @@ def natural(name: str, value) -> int:
     except TypeError:
         number = 0
     if number < 1 or isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r}: must be an integer >= 1")
+        raise ValueError(f"{name} = {shown(value)}: must be an integer >= 1")
+    if number >= LARGEST:
+        raise ValueError(f"{name} = {shown(value)}: must be an integer below 2^63")
     return number
 
 
 def seed(value, name: str = "seed") -> int:
     """``value`` as an integer >= 0."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"{name} = {value!r}: must be an integer >= 0")
+        raise ValueError(f"{name} = {shown(value)}: must be an integer >= 0")
     return int(value)
 
 
 def positive(name: str, value) -> float:
     """``value`` as a finite float > 0."""
-    number = _number(name, value, "a finite number > 0")
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} = {value!r}: must be a finite number > 0")
-    return number
+    return _number(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
 
 
 def nonnegative(name: str, value) -> float:
     """``value`` as a finite float >= 0."""
-    number = _number(name, value, "a finite number >= 0")
-    if not 0 <= number < math.inf:
-        raise ValueError(f"{name} = {value!r}: must be a finite number >= 0")
-    return number
-
-
-def _number(name, value, allowed) -> float:
-    try:
-        return value if is_precise(value) else float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} = {value!r}: must be {allowed}") from None
+    return _number(name, value, lambda number: 0 <= number < math.inf, "a finite number >= 0")
 
 
 def finite(name: str, value) -> float:
     """``value`` as a finite float of either sign."""
-    number = _number(name, value, "a finite number")
-    if not math.isfinite(number):
-        raise ValueError(f"{name} = {value!r}: must be a finite number")
-    return number
+    return _number(name, value, math.isfinite, "a finite number")
 
 
 def probability(name: str, value) -> float:
     """``value`` as a float strictly between 0 and 1."""
-    number = _number(name, value, "a number strictly between 0 and 1")
-    if not 0 < number < 1:
-        raise ValueError(f"{name} = {value!r}: must be a number strictly between 0 and 1")
+    return _number(name, value, lambda number: 0 < number < 1, "a number strictly between 0 and 1")
+
+
+def duration(name: str, value) -> float:
+    """``value`` as a float > 0, which may be infinite."""
+    return _number(name, value, lambda number: number > 0, "a number > 0")
+
+
+def limit(name: str, value) -> float:
+    """``value`` as a float >= 0, which may be infinite."""
+    return _number(name, value, lambda number: number >= 0, "a number >= 0")
+
+
+def _number(name, value, allowed, words) -> float:
+    try:
+        number = value if is_precise(value) and np.ndim(value) == 0 else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not allowed(number):
+        raise ValueError(f"{name} = {shown(value)}: must be {words}")
     return number
+
+
+def real(value) -> np.ndarray:
+    """A new array of floats.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it is not rectangular, not of numbers, or one of them is too large for a float; complex ones are none.
+    """
+    if np.asarray(value).dtype.kind == "c":
+        raise TypeError("complex numbers")
+    return np.array(value, dtype=float)
 
 
 def array(name: str, value, ndim: int, exact: bool = False) -> np.ndarray:
     """``value`` as a read-only, finite float array of at least (or exactly) ``ndim`` axes, none of them empty."""
     try:
-        out = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+        out = real(value)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name}: must be a rectangular array of numbers") from None
     if out.ndim < ndim or (exact and out.ndim != ndim):
         raise ValueError(f"{name} has shape {out.shape}: must have {'' if exact else 'at least '}{ndim} axes")
@@ -110,19 +164,17 @@ def symmetric(name: str, value, dim: int | None = None) -> np.ndarray:
     if out.shape[-1] != out.shape[-2]:
         raise ValueError(f"{name} has shape {out.shape}: the last two axes must be equal")
     transposed = out.swapaxes(-1, -2)
-    gap = np.abs(out - transposed).max()
-    if gap > 1e-12 * np.abs(out).max():
-        raise ValueError(f"{name} is not symmetric: an entry differs from its mirror by {gap:g}")
-    return (out + transposed) / 2
+    gap = np.abs(out / 2 - transposed / 2).max()  # halves first: a sum of large ones overflows
+    if gap > 5e-13 * np.abs(out).max():
+        raise ValueError(f"{name} is not symmetric: an entry differs from its mirror by {2 * float(gap):g}")
+    return out / 2 + transposed / 2
 
 
 def shaped(name: str, value, shape: tuple[int, ...]) -> np.ndarray:
     """``value`` as a finite float array of the given shape."""
-    out = np.asarray(value, dtype=float)
+    out = array(name, value, 0)
     if out.shape != shape:
         raise ValueError(f"{name} has shape {out.shape}: expected {shape}")
-    if not np.isfinite(out).all():
-        raise ValueError(f"{name} holds a value that is not finite")
     return out
 
 
@@ -146,10 +198,10 @@ def last_axis(name: str, value: np.ndarray, size: int, like: str) -> None:
         raise ValueError(f"{name} has shape {value.shape}: the last axis must be {size}, as in {like}")
 
 
-def common_shape(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that leading (task) axes broadcast to."""
+def common_shape(what: str = "leading (task) axes", /, **shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all of these, which are told as ``what``, broadcast to."""
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
-        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"leading (task) axes do not broadcast: {given}") from None
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(f"{what} do not broadcast: {given}") from None

@@ -26,5 +26,6 @@ def brief(self) -> str:
 
 def _shown(value) -> str:
     if isinstance(value, np.ndarray):
-        return np.array2string(value, separator=" ") if value.size <= LARGEST else f"array{value.shape}"
+        few = value.size <= LARGEST
+        return " ".join(np.array2string(value, separator=" ").split()) if few else f"array{value.shape}"
     return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)

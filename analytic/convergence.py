@@ -104,6 +104,7 @@ from analytic.abbreviations import (
     sigma,
     sigma_g,
 )
+from analytic.arguments import known
 from analytic.bound import Bound, Condition, Definition, Statement, optional
 from analytic.direct import Direct, estimated, variants
 from analytic.factors import SAMPLED, A, Factor, smoothed, zeroth_order
@@ -233,8 +234,7 @@ FIELDS = {
 def _theorem(name: str, form: str, constants) -> Convergence | Direct:
     if form == "direct":
         return DIRECT[name].evaluate(constants)
-    if form not in _FORMS:
-        raise ValueError(f"unknown form {form!r}; known: {', '.join((*_FORMS, 'direct'))}")
+    known("form", form, (*_FORMS, "direct"))
     return evaluate(FIELDS[name][form], constants)
 
 
@@ -333,8 +333,7 @@ def corollary1_work(form: str = "sharp", **constants) -> Work:
     HypothesisError
         If the batches leave more than ``epsilon``.
     """
-    if form not in ITERATIONS:
-        raise ValueError(f"unknown form {form!r}; known: {', '.join(ITERATIONS)}")
+    known("form", form, ITERATIONS)
     names = ("steps", "B", "S", "T", "D", "B_beta", "D_beta")
     counts = {name: np.asarray(constants[name]) for name in names if name in constants}
     return work(np.ceil(ITERATIONS[form](**constants)), **counts)

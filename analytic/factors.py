@@ -34,6 +34,7 @@ import numpy as np
 import sympy as sp
 
 from analytic.abbreviations import L, N, alpha, q, rho
+from analytic.arguments import known
 from analytic.bound import Definition
 from analytic.functions import Geometric, Least, NormMoment
 from analytic.gaussian_smoothing import NOISE, REFINED_VECTOR, VECTOR
@@ -76,8 +77,8 @@ _ON_PAR = N * alpha * h_nu * q ** (N - 1)
 
 
 def _factor(variance, radius, mean=q, excess=_ON_PAR, where=()) -> Factor:
-    known = (Definition(V, variance), Definition(h_nu, RADIUS[radius]), *where)
-    return Factor((*known, Definition(A, mean**2 + alpha**2 * V)), excess)
+    stated = (Definition(V, variance), Definition(h_nu, RADIUS[radius]), *where)
+    return Factor((*stated, Definition(A, mean**2 + alpha**2 * V)), excess)
 
 
 def smoothed(form: str, fresh: bool = True) -> Factor:
@@ -114,7 +115,7 @@ def factors_of(estimator: str, forms: tuple[str, ...], sampled: Factor = SAMPLED
     """
     radius = {"paper": "paper", "sharp": "sharp", "local": "sharp", "smooth": "smooth"}
     own = tuple(form for form in forms if form != "paper")
-    known = {
+    kinds = {
         "sampled": lambda: dict.fromkeys(forms, sampled),
         "gaussian-smoothing": lambda: {form: smoothed(radius.get(form, "refined"), fresh) for form in forms},
         "zeroth-order": lambda: {form: zeroth_order(radius.get(form, "refined")) for form in own},
@@ -122,9 +123,7 @@ def factors_of(estimator: str, forms: tuple[str, ...], sampled: Factor = SAMPLED
         "first-order": lambda: dict.fromkeys(own, FIRST_ORDER),
         "stated": lambda: dict.fromkeys(own, STATED),
     }
-    if estimator not in known:
-        raise ValueError(f"unknown Hessian estimator {estimator!r}; known: {', '.join(known)}")
-    return known[estimator]()
+    return kinds[known("Hessian estimator", estimator, kinds)]()
 
 
 def sufficient_directions(alpha, steps, L, dim, growth):

@@ -102,6 +102,7 @@ from analytic.abbreviations import (
     rho,
     sigma,
 )
+from analytic.arguments import known
 from analytic.bound import Bound, Condition, Definition, Statement, optional, statement
 from analytic.direct import TASK_SQUARE, Direct, Ingredients, Moments, gamma_1, variants
 from analytic.factors import A, Factor, factors_of, smoothed
@@ -269,8 +270,7 @@ def finite_theorem2(form: str = "direct", **constants) -> Direct:
     >>> round(finite_theorem2(**at, b=0.1, b_tilde=0.01, dim=5, directions=10, nu=1e-3).value, 3)
     0.329
     """
-    if form != "direct":
-        raise ValueError(f"unknown form {form!r}; known: direct")
+    known("form", form, ("direct",))
     return DIRECT["finite-thm2"].evaluate(constants)
 
 
@@ -303,8 +303,7 @@ def finite_theorem1(form: str = "sharp", **constants) -> Convergence | Direct:
     """
     if form == "direct":
         return DIRECT["finite-thm1"].evaluate(constants)
-    if form not in FIELDS:
-        raise ValueError(f"unknown form {form!r}; known: {', '.join((*FIELDS, 'direct'))}")
+    known("form", form, (*FIELDS, "direct"))
     return evaluate(FIELDS[form], constants)
 
 

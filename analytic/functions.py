@@ -6,6 +6,9 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.numpy import SciPyPrinter
 
+MOST_TERMS = 10**5
+"""Of a sum over steps: so many take a second or two."""
+
 
 class Geometric(sp.Function):
     """The geometric sum ``1 + x + ... + x^(n-1)``, which stays finite and exact as x tends to 1."""
@@ -109,6 +112,19 @@ def geometric_sum(x, n):
     return np.where(growth == 0, n * np.ones_like(growth), np.expm1(n * np.log1p(safe)) / safe)
 
 
+def terms(first: int, end: int) -> range:
+    """What a sum over steps runs over, one after another.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `MOST_TERMS`.
+    """
+    if end - first > MOST_TERMS:
+        raise ValueError(f"steps = {end - first}: must be at most {MOST_TERMS} where a bound sums over them")
+    return range(first, end)
+
+
 def quotient(x, y):
     """``x/y`` with ``0/0 = 0`` and ``x/0 = inf`` for ``x > 0``; arrays broadcast."""
     x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
@@ -121,11 +137,19 @@ def norm_moment(k, d):
     return 2 ** (k / 2) * scipy.special.poch(np.asarray(d, dtype=float) / 2, k / 2)
 
 
-NUMERIC_FUNCTIONS = {"geometric_sum": geometric_sum, "quotient": quotient, "norm_moment": norm_moment}
+NUMERIC_FUNCTIONS = {
+    "geometric_sum": geometric_sum,
+    "quotient": quotient,
+    "norm_moment": norm_moment,
+    "terms": terms,
+}
 
 
 class NumericPrinter(SciPyPrinter):
     """NumPy code for the functions of this module."""
+
+    def _print_Sum(self, expr):
+        return super()._print_Sum(expr).replace(" in range(", " in terms(")
 
     def _print_Least(self, expr):
         return f"numpy.minimum({self._print(expr.args[0])}, {self._print(expr.args[1])})"

@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 
-from analytic.arguments import settle
+from analytic.arguments import limit, settle
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Regularity:
     radius: float = math.inf
 
     def __post_init__(self):
-        settle(self, **dict.fromkeys(asdict(self), _constant))
+        settle(self, **dict.fromkeys(asdict(self), limit))
         for name in ("sigma_g", "sigma_H"):
             if math.isinf(getattr(self, name)):
                 raise ValueError(f"{name} = inf: must be finite")
@@ -55,10 +55,3 @@ class Regularity:
             raise ValueError(f"rho = {self.rho} contradicts L = 0: a constant gradient has Hessian 0, so rho must be 0")
         if self.rho == 0 and 0 < self.tau < math.inf:
             raise ValueError(f"tau = {self.tau} contradicts rho = 0: a constant Hessian has third derivative 0")
-
-
-def _constant(name, value):
-    number = float(value)
-    if math.isnan(number) or number < 0:
-        raise ValueError(f"{name} = {number}: must be a number >= 0")
-    return number

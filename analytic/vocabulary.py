@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from analytic.arguments import common_shape, known, real, shown
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -33,6 +35,9 @@ def _real(latex: str, words: str, positive: bool = False) -> Constant:
 def _count(latex: str, words: str) -> Constant:
     return Constant(sp.Symbol(latex, integer=True, positive=True), words, counts=True)
 
+
+MOST_STEPS = 2**53
+"""Up to there every integer is a float."""
 
 CONSTANTS: dict[str, Constant] = {
     "dim": _count("d", "dimension of the parameter"),
@@ -86,13 +91,11 @@ def checked(values: Mapping[str, object]) -> dict[str, np.ndarray]:
     """
     out = {}
     for name, value in values.items():
-        if name not in CONSTANTS:
-            raise ValueError(f"unknown constant {name!r}; known: {', '.join(CONSTANTS)}")
-        constant = CONSTANTS[name]
+        constant = CONSTANTS[known("constant", name, CONSTANTS)]
         try:
-            array = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} = {value!r}: must be {constant.allowed}") from None
+            array = real(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{name} = {shown(value)}: must be {constant.allowed}") from None
         wrong = np.isnan(array) | (array < 0)
         if constant.counts:
             wrong |= (array < 1) | ~np.isfinite(array) | (array != np.round(array))
@@ -100,7 +103,10 @@ def checked(values: Mapping[str, object]) -> dict[str, np.ndarray]:
             wrong |= array == 0
         if wrong.any():
             raise ValueError(f"{name} = {array[wrong].flat[0]:g}: must be {constant.allowed}")
+        if name == "steps" and (array > MOST_STEPS).any():
+            raise ValueError(f"steps = {array.max():g}: must be at most 2^53")
         out[name] = array
+    common_shape("constants", **{name: array.shape for name, array in out.items()})
     _reject_contradictions(out)
     return out
 
@@ -118,5 +124,5 @@ def _reject_contradictions(given: Mapping[str, np.ndarray]) -> None:
         raise ValueError("tau > 0 contradicts rho = 0: a constant Hessian has third derivative 0, so tau must be 0")
     if somewhere("task_grad_norm", "task_grad_rms", lambda mean, rms: mean > rms * slack):
         raise ValueError("task_grad_norm > task_grad_rms: a mean cannot exceed the root mean square")
-    if somewhere("b", "b_tilde", lambda b, b_tilde: b**2 > b_tilde * slack):
+    if somewhere("b", "b_tilde", lambda b, b_tilde: b > np.sqrt(b_tilde) * slack):
         raise ValueError("b^2 > b_tilde: a squared mean cannot exceed the mean square")

@@ -13,13 +13,15 @@ import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from analytic.arguments import shown
 from maml_bench import claims
 from maml_bench.claims.claim import Claim
 from maml_bench.digest import content_digest, plain, users_file
-from maml_bench.files import load, module
+from maml_bench.files import as_path, load, module
 from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 
@@ -136,10 +138,15 @@ def replay(path: Path | str, claim: Claim | str | None = None) -> Verdict:
     >>> str(replay(script).outcome)
     'violated'
     """
-    path = Path(path).with_suffix(".npz")
-    with np.load(path) as stored:
-        about, arrays = json.loads(str(stored["setting"])), dict(stored)
-    name, form, factor = about["claim"]
+    path = as_path("path", path).with_suffix(".npz")
+    if not os.path.isfile(path):  # a name that is too long is none, too
+        raise ValueError(f"path = {shown(str(path))}: there is no such file")
+    try:
+        with np.load(path) as stored:
+            about, arrays = json.loads(str(stored["setting"])), dict(stored)
+        name, form, factor = about["claim"]
+    except (KeyError, TypeError, ValueError, OSError, EOFError, BadZipFile) as error:
+        raise ValueError(f"path = {shown(str(path))}: is no counterexample ({error})") from error
     if isinstance(claim, str):
         word = str(path.parent / claim)
         found: Claim = load(word, "claim", lambda thing: isinstance(thing, Claim), "a claim, as maml_bench.claim makes")

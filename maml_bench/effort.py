@@ -54,14 +54,13 @@ class Effort:
     workers: Any = 1  # a number until it is settled, then Workers
 
     def __post_init__(self):
-        arguments.nonnegative("precision", min(self.precision, 1e300))
-        arguments.positive("seconds", min(self.seconds, 1e300))
-        if self.method not in METHODS:
-            raise ValueError(f"method = {self.method!r}: must be one of {', '.join(METHODS)}")
+        arguments.one_of("method", self.method, METHODS)
         arguments.settle(
             self,
             seed=lambda name, value: arguments.seed(value),
             confidence=arguments.probability,
             budget=arguments.natural,
+            seconds=arguments.duration,
+            precision=arguments.limit,
             workers=_pool,
         )

@@ -9,8 +9,24 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+from analytic.arguments import shown
+
 OWN = "own_"
 """How the modules of a user's files are called here, followed by the name of the file."""
+
+
+def as_path(name: str, value) -> Path:
+    """``value`` as a path.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return Path(value)
+    except TypeError:
+        raise ValueError(f"{name} = {shown(value)}: must be a path") from None
 
 
 def is_file(word: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from analytic.arguments import natural, positive, settle
+from analytic.arguments import natural, one_of, positive, settle, shown
 from maml_bench.arrays import FLOATS_IN_CACHE
 from maml_bench.capabilities import DirectionMean, Operator
 from maml_bench.problems.noise import population
@@ -143,7 +143,7 @@ class GaussianSmoothing:
 
     def __post_init__(self):
         settle(self, nu=positive, directions=natural)
-        _data(self.data)
+        one_of("data", self.data, DATA)
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean:
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
@@ -242,11 +242,9 @@ class ZerothOrder:
 
     def __post_init__(self):
         settle(self, nu=positive, directions=natural)
-        if self.stein not in (True, False):
-            raise ValueError(f"stein = {self.stein!r}: must be True or False")
-        _data(self.data)
-        if self.baseline not in BASELINES:
-            raise ValueError(f"baseline = {self.baseline!r}: must be one of {', '.join(map(repr, BASELINES))}")
+        if not isinstance(self.stein, bool):
+            raise ValueError(f"stein = {shown(self.stein)}: must be True or False")
+        one_of("data", self.data, DATA), one_of("baseline", self.baseline, BASELINES)
         if self.stein and self.baseline == "mean":
             raise ValueError("stein = True: must be False with baseline = 'mean', which leaves no trace to remove")
 
@@ -349,7 +347,7 @@ class CentralDifference:
 
     def __post_init__(self):
         settle(self, delta=positive)
-        _data(self.data)
+        one_of("data", self.data, DATA)
 
     def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Operator:
         """One draw of the estimator, shape (..., d)."""
@@ -375,11 +373,6 @@ def _shape(tasks: Tasks, w: np.ndarray) -> tuple[int, ...]:
 def _size(data: str, D: int) -> int:
     """Evaluations of one batch; an exact one counts as one."""
     return 1 if data == "population" else D
-
-
-def _data(value) -> None:
-    if value not in DATA:
-        raise ValueError(f"data = {value!r}: must be one of {', '.join(map(repr, DATA))}")
 
 
 def _batches(data: str, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> Callable:

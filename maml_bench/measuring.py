@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytic.arguments import known
 from maml_bench.claims.claim import Claim, Known
 from maml_bench.claims.quantities import QUANTITIES
 from maml_bench.effort import Effort
 from maml_bench.evidence import Evidence
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, given
 from maml_bench.verdict import left_side
 
 
@@ -98,9 +99,8 @@ def measure(
     path-error: 0.25 (E ||w_N - w~_N||^2, task 0; exact)
     """
     start = time.perf_counter()
-    if quantity not in QUANTITIES:
-        raise ValueError(f"unknown quantity {quantity!r}; known: {', '.join(QUANTITIES)}")
-    measurement, effort = QUANTITIES[quantity], Effort(seed, confidence, budget, seconds, precision, method, workers)
+    measurement = QUANTITIES[known("quantity", quantity, QUANTITIES)]
+    setting, effort = given(setting), Effort(seed, confidence, budget, seconds, precision, method, workers)
     if reason := measurement.requires(setting):
         raise ValueError(f"{quantity} needs {reason}")
     unbounded = Claim(quantity, "measured", Known("", lambda setting: np.array(np.inf)), measurement)

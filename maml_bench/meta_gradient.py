@@ -7,6 +7,7 @@ caller's.
 
 import numpy as np
 
+from analytic.arguments import one_of
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
 from maml_bench.arrays import into
 from maml_bench.capabilities import Hessian
@@ -110,8 +111,7 @@ def meta_gradient_along(
     ValueError
         If ``final`` is not allowed.
     """
-    if final not in ("sampled", "mean"):
-        raise ValueError(f"final = {final!r}: must be 'sampled' or 'mean'")
+    one_of("final", final, ("sampled", "mean"))
     target = tasks if target is None else target
     vector = target.grad(path[-1], target.sample(rng, path[-1], inner.T) if final == "sampled" else None)
     # The factor of step 0 stands leftmost: the vector meets the last step first.

@@ -17,7 +17,7 @@ from maml_bench.claims.claim import Claim
 from maml_bench.claims.question import ROUNDING, question
 from maml_bench.effort import Effort
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, given
 from maml_bench.verdict import sampling
 
 
@@ -134,7 +134,7 @@ def power(
     claim, first = claims.chosen(claim, form), Effort(seed, confidence, budget, workers=workers)
     if claim.sense != "<=" or claim.measurement.sampled is None:
         raise ValueError(f"{claim.name} ({claim.form}): power is known for sampled inequalities <= only")
-    asked = question(claim, setting)
+    asked = question(claim, given(setting))
     if not np.all(asked.bound > 0):
         raise ValueError(f"{claim.name} ({claim.form}): the bound is 0 here, so no factor changes it")
     noticed, confirmed = [], []

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from analytic import arguments
+from analytic.arguments import shown
 from maml_bench.adaptation import InnerLoop
 from maml_bench.capabilities import Directional, Hessian, usable
 from maml_bench.hessians import ExactHessian
@@ -65,13 +66,17 @@ class OuterLoop:
     def __post_init__(self):
         arguments.settle(self, iterations=arguments.natural, B=arguments.natural)
         if (self.beta is None) == (self.C_beta is None):
-            given = "neither" if self.beta is None else "both"
-            raise ValueError(f"beta = {self.beta!r}, C_beta = {self.C_beta!r}: exactly one must be given, not {given}")
+            number = "neither" if self.beta is None else "both"
+            raise ValueError(
+                f"beta = {shown(self.beta)}, C_beta = {shown(self.C_beta)}: exactly one must be given, not {number}"
+            )
         if self.C_beta is None:
             arguments.settle(self, beta=arguments.positive)
             for name in ("B_beta", "D_beta"):
                 if getattr(self, name) is not None:
-                    raise ValueError(f"{name} = {getattr(self, name)!r}: only with C_beta, whose estimate it is for")
+                    raise ValueError(
+                        f"{name} = {shown(getattr(self, name))}: only with C_beta, whose estimate it is for"
+                    )
         else:
             arguments.settle(
                 self,
@@ -83,7 +88,7 @@ class OuterLoop:
             part = getattr(self, name)
             if part is not None and not callable(getattr(part, attribute, None)):
                 raise ValueError(
-                    f"{name} = {part!r}: must have a method {attribute}, as those of maml_bench.algorithms"
+                    f"{name} = {shown(part)}: must have a method {attribute}, as those of maml_bench.algorithms"
                 )
 
 
@@ -127,22 +132,35 @@ class Setting:
         if not isinstance(self.tasks, Tasks | TaskPairs):
             lacks = ", ".join(lacking(self.tasks))
             raise ValueError(
-                f"tasks = {repr(self.tasks)[:60]}: must have the attributes of "
+                f"tasks = {shown(self.tasks)}: must have the attributes of "
                 f"maml_bench.problems.Tasks or TaskPairs; lacks {lacks}"
             )
         if not usable(self.hessian):
-            raise ValueError(f"hessian = {self.hessian!r}: must have operator(tasks, w, D, rng)")
+            raise ValueError(f"hessian = {shown(self.hessian)}: must have operator(tasks, w, D, rng)")
         if not isinstance(self.inner, InnerLoop):
-            raise ValueError(f"inner = {self.inner!r}: must be an InnerLoop")
+            raise ValueError(f"inner = {shown(self.inner)}: must be an InnerLoop")
         if not isinstance(self.outer, OuterLoop | None):
-            raise ValueError(f"outer = {self.outer!r}: must be an OuterLoop or None")
+            raise ValueError(f"outer = {shown(self.outer)}: must be an OuterLoop or None")
         arguments.settle(self, w=arguments.vector)
         arguments.last_axis("w", self.w, self.tasks.dim, like="tasks.dim")
 
     def __repr__(self) -> str:
         outer = "" if self.outer is None else f", {self.outer}"
-        size = f"d = {self.tasks.dim}, {math.prod(self.tasks.batch_shape)} tasks, |w| = {np.linalg.norm(self.w):.4g}"
+        size = f"d = {self.tasks.dim}, {math.prod(self.tasks.batch_shape)} tasks, |w| = {math.hypot(*self.w):.4g}"
         return f"Setting({_named(self.tasks)}: {size}; {self.inner}, {self.hessian}{outer})"
+
+
+def given(setting: object) -> Setting:
+    """The setting, which is one.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if not isinstance(setting, Setting):
+        raise ValueError(f"setting = {shown(setting)}: must be a Setting")
+    return setting
 
 
 def _named(tasks) -> str:

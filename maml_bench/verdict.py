@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from analytic.arguments import shown
 from analytic.bound import HypothesisError, in_text, table
 from maml_bench import claims
 from maml_bench.claims.claim import Claim, Measurement
@@ -21,7 +22,7 @@ from maml_bench.montecarlo.estimands import ESTIMANDS, Beside, Limits
 from maml_bench.montecarlo.sequence import Look, block_size, looks
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.montecarlo.workers import Workers
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, given
 
 PATIENCE = 1.1
 """A run that does not look at the clock is interrupted after this multiple of its time."""
@@ -203,6 +204,9 @@ def judge(chosen: Sequence[Claim], setting: Setting, effort: Effort) -> list[Ver
     ValueError
         If the claims do not share a measurement, or it cannot be made as asked.
     """
+    if not isinstance(chosen, list | tuple) or not chosen:
+        raise ValueError(f"chosen = {shown(chosen)}: must be a list of claims")
+    chosen, setting = [claims.chosen(claim) for claim in chosen], given(setting)
     measurement = chosen[0].measurement
     if any(claim.measurement != measurement for claim in chosen):
         raise ValueError("claims checked together must share one measurement")

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from analytic.arguments import natural, positive, settle
+from analytic.arguments import known, natural, positive, settle
 from maml_bench.adaptation import InnerLoop, stochastic_path
 from maml_bench.algorithms.samples import Samples, of_product
 from maml_bench.capabilities import Hessian
@@ -220,8 +220,7 @@ def algorithm(setting: Setting, name: str, nu: float = 1e-2, directions: int = 1
     >>> algorithm(setting, "fo-maml").hessian
     FirstOrder()
     """
-    if name not in NAMED:
-        raise ValueError(f"unknown method {name!r}; known: {', '.join(NAMED)}")
+    known("method", name, NAMED)
     if setting.outer is None:
         raise ValueError("outer = None: a method needs an OuterLoop")
     method, hessian = NAMED[name](nu, directions)

@@ -23,12 +23,13 @@ from maml_bench.algorithms.checkpoint import load, save
 from maml_bench.algorithms.methods import MAML, Method
 from maml_bench.algorithms.optimizers import SGD
 from maml_bench.algorithms.samples import Samples
+from maml_bench.arrays import fits
 from maml_bench.meta_gradient import exact_meta_gradient_along
 from maml_bench.montecarlo.sequence import block_generator
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.problems.finite_sum import FullBatch, TaskPairs
 from maml_bench.problems.protocol import Tasks
-from maml_bench.setting import Setting, looped, losses
+from maml_bench.setting import Setting, given, looped, losses
 
 LARGEST_BLOCK = 32
 """Most replicates of a block: its arrays should stay in the cache, and two workers share 64 replicates."""
@@ -140,10 +141,11 @@ def train(
     >>> bool((run.gradient_norm[-1] < run.gradient_norm[0]).all())
     True
     """
-    outer = setting.outer
+    outer = given(setting).outer
     if outer is None:
         raise ValueError("outer = None: training needs an OuterLoop")
     replicates, seed = arguments.natural("replicates", replicates), arguments.seed(seed)
+    fits(outer.iterations * replicates, f"iterations = {outer.iterations}, replicates = {replicates}")
     if outer.C_beta is not None and not setting.tasks.regularity.L > 0:
         raise ValueError("C_beta: the step size 1/(C_beta L^_w) needs L > 0; give beta in its place")
     pool = workers if isinstance(workers, Workers) else Workers(workers)

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from analytic.arguments import shown
 from maml_bench.adaptation import exact_path
 from maml_bench.algorithms.optimizers import SGD, Adam
 from maml_bench.hessians import DirectionMean
@@ -179,10 +180,10 @@ def deviations(protocol, released: frozenset[str], known: tuple[str, ...]) -> fr
     if isinstance(protocol, str) and protocol in ("specified", "released"):
         return released if protocol == "released" else frozenset()
     if isinstance(protocol, str) or not isinstance(protocol, Collection):
-        raise ValueError(f"protocol = {protocol!r}: must be 'specified', 'released' or a set of {listed(known)}")
+        raise ValueError(f"protocol = {shown(protocol)}: must be 'specified', 'released' or a set of {listed(known)}")
     for name in protocol:
-        if name not in known:
-            raise ValueError(f"protocol has the unknown deviation {name!r}: must be among {listed(known)}")
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"protocol has the unknown deviation {shown(name)}: must be among {listed(known)}")
     return frozenset(protocol)
 
 

@@ -6,7 +6,7 @@ protocols are; to draw data while running, use its `descend`.
 
 import numpy as np
 
-from analytic.arguments import array, last_axis, natural, positive
+from analytic.arguments import array, last_axis, natural, one_of, positive
 from maml_bench.algorithms.optimizers import SGD, Adam
 from maml_bench.algorithms.programs import (
     METHODS,
@@ -18,7 +18,6 @@ from maml_bench.algorithms.programs import (
     Program,
     descend,
     deviations,
-    listed,
 )
 from maml_bench.problems.rank_one import RankOne
 from maml_bench.problems.sine import NETWORK, SineRegression
@@ -109,9 +108,7 @@ def sine(method, *, protocol, w, x, y, support, directions, alpha, beta, nu) -> 
 
 
 def _program(method, chosen, alpha, nu) -> Program:
-    if method not in METHODS:
-        raise ValueError(f"method = {method!r}: must be one of {listed(METHODS)}")
-    return Program(method, chosen, positive("alpha", alpha), positive("nu", nu))
+    return Program(one_of("method", method, METHODS), chosen, positive("alpha", alpha), positive("nu", nu))
 
 
 def _data(w, **arrays) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 
 from analytic.applicability import Applicability
-from analytic.arguments import natural, probability
+from analytic.arguments import natural, probability, shown
 from analytic.arguments import seed as checked_seed
 from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
 from maml_bench.auditing.result import Audit, Row
@@ -57,7 +57,9 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
     >>> audit(Quadratic.concave(2), points=32).passed
     True
     """
-    natural("points", points), natural("draws", draws), probability("error", error)
+    points, draws, error = natural("points", points), natural("draws", draws), probability("error", error)
+    if hessian is not None and not usable(hessian):
+        raise ValueError(f"hessian = {shown(hessian)}: must have operator(tasks, w, D, rng)")
     started = time.perf_counter()
     rng = np.random.default_rng(checked_seed(seed))
     with np.errstate(all="ignore"):
@@ -73,10 +75,8 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
             rows = _rows(tasks, rng, error, points, draws)
         else:
             lacks = ", ".join(lacking(tasks))
-            raise ValueError(f"tasks = {tasks!r}: must have the attributes of Tasks or TaskPairs; lacks {lacks}")
+            raise ValueError(f"tasks = {shown(tasks)}: must have the attributes of Tasks or TaskPairs; lacks {lacks}")
         if hessian is not None:
-            if not usable(hessian):
-                raise ValueError(f"hessian = {hessian!r}: must have operator(tasks, w, D, rng)")
             adapted = tasks.support if isinstance(tasks, TaskPairs) else tasks
             rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, error)]
     return Audit(

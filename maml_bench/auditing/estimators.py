@@ -5,6 +5,7 @@ tasks, shows as a covariance. Tests rest on the normal approximation, Bonferroni
 """
 
 import itertools
+import math
 
 import numpy as np
 import scipy
@@ -15,14 +16,22 @@ from maml_bench.capabilities import deviation, drawn, mean_hessian, stated
 from maml_bench.problems.noise import population
 from maml_bench.search import unit
 
-CALLS = 512
+CALLS, FEWEST = 512, 32
 BATCH = 3
+LARGEST = 1000
+"""Dimension up to which a mean is compared with a matrix."""
+FLOATS = 2**26
+"""Numbers that all calls together may take before there are fewer of them, and before tasks are left out."""
 
 
 def check(hessian, tasks, rng, error: float) -> list[Row]:
     """Rows ``operator``, ``repeatable``, ``linear``, ``symmetric``, ``columns``, ``independent``, ``mean``, ``along``,
     ``bias`` and ``variance``.
     """
+    each = 2 * BATCH * tasks.dim * getattr(hessian, "directions", 1)
+    if len(tasks.batch_shape) == 1 and tasks.batch_shape[0] > (most := max(2, FLOATS // (FEWEST * each))):
+        tasks = tasks[np.arange(most)]
+    calls = max(FEWEST, min(CALLS, FLOATS // (each * math.prod(tasks.batch_shape))))
     shape = (2, *tasks.batch_shape, tasks.dim)
     w = np.broadcast_to(rng.standard_normal(tasks.dim), shape)
     v, other = (np.broadcast_to(unit(rng.standard_normal(tasks.dim)), shape) for _ in range(2))
@@ -50,17 +59,17 @@ def check(hessian, tasks, rng, error: float) -> list[Row]:
         rows.append(_gap("columns", "two vectors at once, relative", both - np.stack([product, applied(other)]), scale))
     else:
         rows.append(skipped("columns", "not stated"))
-    return [*rows, *_sampled(hessian, tasks, w, v, rng, error, scale)]
+    return [*rows, *_sampled(hessian, tasks, w, v, rng, error, scale, calls)]
 
 
 def _gap(name, words, difference, scale) -> Row:
     return judged(name, words, 1e-7, float(np.abs(difference).max()) / scale)
 
 
-def _sampled(hessian, tasks, w, v, rng, error, scale):
+def _sampled(hessian, tasks, w, v, rng, error, scale, calls):
     error /= 4  # for draws that depend on each other, means, draws along directions, and a deviation
-    found = np.stack([hessian.operator(tasks, w, BATCH, rng)(v) for _ in range(CALLS)])
-    found = found.reshape(CALLS, 2, -1, tasks.dim)
+    found = np.stack([hessian.operator(tasks, w, BATCH, rng)(v) for _ in range(calls)])
+    found = found.reshape(calls, 2, -1, tasks.dim)
     away = found - found.mean(0)
     spread = away.std(0, ddof=1)
     if spread.max() <= 1e-9 * scale:
@@ -72,7 +81,7 @@ def _sampled(hessian, tasks, w, v, rng, error, scale):
         z = max(_correlation(*pair) for pair in pairs)
         words = f"covariance of replicates and tasks of one call, in standard errors, {len(pairs)} pairs"
         independent = judged("independent", words, _quantile(error, len(pairs)), z)
-    reach = np.sqrt(np.mean(spread**2, axis=0) / (2 * CALLS)) + 1e-9 * scale
+    reach = np.sqrt(np.mean(spread**2, axis=0) / (2 * calls)) + 1e-9 * scale
     return [
         independent,
         _mean(hessian, tasks, w, v, found, reach, error),
@@ -87,6 +96,8 @@ def _correlation(x, y):
 
 
 def _mean(hessian, tasks, w, v, found, reach, error):
+    if tasks.dim > LARGEST:
+        return skipped("mean", f"dimension above {LARGEST}")
     means = _stated_mean(hessian, tasks, w[0])
     if means is None:
         return skipped("mean", "not stated, or not known for these tasks")
@@ -113,9 +124,9 @@ def _along(hessian, tasks, w, v, rng, found, reach, error):
     if along is None:
         return skipped("along", "not stated")
     size = (hessian.directions, *w.shape)
-    drawn = np.stack([along(tasks, w, rng.standard_normal(size), BATCH, rng)(v) for _ in range(CALLS)])
-    drawn = drawn.reshape(CALLS, 2, -1, tasks.dim)
-    both = np.hypot(reach, drawn.std((0, 1)) / np.sqrt(2 * CALLS))
+    drawn = np.stack([along(tasks, w, rng.standard_normal(size), BATCH, rng)(v) for _ in range(len(found))])
+    drawn = drawn.reshape(found.shape)
+    both = np.hypot(reach, drawn.std((0, 1)) / np.sqrt(2 * len(found)))
     z = np.abs(drawn.mean((0, 1)) - found.mean((0, 1))) / both
     words = f"mean along Gaussian directions less the operator's, in standard errors, {z.size} components"
     return judged("along", words, _quantile(error, z.size), float(z.max()))
@@ -124,14 +135,15 @@ def _along(hessian, tasks, w, v, rng, found, reach, error):
 def _deviation(hessian, tasks, w, v, found, reach, error):
     """A stated bias and a stated variance, each attacked at one point and along one vector of each task."""
     numbers = deviation(hessian, tasks, BATCH)
-    if numbers is None:
-        return [skipped("bias", "not stated"), skipped("variance", "not stated")]
+    if numbers is None or tasks.dim > LARGEST:
+        reason = "not stated" if numbers is None else f"dimension above {LARGEST}"
+        return [skipped("bias", reason), skipped("variance", reason)]
     bias, variance = numbers
     truth = np.matvec(tasks.hess(w[0]), v[0]).reshape(-1, tasks.dim)
     slack = _quantile(error / 2, reach.size)
     away = np.maximum(np.abs(found.mean((0, 1)) - truth) - slack * reach, 0.0)
     squares = np.sum((found[:, 0] - found[:, 1]) ** 2, axis=-1) / 2  # (calls, tasks), of the mean E||(H^ - E H^)v||^2
-    spread = squares.mean(0) - _quantile(error / 2, squares.shape[1]) * squares.std(0, ddof=1) / np.sqrt(CALLS)
+    spread = squares.mean(0) - _quantile(error / 2, squares.shape[1]) * squares.std(0, ddof=1) / np.sqrt(len(squares))
     words = "at one point along one vector, less its error"
     return [
         judged("bias", f"stated distance of the mean from the Hessian; found {words}", bias, _largest(away)),

@@ -19,6 +19,7 @@ EXACT_NORM = 8
 COMPONENTS = 32
 BATCHES = (1, 4)
 SCREENING = 64
+EVALUATIONS = 100
 
 
 def check(tasks, rng, error: float, draws: int) -> list[Row]:
@@ -111,16 +112,20 @@ def _mean(tasks, measure, rng, w, draws, size):
     return mean, np.sqrt(np.maximum(squares / count - mean**2, 0) / (count - 1))
 
 
-def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
+def _attack(tasks, name, measure, rng, error, draws) -> Row:
     """Search for a point with more noise than ``name`` allows; then measure the best points afresh."""
     claimed, radius = getattr(tasks.regularity, name), tasks.regularity.radius
     shape = (max(4, min(64, ELEMENTS // (SCREENING * math.prod(tasks.batch_shape) * tasks.dim))), *tasks.batch_shape)
     w = random_points(tasks, rng, shape)
     values = _mean(tasks, measure, rng, w, SCREENING, 1)[0]
     finalists = []
-    for at in best_starts(values, starts):
-        task, frame = one(tasks, at[1:]), basis(rng, w[at], extra=4)
-        finalists += [(at[1:], w[at]), (at[1:], _climb(task, measure, frame, w[at], radius, rng.integers(2**32)))]
+    common = min(128, 10 * ELEMENTS // (EVALUATIONS * tasks.dim))  # random numbers that a climb has at every point
+    for at in best_starts(values, 3 if common >= 16 else 1):
+        finalists.append((at[1:], w[at]))
+        if common >= 16:
+            task, frame = one(tasks, at[1:]), basis(rng, w[at], extra=4)
+            climbed = _climb(task, measure, frame, w[at], radius, rng.integers(2**32), common)
+            finalists.append((at[1:], climbed))
     quantile = scipy.stats.norm.isf(error / (len(finalists) * len(BATCHES)))
     best: tuple[float, float, Any] = (-np.inf, 0.0, None)
     for index, point in finalists:
@@ -138,11 +143,8 @@ def _attack(tasks, name, measure, rng, error, draws, starts=3) -> Row:
     return judged(name, checked, claimed, np.sqrt(mean), np.sqrt(lower), allowance, witness)
 
 
-def _climb(task, measure, frame, w, radius, seed, evaluations=100):
+def _climb(task, measure, frame, w, radius, seed, draws):
     """A point with at least about the noise of ``w``, by simplex search with common random numbers."""
-    draws = min(128, 10 * ELEMENTS // (evaluations * task.dim))
-    if draws < 16:
-        return w
 
     def at(x):
         return inside(frame @ x, radius)
@@ -151,4 +153,4 @@ def _climb(task, measure, frame, w, radius, seed, evaluations=100):
         points = np.broadcast_to(at(x), (draws, task.dim))
         return float(np.nan_to_num(measure(task, np.random.default_rng(seed), points, 1).mean()))
 
-    return at(simplex(noise, frame.T @ w, evaluations))
+    return at(simplex(noise, frame.T @ w, EVALUATIONS))

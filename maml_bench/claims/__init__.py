@@ -10,7 +10,8 @@ Claims are made when asked for: a topic is loaded when a claim is first looked u
 import importlib
 from collections.abc import Iterator, Mapping
 
-from analytic import STATEMENTS
+from analytic import STATEMENTS, arguments
+from analytic.arguments import shown
 from maml_bench.claims.claim import Claim, Measurement
 
 _TOPICS = (
@@ -80,6 +81,8 @@ def forms(name: str) -> list[str]:
     >>> claims.forms("prop2-mean")
     ['sharp', 'refined']
     """
+    if not isinstance(name, str):
+        raise ValueError(f"claim = {shown(name)}: must be the name of a claim, or a Claim")
     for claims in _topics():
         if found := [claim.form for claim in claims if claim.name == name]:
             return found
@@ -107,9 +110,7 @@ def get(name: str, form: str | None = None) -> Claim:
     known = forms(name)
     if form is None:
         form = "sharp" if "sharp" in known else known[0]
-    if form not in known:
-        raise ValueError(f"unknown form {form!r} of {name}; known: {', '.join(known)}")
-    return CLAIMS[name, form]
+    return CLAIMS[name, arguments.known("form", form, known, f" of {name}")]
 
 
 def chosen(claim: str | Claim, form: str | None = None) -> Claim:
@@ -126,8 +127,8 @@ def chosen(claim: str | Claim, form: str | None = None) -> Claim:
     >>> claims.chosen("prop2-second") == claims.get("prop2-second", "sharp")
     True
     """
-    if isinstance(claim, str):
+    if not isinstance(claim, Claim):
         return get(claim, form)
-    if form not in (None, claim.form):
-        raise ValueError(f"form = {form!r}: the claim given is {claim.name} in the form {claim.form!r}")
+    if form is not None and not (isinstance(form, str) and form == claim.form):
+        raise ValueError(f"form = {shown(form)}: the claim given is {claim.name} in the form {claim.form!r}")
     return claim

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analytic import arguments, statement
+from analytic.arguments import one_of
 from analytic.bound import LATEX, HypothesisError, in_text, table
 from maml_bench.claims.constants import constants
 from maml_bench.montecarlo.estimands import ESTIMANDS
@@ -51,8 +52,7 @@ class Sampling:
     footprint: Callable[[Setting], int]
 
     def __post_init__(self):
-        if self.estimand not in ESTIMANDS:
-            raise ValueError(f"estimand = {self.estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")
+        one_of("estimand", self.estimand, ESTIMANDS)
 
 
 def either(capped: Callable[[Setting], Capped | None], plain: Callable[[Setting], Draw]) -> Callable[[Setting], Draw]:
@@ -180,8 +180,7 @@ class Claim:
     tolerance: float = TOLERANCE
 
     def __post_init__(self):
-        if self.sense not in SENSES:
-            raise ValueError(f"sense = {self.sense!r}: must be one of {', '.join(SENSES)}")
+        one_of("sense", self.sense, SENSES)
 
     def __repr__(self) -> str:
         factor = "" if self.factor == 1 else f"{self.factor:g} * "

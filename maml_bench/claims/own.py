@@ -27,6 +27,7 @@ import sympy as sp
 from sympy.parsing.sympy_parser import parse_expr
 
 from analytic import abbreviations
+from analytic.arguments import one_of, shown
 from analytic.bound import Bound, Definition
 from analytic.vocabulary import CONSTANTS
 from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_cell
@@ -108,16 +109,18 @@ def claim(
     >>> str(check(tighter, setting).outcome)
     'violated'
     """
-    if estimand not in ESTIMANDS:
-        raise ValueError(f"estimand = {estimand!r}: must be one of {', '.join(map(repr, ESTIMANDS))}")
+    one_of("estimand", estimand, ESTIMANDS)
     right = stated(name, bound)
     if isinstance(draw, str | Measurement):
         measurement = _known(draw) if isinstance(draw, str) else draw
         if requires:
             measurement = replace(measurement, requires=first_reason(requires, measurement.requires))
         return Claim(name, "own", right, measurement, sense, tolerance=tolerance)
+    for name_, part in (("exact", exact), ("requires", requires), ("envelope", envelope)):
+        if part is not None and not callable(part):
+            raise ValueError(f"{name_} = {shown(part)}: must be a function of a setting")
     if not callable(draw):
-        raise ValueError(f"draw = {draw!r}: must be a function draw(setting, rng, replicates), or a name")
+        raise ValueError(f"draw = {shown(draw)}: must be a function draw(setting, rng, replicates), or a name")
     drawn = Drawn(name, draw, ESTIMANDS[estimand], envelope)
     measurement = Measurement(
         words=f"{estimand} of {name}",
@@ -137,7 +140,7 @@ def _known(name: str) -> Measurement:
         return QUANTITIES[name]
     if name in claims.names():
         return claims.get(name, claims.forms(name)[0]).measurement
-    raise ValueError(f"draw = {name!r}: must be a function, or one of {', '.join([*QUANTITIES, *claims.names()])}")
+    raise ValueError(f"draw = {shown(name)}: must be a function, or one of {', '.join([*QUANTITIES, *claims.names()])}")
 
 
 def _listed(exact):
@@ -234,11 +237,11 @@ def stated(name: str, bound: "str | float | sp.Expr | Bound") -> Bound:
     try:
         formula = parse_expr(bound, local_dict=dict(known)) if isinstance(bound, str) else sp.sympify(bound)
     except (SyntaxError, TypeError, AttributeError, sp.SympifyError, TokenError) as error:
-        raise ValueError(f"bound = {bound!r}: cannot be read as a formula ({error})") from None
+        raise ValueError(f"bound = {shown(bound)}: cannot be read as a formula ({error})") from None
     if not isinstance(formula, sp.Expr):
-        raise ValueError(f"bound = {bound!r}: must be a formula, not {type(formula).__name__}")
+        raise ValueError(f"bound = {shown(bound)}: must be a formula, not {type(formula).__name__}")
     if formula.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
-        raise ValueError(f"bound = {bound!r}: must be a finite number where its symbols are")
+        raise ValueError(f"bound = {shown(bound)}: must be a finite number where its symbols are")
     strangers = sorted(symbol.name for symbol in formula.free_symbols if symbol.name not in known)
     if strangers:
         near = difflib.get_close_matches(strangers[0], known, n=1, cutoff=0.0)[0]

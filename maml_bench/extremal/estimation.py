@@ -31,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analytic import bound
-from analytic.arguments import natural, positive
+from analytic.arguments import natural, one_of, positive
 
 CLASSES = {"smooth": "SmoothFunction", "convex": "SmoothConvexFunction"}
 """Classes of losses and what PEPit calls them."""
@@ -151,8 +151,7 @@ def worst_case(question: str, losses: str = "smooth", alpha_l: float = ALPHA_L, 
         For an unknown name, or an argument outside its range.
     """
     for name, value, known in (("question", question, QUESTIONS), ("losses", losses, CLASSES)):
-        if value not in known:
-            raise ValueError(f"{name} = {value!r}: must be one of {', '.join(known)}")
+        one_of(name, value, known)
     positive("alpha_l", alpha_l), natural("steps", steps)
     try:
         import PEPit

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analytic.arguments import finite, natural, nonnegative, positive, shown
 from maml_bench.adaptation import InnerLoop
 from maml_bench.hessians import CentralDifference, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import (
@@ -67,6 +68,11 @@ class Instance:
     build: Callable[..., Setting]
 
 
+CHECKS = dict.fromkeys(("steps", "dim", "directions", "count"), natural) | {"sigma_g": nonnegative}
+CHECKS |= dict.fromkeys(("alpha", "nu", "slope", "width", "delta"), positive)
+"""What parameters of instances must be; others must be finite."""
+
+
 def instance(claim: str, form: str = "sharp", **parameters) -> Setting:
     """The setting that attains the bound, as nearly as is known.
 
@@ -79,7 +85,7 @@ def instance(claim: str, form: str = "sharp", **parameters) -> Setting:
     Raises
     ------
     ValueError
-        If none is known; lists those there are.
+        If none is known; lists those there are. Or for a parameter that it does not have, or that is outside its range.
 
     Examples
     --------
@@ -88,10 +94,17 @@ def instance(claim: str, form: str = "sharp", **parameters) -> Setting:
     >>> round(check("prop2-second", instance("prop2-second", "sharp")).ratio, 9)
     1.0
     """
-    if (claim, form) not in INSTANCES:
+    if not (isinstance(claim, str) and isinstance(form, str) and (claim, form) in INSTANCES):
         known = ", ".join(f"{name} ({form})" for name, form in INSTANCES)
-        raise ValueError(f"no instance of {claim!r}, form {form!r}, is known; known: {known}")
-    return INSTANCES[claim, form].build(**parameters)
+        raise ValueError(f"no instance of claim {shown(claim)}, form {shown(form)}, is known; known: {known}")
+    build = INSTANCES[claim, form].build
+    checked = {name: CHECKS.get(name, finite)(name, value) for name, value in parameters.items()}
+    try:
+        with np.errstate(all="ignore"):  # what overflows is noticed by the part it is given to
+            return build(**checked)
+    except (TypeError, ArithmeticError, ValueError) as error:
+        given = ", ".join(f"{name} = {value:g}" for name, value in checked.items())
+        raise ValueError(f"{given}: the instance of {claim} ({form}) cannot be made ({error})") from error
 
 
 # --- paths

@@ -13,7 +13,7 @@ from maml_bench import claims
 from maml_bench.auditing import Audit, audit
 from maml_bench.claims.claim import Claim
 from maml_bench.extremal.arenas import Arena, arenas
-from maml_bench.extremal.instances import INSTANCES, Instance
+from maml_bench.extremal.instances import INSTANCES, Instance, instance
 from maml_bench.search import Best, maximize
 from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
@@ -154,7 +154,8 @@ def tightness(
     chosen = claims.chosen(claim, form)
     alpha_l = alpha_l if alpha_l is None else arguments.positive("alpha_l", alpha_l)
     steps = steps if steps is None else arguments.natural("steps", steps)
-    arguments.natural("rounds", rounds), arguments.positive("seconds", seconds)
+    arguments.natural("rounds", rounds), arguments.duration("seconds", seconds)
+    seed, first_round = arguments.seed(seed), arguments.seed(first_round, "first_round")
     started = time.monotonic()
     candidates, evaluations = [], 0
     spaces = arenas(chosen.name, chosen.form, alpha_l, steps)
@@ -212,8 +213,8 @@ def _settings(rows: list[Instance], alpha_l, steps) -> list[Setting]:
     wanted = {name: value for name, value in (("alpha", alpha_l), ("steps", steps)) if value is not None}
     found = []
     for row in rows:
-        with contextlib.suppress(TypeError, ValueError):
-            found.append(row.build(**wanted))
+        with contextlib.suppress(ValueError):
+            found.append(instance(row.claim, row.form, **wanted))
     return found
 
 

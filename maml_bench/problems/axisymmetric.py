@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import Chebyshev
 
-from analytic.arguments import natural, positive, settle, vector
+from analytic.arguments import natural, one_of, positive, settle, vector
 from analytic.brief import brief
 from analytic.regularity import Regularity
 from maml_bench.arrays import by_columns, take
@@ -70,8 +70,7 @@ class Axisymmetric:
         if natural("dimension", self.dimension) < 2:
             raise ValueError(f"dimension = {self.dimension}: must be at least 2")
         settle(self, coefficients=vector)
-        if self.degree not in (3, 4):
-            raise ValueError(f"degree = {self.degree!r}: must be 3 or 4")
+        one_of("degree", self.degree, (3, 4))
         if self.degree == 4 and len(self.coefficients) > 3:
             raise ValueError(f"coefficients: {len(self.coefficients)} given; with degree 4 at most 3 make a polynomial")
 

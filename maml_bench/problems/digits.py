@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from analytic.arguments import natural
+from analytic.arguments import generator, natural
 from maml_bench.problems.logistic import Logistic
 
 
@@ -55,7 +55,7 @@ def digits(
     if total > smallest:
         raise ValueError(f"points + points_target = {total}: must be at most {smallest}, the images of the rarest pair")
     components = _components(images, dim)
-    rng = np.random.default_rng(rng)
+    rng = generator("rng", rng)
     chosen = pairs[rng.permutation(len(pairs))[:tasks]]
     drawn = np.stack([rng.permutation(np.flatnonzero(np.isin(label, pair)))[:total] for pair in chosen])
     X, y = components[drawn], np.where(label[drawn] == chosen[:, :1], 1.0, -1.0)

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from analytic.arguments import array, settle
+from analytic.arguments import array, settle, shown
 from analytic.brief import brief
 from analytic.regularity import Regularity
 from maml_bench.problems.protocol import Tasks
@@ -82,10 +82,7 @@ class FiniteSum:
     b_i: np.ndarray
 
     def __post_init__(self):
-        for name in ("dim", "batch_shape"):
-            ours, theirs = getattr(self.support, name), getattr(self.target, name)
-            if ours != theirs:
-                raise ValueError(f"target.{name} = {theirs}: must be that of support, {ours}")
+        _alike(self.support, self.target)
         settle(self, b_i=self._for_each_task)
 
     def _for_each_task(self, name, value):
@@ -99,7 +96,18 @@ class FiniteSum:
 
     @classmethod
     def pair(cls, support: Any, target: Any) -> "FiniteSum":
-        """Two task arrays of a family that certifies the distance itself, by ``support.gradient_gap(target)``."""
+        """Two task arrays of a family that certifies the distance itself, by ``support.gradient_gap(target)``.
+
+        Raises
+        ------
+        ValueError
+            If it does not, or the families differ.
+        """
+        if not hasattr(support, "gradient_gap"):
+            raise ValueError(f"support = {shown(support)}: must state gradient_gap(target); else give b_i")
+        if type(target) is not type(support):
+            raise ValueError(f"target = {shown(target)}: must be of the family of support, {type(support).__name__}")
+        _alike(support, target)
         return cls(support, target, support.gradient_gap(target))
 
     @property
@@ -126,6 +134,17 @@ class FiniteSum:
 
     def __getitem__(self, index) -> "FiniteSum":
         return FiniteSum(self.support[index], self.target[index], self.b_i[index])
+
+
+def _alike(support, target) -> None:
+    """Refuse what is no tasks, or tasks that differ in dimension or axes."""
+    for name, part in (("support", support), ("target", target)):
+        if not hasattr(part, "batch_shape"):
+            raise ValueError(f"{name} = {shown(part)}: must be tasks")
+    for name in ("dim", "batch_shape"):
+        ours, theirs = getattr(support, name), getattr(target, name)
+        if ours != theirs:
+            raise ValueError(f"target.{name} = {theirs}: must be that of support, {ours}")
 
 
 class FullBatch:

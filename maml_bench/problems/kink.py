@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import common_shape, last_axis, natural, positive, settle, vectors
+from analytic.arguments import common_shape, generator, last_axis, natural, positive, settle, vectors
 from analytic.brief import brief
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import jets, listed, select
+from maml_bench.arrays import fits, jets, listed, select
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.ramp import Ramp
 
@@ -66,8 +66,8 @@ class Kink:
     @classmethod
     def random(cls, dim: int, tasks: int, rng, rho: float = 1.0, radius: float = 1.0) -> "Kink":
         """Tasks with standard normal centers and slopes of unit size."""
-        natural("dim", dim), natural("tasks", tasks)
-        rng = np.random.default_rng(rng)
+        fits(natural("tasks", tasks) * natural("dim", dim), f"dim = {dim}, tasks = {tasks}")
+        rng = generator("rng", rng)
         center = rng.standard_normal((tasks, dim))
         return cls(center, rng.standard_normal((tasks, dim)) / np.sqrt(dim), rho, radius)
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import scipy
 
-from analytic.arguments import common_shape, labels, last_axis, matrices, natural, nonnegative, settle
+from analytic.arguments import common_shape, generator, labels, last_axis, matrices, natural, nonnegative, settle
 from analytic.brief import brief
 from analytic.regularity import Regularity
-from maml_bench.arrays import into, matvec, select, transposed_matvec
+from maml_bench.arrays import fits, into, matvec, select, transposed_matvec
 from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.finite_sum import FiniteSum
 
@@ -275,8 +275,9 @@ class Logistic:
     @classmethod
     def random(cls, dim: int, tasks: int, rng, points: int = 10, ridge: float = 0.1) -> "Logistic":
         """Normal data of mean squared norm 1; labels from a logistic model whose parameter varies with the task."""
-        natural("dim", dim), natural("tasks", tasks), natural("points", points)
-        rng = np.random.default_rng(rng)
+        floats = 2 * natural("dim", dim) * natural("tasks", tasks) * natural("points", points)
+        fits(floats, f"dim = {dim}, tasks = {tasks}, points = {points}")
+        rng = generator("rng", rng)
         truth = 3 * (rng.standard_normal(dim) + rng.standard_normal((tasks, 1, dim)) / 2)
         X = rng.standard_normal((2, tasks, points, dim)) / np.sqrt(dim)
         y = np.where(rng.random((2, tasks, points)) < scipy.special.expit(np.vecdot(X, truth)), 1.0, -1.0)

@@ -17,8 +17,9 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import natural, positive, probability, settle, vectors
+from analytic.arguments import generator, natural, one_of, positive, probability, settle, shown, vectors
 from analytic.brief import brief
+from maml_bench.arrays import fits
 from maml_bench.problems.network import ReluNetwork
 
 LINEAR, RELU = ReluNetwork((2, 2)), ReluNetwork((2, 100, 100, 2))
@@ -83,15 +84,15 @@ class Navigation:
         if self.goals.shape[-1] != 2:
             raise ValueError(f"goals has shape {self.goals.shape}: the last axis must be 2, a point of the plane")
         if not isinstance(self.policy, ReluNetwork) or (*self.policy.widths[:1], *self.policy.widths[-1:]) != (2, 2):
-            raise ValueError(f"policy = {self.policy!r}: must be a ReluNetwork with 2 inputs and 2 outputs")
+            raise ValueError(f"policy = {shown(self.policy)}: must be a ReluNetwork with 2 inputs and 2 outputs")
         for name, allowed in (("objective", OBJECTIVES), ("baseline", BASELINES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(map(repr, allowed))}")
+            one_of(name, getattr(self, name), allowed)
 
     @classmethod
     def random(cls, tasks: int, rng, **options) -> "Navigation":
         """Goals uniform in the square of half-side 1/2; ``options`` are the other arguments."""
-        return cls(np.random.default_rng(rng).uniform(-0.5, 0.5, (natural("tasks", tasks), 2)), **options)
+        fits(2 * natural("tasks", tasks), f"tasks = {tasks}")
+        return cls(generator("rng", rng).uniform(-0.5, 0.5, (tasks, 2)), **options)
 
     @property
     def dim(self) -> int:

@@ -1,13 +1,13 @@
 """Fully connected ReLU networks on flat parameter vectors: value, gradient, Hessian-vector product, all batched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from analytic.arguments import natural, settle
+from analytic.arguments import natural, settle, shown
 from maml_bench.arrays import into
 
 Outputs = Callable[[np.ndarray], np.ndarray]
@@ -140,7 +140,8 @@ def _transpose(matrix):
 
 
 def _widths(name, value):
-    widths = tuple(natural(f"{name}[{k}]", width) for k, width in enumerate(value))
+    listed = tuple(value) if isinstance(value, Iterable) and np.ndim(value) else ()
+    widths = tuple(natural(f"{name}[{k}]", width) for k, width in enumerate(listed))
     if len(widths) < 2:
-        raise ValueError(f"{name} = {widths}: must be at least two, those of inputs and outputs")
+        raise ValueError(f"{name} = {shown(value)}: must be at least two, those of inputs and outputs")
     return widths

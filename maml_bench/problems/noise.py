@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from analytic.arguments import finite, last_axis, nonnegative, positive, settle, vector
+from analytic.arguments import finite, last_axis, nonnegative, positive, settle, shown, vector
 from analytic.brief import brief
 from analytic.digits import is_precise
 from analytic.moments import quadratic, two_point
@@ -326,6 +326,14 @@ class NoisyTasks:
 
     population: Any  # Tasks without noise
     noise: Any
+
+    def __post_init__(self):
+        for name, attribute, words in (
+            ("population", "batch_shape", "tasks"),
+            ("noise", "sigma_g", "a sampling model"),
+        ):
+            if not hasattr(part := getattr(self, name), attribute):
+                raise ValueError(f"{name} = {shown(part)}: must be {words}")
 
     @property
     def dim(self) -> int:

@@ -6,15 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from analytic.arguments import array, common_shape, last_axis, matrices, natural, settle, vectors
+from analytic.arguments import (
+    array,
+    common_shape,
+    generator,
+    last_axis,
+    matrices,
+    natural,
+    one_of,
+    positive,
+    settle,
+    vectors,
+)
 from analytic.brief import brief
 from analytic.digits import is_precise
 from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.rules import legendre
 from analytic.regularity import Regularity
-from maml_bench.arrays import singly, take, unchecked
+from maml_bench.arrays import fits, singly, take, unchecked
 from maml_bench.problems.noise import NoisyTasks
+
+MOST_TEETH = 10_000
+"""Of a sawtooth: each is found from those before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +83,7 @@ class Piecewise:
 
     def __post_init__(self):
         settle(self, knots=matrices, values=matrices, slope=vectors, curvature=self._for_each_slope)
-        if self.order not in (2, 3):
-            raise ValueError(f"order = {self.order!r}: must be 2 or 3")
+        one_of("order", self.order, (2, 3))
         if self.knots.shape[-2:] != self.values.shape[-2:]:
             raise ValueError(f"values has shape {self.values.shape}: the last two axes must be those of knots")
         last_axis("slope", self.slope, self.knots.shape[-2], like="knots, the last axis but one")
@@ -86,8 +99,9 @@ class Piecewise:
     @classmethod
     def random(cls, dim: int, tasks: int, rng, pieces: int = 6) -> "Piecewise":
         """Tasks with standard normal knots, curvatures in [-1, 1] and slopes of unit size."""
-        natural("dim", dim), natural("tasks", tasks), natural("pieces", pieces)
-        rng = np.random.default_rng(rng)
+        floats = natural("dim", dim) * natural("tasks", tasks) * natural("pieces", pieces)
+        fits(floats, f"dim = {dim}, tasks = {tasks}, pieces = {pieces}")
+        rng = generator("rng", rng)
         knots = np.sort(rng.standard_normal((tasks, dim, pieces)))
         values = rng.uniform(-1, 1, knots.shape)
         return cls(knots, values, rng.standard_normal((tasks, dim)) / np.sqrt(dim))
@@ -103,12 +117,15 @@ class Piecewise:
         Raises
         ------
         ValueError
-            If the teeth overlap: ``alpha slope`` must exceed 2 width.
+            If the teeth overlap: ``alpha slope`` must exceed 2 width. Or for an argument outside its range.
         """
-        if not alpha * slope > 2 * width > 0:
-            raise ValueError(f"alpha slope = {alpha * slope:g}: must exceed 2 width = {2 * width:g} > 0")
+        alpha, slope, width = positive("alpha", alpha), positive("slope", slope), positive("width", width)
+        if not alpha * slope > 2 * width:
+            raise ValueError(f"alpha slope = {alpha * slope:g}: must exceed 2 width = {2 * width:g}")
+        if natural("steps", steps) > MOST_TEETH:
+            raise ValueError(f"steps = {steps}: must be at most {MOST_TEETH}")
         points = np.zeros(1)
-        for _ in range(natural("steps", steps) + 1):
+        for _ in range(steps + 1):
             knots = (points[::-1, None] + width * np.array([-1.0, 0.0, 1.0])).ravel()
             values = np.tile([width - 1, -1.0, width - 1], len(points))
             loss = cls(knots[None], values[None], np.array([slope]))

@@ -5,13 +5,23 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import common_shape, last_axis, natural, nonnegative, settle, symmetric, vectors
+from analytic.arguments import (
+    common_shape,
+    finite,
+    generator,
+    last_axis,
+    natural,
+    nonnegative,
+    settle,
+    symmetric,
+    vectors,
+)
 from analytic.brief import brief
 from analytic.moments import quadratic as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import jets, listed, matvec, random_orthogonal, select
+from maml_bench.arrays import fits, jets, listed, matvec, random_orthogonal, select
 from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.noise import NoisyTasks
 
@@ -63,10 +73,10 @@ class Quadratic:
     @classmethod
     def random(cls, dim: int, tasks: int, rng, low: float = -1.0, high: float = 1.0) -> "Quadratic":
         """Tasks that share a random A with eigenvalues in [low, high], both attained if dim >= 2."""
-        natural("dim", dim), natural("tasks", tasks)
-        if not low <= high:
+        fits(natural("dim", dim) * max(dim, natural("tasks", tasks)), f"dim = {dim}, tasks = {tasks}")
+        if not finite("low", low) <= finite("high", high):
             raise ValueError(f"low = {low}: must be at most high = {high}")
-        rng = np.random.default_rng(rng)
+        rng = generator("rng", rng)
         eigenvalues = rng.uniform(low, high, dim)
         eigenvalues[:2] = (low, high)[:dim]
         basis = random_orthogonal(rng, (), dim)
@@ -75,7 +85,8 @@ class Quadratic:
     @classmethod
     def concave(cls, dim: int, curvature: float = 1.0) -> "Quadratic":
         """One task ``-(curvature/2)||w||^2``, which attains several bounds with equality."""
-        return cls(-nonnegative("curvature", curvature) * np.eye(natural("dim", dim)), np.zeros((1, dim)))
+        fits(natural("dim", dim) ** 2, f"dim = {dim}")
+        return cls(-nonnegative("curvature", curvature) * np.eye(dim), np.zeros((1, dim)))
 
     @property
     def dim(self) -> int:

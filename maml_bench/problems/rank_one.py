@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from analytic.arguments import natural, positive, settle, vectors
+from analytic.arguments import generator, natural, positive, settle, vectors
 from analytic.brief import brief
 from analytic.moments import rank_one as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import jets, select
+from maml_bench.arrays import fits, jets, select
 from maml_bench.problems.noise import NoisyTasks
 
 _dot: Any = np.vecdot
@@ -65,8 +65,8 @@ class RankOne:
     @classmethod
     def random(cls, dim: int, tasks: int, rng, radius: float | None = None) -> "RankOne":
         """Tasks with ``x ~ N(0, I/d)``; the radius is twice the largest norm of an x unless given."""
-        natural("dim", dim), natural("tasks", tasks)
-        x = np.random.default_rng(rng).standard_normal((tasks, dim)) / np.sqrt(dim)
+        fits(natural("tasks", tasks) * natural("dim", dim), f"dim = {dim}, tasks = {tasks}")
+        x = generator("rng", rng).standard_normal((tasks, dim)) / np.sqrt(dim)
         return cls(x, 2 * np.linalg.norm(x, axis=-1).max() if radius is None else radius)
 
     @property

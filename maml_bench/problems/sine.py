@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytic.arguments import natural, settle, vectors
+from analytic.arguments import generator, natural, settle, vectors
 from analytic.brief import brief
-from maml_bench.arrays import by_blocks
+from maml_bench.arrays import by_blocks, fits
 from maml_bench.problems.network import ReluNetwork
 
 NETWORK = ReluNetwork((1, 40, 40, 1))
@@ -52,10 +52,11 @@ class SineRegression:
     @classmethod
     def random(cls, rng: np.random.Generator, size: int | tuple[int, ...], points: int = 20) -> "SineRegression":
         """Tasks ``y = A sin(x - phi)``: A uniform on (0.1, 5), phi on (0, pi), inputs on (-5, 5)."""
-        size = (size,) if isinstance(size, int) else tuple(size)
-        rng = np.random.default_rng(rng)
+        size = tuple(natural("size", one) for one in (size if isinstance(size, tuple) else (size,)))
+        fits(math.prod(size) * natural("points", points), f"size = {size}, points = {points}")
+        rng = generator("rng", rng)
         amplitude, phase = rng.uniform(*AMPLITUDE, (*size, 1)), rng.uniform(*PHASE, (*size, 1))
-        x = rng.uniform(*INPUT, (*size, natural("points", points)))
+        x = rng.uniform(*INPUT, (*size, points))
         return cls(x, amplitude * np.sin(x - phase))
 
     @property

@@ -6,13 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import natural, settle, vectors
+from analytic.arguments import generator, natural, settle, vectors
 from analytic.brief import brief
 from analytic.digits import is_precise
 from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
-from maml_bench.arrays import into, last_axis_first, running_sums, select, singly
+from maml_bench.arrays import fits, into, last_axis_first, running_sums, select, singly
 
 PATH_LIMIT = 500_000
 """Most paths of action counts to enumerate, for all tasks together: about a second of work."""
@@ -94,8 +94,10 @@ class SoftmaxBandit:
     @classmethod
     def random(cls, dim: int, tasks: int, rng) -> "SoftmaxBandit":
         """``dim`` actions with rewards uniform in [0, 1]."""
-        natural("dim", dim), natural("tasks", tasks)
-        return cls(np.random.default_rng(rng).uniform(0, 1, (tasks, dim)))
+        if natural("dim", dim) < 2:
+            raise ValueError(f"dim = {dim}: must be at least 2, a bandit's actions")
+        fits(natural("tasks", tasks) * natural("dim", dim), f"dim = {dim}, tasks = {tasks}")
+        return cls(generator("rng", rng).uniform(0, 1, (tasks, dim)))
 
     @property
     def dim(self) -> int:

@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from analytic.arguments import common_shape, last_axis, matrices, natural, settle, symmetric, vectors
+from analytic.arguments import common_shape, generator, last_axis, matrices, natural, settle, symmetric, vectors
 from analytic.brief import brief
 from analytic.moments import trigonometric as moments
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
-from maml_bench.arrays import into, jets, listed, matvec, random_orthogonal, select, transposed_matvec, unchecked
+from maml_bench.arrays import fits, into, jets, listed, matvec, random_orthogonal, select, transposed_matvec, unchecked
 from maml_bench.problems.bowl import Bowl
 from maml_bench.problems.circular import cosine, sine, sine_rise, squared_sine
 from maml_bench.problems.noise import NoisyTasks
@@ -85,8 +85,8 @@ class Trigonometric:
     @classmethod
     def random(cls, dim: int, tasks: int, rng) -> "Trigonometric":
         """Tasks with d cosines each: ``||v_k||`` in [1, 2], ``|a_k| ||v_k||^2`` in [0.2, 1], and ``||A|| = 1/2``."""
-        natural("dim", dim), natural("tasks", tasks)
-        rng = np.random.default_rng(rng)
+        fits(natural("tasks", tasks) * natural("dim", dim) * dim, f"dim = {dim}, tasks = {tasks}")
+        rng = generator("rng", rng)
         basis = random_orthogonal(rng, (), dim)
         A = (basis * (0.5 * np.append(rng.uniform(0, 1, dim - 1), 1.0))) @ basis.T
         length = rng.uniform(1, 2, (tasks, dim))

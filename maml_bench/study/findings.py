@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from analytic.arguments import shown
 from maml_bench.evidence import Evidence, Outcome
+from maml_bench.files import as_path
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.setting import Setting
 from maml_bench.study.text import naming
@@ -160,10 +162,10 @@ def load(folder: str | Path) -> pd.DataFrame:
     >>> from maml_bench.study import load
     >>> load("reports")["outcome"].value_counts()  # doctest: +SKIP
     """
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     files = [folder / FILE] if (folder / FILE).exists() else sorted(folder.glob(f"*/{FILE}"))
     if not files:
-        raise FileNotFoundError(f"no {FILE} in {folder} or in a folder of it")
+        raise FileNotFoundError(f"folder = {shown(str(folder))}: no {FILE} in it or in a folder of it")
     return frame(row for path in files for row in read(path))
 
 

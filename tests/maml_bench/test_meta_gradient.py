@@ -290,5 +290,5 @@ def test_a_target_supplies_the_final_gradient_only():
 
 
 def test_an_unknown_choice_of_final_is_named():
-    with pytest.raises(ValueError, match="final = 'exact': must be 'sampled' or 'mean'"):
+    with pytest.raises(ValueError, match="final = 'exact': must be one of sampled, mean"):
         draws(quadratic(), InnerLoop(ALPHA, 1), ExactHessian(), 1, final="exact")

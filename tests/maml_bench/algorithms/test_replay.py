@@ -248,7 +248,7 @@ def test_a_run_that_diverges_is_a_result(rng):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "reptile"}, "method = 'reptile': must be one of 'maml', 'first-order', 'ggs', 'zeroth-order'"),
+        ({"method": "reptile"}, "method = 'reptile': must be one of maml, first-order, ggs, zeroth-order"),
         ({"protocol": "published"}, "protocol = 'published'"),
         ({"protocol": {"doubled-step", "typo"}}, "unknown deviation 'typo'"),
         ({"protocol": None}, "protocol = None"),

@@ -126,7 +126,7 @@ def test_memory_is_measured():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"estimand": "median"}, "estimand = 'median': must be one of 'mean', 'norm of mean'"),
+        ({"estimand": "median"}, "estimand = 'median': must be one of mean, norm of mean"),
         ({"sense": "<"}, "sense = '<': must be one of"),
         ({"draw": 3}, "draw = 3: must be a function"),
     ],
