@@ -140,7 +140,7 @@ def _transpose(matrix):
 
 
 def _widths(name, value):
-    listed = tuple(value) if isinstance(value, Iterable) and np.ndim(value) else ()
+    listed = tuple(value) if isinstance(value, Iterable) and getattr(value, "ndim", 1) else ()
     widths = tuple(natural(f"{name}[{k}]", width) for k, width in enumerate(listed))
     if len(widths) < 2:
         raise ValueError(f"{name} = {shown(value)}: must be at least two, those of inputs and outputs")
