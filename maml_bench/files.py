@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
-from analytic.arguments import shown
-
 OWN = "own_"
 """How the modules of a user's files are called here, followed by the name of the file."""
 
@@ -26,6 +24,8 @@ def as_path(name: str, value) -> Path:
     try:
         return Path(value)
     except TypeError:
+        from analytic.arguments import shown
+
         raise ValueError(f"{name} = {shown(value)}: must be a path") from None
 
 

@@ -44,9 +44,8 @@ def check(hessian, tasks, rng, error: float) -> list[Row]:
     scale = max(float(np.abs(product).max()), float(np.abs(applied(other)).max())) or 1.0
     rows.append(_gap("repeatable", "two calls of one draw, relative difference", applied(v) - product, scale))
     if getattr(hessian, "linear", False):
-        rows.append(
-            _gap("linear", "sum of two vectors, relative", applied(v + 2 * other) - product - 2 * applied(other), scale)
-        )
+        away = [applied(v + k * other) - product - k * applied(other) for k in (2, -2)]
+        rows.append(_gap("linear", "sum of two vectors, and difference, relative", np.stack(away), scale))
     else:
         rows.append(skipped("linear", "not stated"))
     if getattr(hessian, "symmetric", False) and getattr(hessian, "linear", False):

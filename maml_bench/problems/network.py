@@ -1,6 +1,6 @@
 """Fully connected ReLU networks on flat parameter vectors: value, gradient, Hessian-vector product, all batched."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -140,7 +140,7 @@ def _transpose(matrix):
 
 
 def _widths(name, value):
-    listed = tuple(value) if isinstance(value, Iterable) and getattr(value, "ndim", 1) else ()
+    listed = tuple(value) if isinstance(value, Sequence) else ()
     widths = tuple(natural(f"{name}[{k}]", width) for k, width in enumerate(listed))
     if len(widths) < 2:
         raise ValueError(f"{name} = {shown(value)}: must be at least two, those of inputs and outputs")

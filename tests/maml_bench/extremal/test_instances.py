@@ -139,7 +139,8 @@ def test_certificates_survive_an_attack(claim, form):
 def test_where_alpha_is_an_argument_it_is_alpha_L(key):
     try:
         setting = instance(*key, alpha=0.07)
-    except TypeError:
+    except ValueError as error:
+        assert "unexpected keyword argument 'alpha'" in str(error)
         return
     assert setting.inner.alpha * setting.tasks.regularity.L == pytest.approx(0.07, rel=1e-12)
 
@@ -167,5 +168,5 @@ def test_a_planted_violation_is_found_wherever_the_supremum_is_known():
 
 
 def test_unknown_instances_are_refused_with_a_list():
-    with pytest.raises(ValueError, match=r"no instance of 'prop9'.*prop1 \(sharp\)"):
+    with pytest.raises(ValueError, match=r"no instance of claim 'prop9'.*prop1 \(sharp\)"):
         instance("prop9")
