@@ -60,6 +60,7 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
     points, draws, error = natural("points", points), natural("draws", draws), probability("error", error)
     if hessian is not None and not usable(hessian):
         raise ValueError(f"hessian = {shown(hessian)}: must have operator(tasks, w, D, rng)")
+    share = error if hessian is None else error / 2  # tasks and estimator share it
     started = time.perf_counter()
     rng = np.random.default_rng(checked_seed(seed))
     with np.errstate(all="ignore"):
@@ -68,17 +69,17 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
             rows = [
                 row.named(f"{name} {row.name}")
                 for name, half in halves
-                for row in _rows(half, rng, error / 2, points, draws)
+                for row in _rows(half, rng, share / 2, points, draws)
             ]
             rows.append(lipschitz.attack_distance(tasks, rng, points))
         elif isinstance(tasks, Tasks):
-            rows = _rows(tasks, rng, error, points, draws)
+            rows = _rows(tasks, rng, share, points, draws)
         else:
             lacks = ", ".join(lacking(tasks))
             raise ValueError(f"tasks = {shown(tasks)}: must have the attributes of Tasks or TaskPairs; lacks {lacks}")
         if hessian is not None:
             adapted = tasks.support if isinstance(tasks, TaskPairs) else tasks
-            rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, error)]
+            rows += [row.named(f"hessian {row.name}") for row in estimators.check(hessian, adapted, rng, share)]
     return Audit(
         problem=type(population(tasks)).__name__,
         rows=tuple(rows),
