@@ -66,7 +66,7 @@ def test_everything_that_takes_a_level_is_spied_on():
         ("prop3", ONE, (0.1, 0.1)),
         ("prop2-first", FIVE, (0.02, 0.1)),
         ("prop2-second", FIVE, (0.02, 0.1)),
-        ("prop3", FIVE, (0.02, 0.1)),
+        ("prop3", FIVE, (0.1, 0.1)),  # of the mean over tasks: one number
         ("zo-vector", at(FIVE.tasks, hessian=ZerothOrder(0.1, 2, data="population")), (0.02, 0.1)),
         ("prop6", at(FIVE.tasks, hessian=GaussianSmoothing(0.1, 2)), (0.02, 0.1)),
         ("prop7-frobenius", at(FIVE.tasks, hessian=GaussianSmoothing(0.1, 2)), (0.02, 0.1)),
