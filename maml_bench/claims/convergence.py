@@ -207,9 +207,12 @@ def run_floats(setting: Setting) -> int:
 
 
 def rounding(setting: Setting) -> float:
-    """What rounding can add to ||grad calL||: some units in the last place of the gradients that it is a mean of."""
+    """What rounding can add to ||grad calL||: some units in the last place of the gradients that it is a mean of, and
+    of the numbers that these are made of.
+    """
     gradients = np.linalg.norm(_target_gradients(setting), axis=-1).max()
-    return 64 * np.finfo(float).eps * (setting.inner.steps + 1) * float(gradients + setting.tasks.regularity.L)
+    reach = setting.tasks.regularity.L * np.linalg.norm(setting.w)
+    return 64 * np.finfo(float).eps * (setting.inner.steps + 1) * float(gradients + reach)
 
 
 def _theorem(losses_needed, *requirements) -> Measurement:

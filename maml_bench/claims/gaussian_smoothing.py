@@ -233,12 +233,12 @@ def product_error(setting: Setting) -> np.ndarray:
 
 
 def product_rounding(setting: Setting, value: np.ndarray) -> np.ndarray:
-    """Rounding of the difference of two gradients, over 2 delta."""
+    """Rounding of the difference of two gradients, over 2 delta: no less than L, of which a product has some units."""
     tasks, delta = single(setting), _central(setting).delta
     gradient = float(np.linalg.norm(tasks.grad(setting.w), axis=-1).max())
     scale = gradient + tasks.regularity.L * (float(np.linalg.norm(setting.w)) + delta)
     known = (tasks.regularity.rho == 0) & (value == 0)
-    return np.where(known, 0.0, 32 * EPS * (tasks.dim + 32) * scale * (1 + 1 / delta))
+    return np.where(known, 0.0, 32 * EPS * (tasks.dim + 32) * scale / delta)
 
 
 MEASUREMENTS = {

@@ -16,8 +16,8 @@ meta objective is a quadratic whose minimum is a linear system.
 .. math:: \mathcal{L}_i(w) \ge \tfrac12x_i^TAx_i - b_i\cdot x_i - h_i + e_i\cdot(Ax_i - b_i)
           \ge \tfrac12x_i^TAx_i - b_i\cdot x_i - h_i - \tfrac t2\|Ax_i-b_i\|^2 - \frac{\epsilon_i^2}{2t},
 
-a quadratic in w; the best of a grid of t is taken. Its mean over tasks has a much larger minimum than the tasks have by
-themselves.
+a quadratic in w; the best of a grid of t, in units of :math:`1/\|A\|`, is taken. Its mean over tasks has a much larger
+minimum than the tasks have by themselves.
 
 *Branch and bound* (`maml_bench.claims.bisection`), in up to `MOST_DIMENSIONS` dimensions: where that quadratic exceeds
 a value of :math:`\mathcal{L}`, no minimizer is; what is left is an ellipsoid, in a box along its axes. There
@@ -91,7 +91,7 @@ def _waves(support, target, distance: float, alpha: float, N: int, start: tuple)
     step = np.linalg.norm(np.eye(support.dim) - alpha * support.A, 2)
     away = alpha * slope * np.sum(step ** np.arange(N))
     best, below = -np.inf, None
-    for t in WEIGHTS:
+    for t in WEIGHTS / (np.linalg.norm(target.A, 2) or 1.0):
         matrix, linear, constant = _adapted(support, target, alpha, N, t)
         value = _minimum(matrix, linear, constant - depth - away**2 / (2 * t))
         if value > best:

@@ -7,6 +7,8 @@ The weighted mean square is a ratio of expectations, ``E[G^2/L_w] <= x^2 E[1/L_w
 value a of L_w this says ``E[(a/L_w) G^2 + (1 - a/L_w) x^2] <= x^2``, the mean of numbers >= 0, and that is measured.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from analytic import statement
@@ -89,12 +91,17 @@ def capped_weighted_squares(setting: Setting) -> Capped | None:
     return None if ceiling is None else Capped(weighted_squares(setting), ceiling)
 
 
-def _measurement(words: str, draw, *requirements, constants=constants) -> Measurement:
+def _square(size: Callable[[Setting], float]) -> Callable[[Setting], float]:
+    """What rounding can add to the square of a gradient's norm of that size."""
+    return lambda setting: 2 * size(setting) * convergence.rounding(setting)
+
+
+def _measurement(words: str, draw, *requirements, resolution, constants=constants) -> Measurement:
     return Measurement(
         words=words,
         requires=first_reason(convergence.MEASUREMENTS["thm1"].requires, *requirements),
         sampled=Sampling(draw, "mean", convergence.run_floats),
-        resolution=convergence.rounding,
+        resolution=resolution,
         constants=constants,
     )
 
@@ -113,18 +120,29 @@ CLAIMS = (
         _measurement(
             "E[(a/L_w) ||grad calL||^2 + (1 - a/L_w) x^2] at w_zeta, x^2 the bound",
             either(capped_weighted_squares, weighted_squares),
+            resolution=_square(lambda setting: _bound("thm1-square", setting) ** 0.5),
         ),
     ),
     Claim(
         "thm1-capped",
         "direct",
         statement("thm1-capped").forms["direct"],
-        _measurement("E min(||grad calL(w_zeta)||, M)^2, M twice the start's gradient", cut_squares, moving),
+        _measurement(
+            "E min(||grad calL(w_zeta)||, M)^2, M twice the start's gradient",
+            cut_squares,
+            moving,
+            resolution=_square(level),
+        ),
     ),
     Claim(
         "thm1-tail",
         "direct",
         Known(f"p_f = {FAILURE:g}", _failure),
-        _measurement("P(||grad calL(w_zeta)|| > the bound)", exceedances, constants=plain_constants),
+        _measurement(
+            "P(||grad calL(w_zeta)|| > the bound)",
+            exceedances,
+            resolution=lambda setting: 0.0,  # a share of iterates
+            constants=plain_constants,
+        ),
     ),
 )

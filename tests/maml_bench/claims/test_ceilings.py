@@ -44,10 +44,12 @@ def test_without_noise_one_bowl_never_exceeds_its_start():
     assert ceilings.ceilings(case) == pytest.approx(np.full(60, 3.0))
 
 
+@pytest.mark.parametrize("curvature", [1.0, 4.0, 0.25])
 @pytest.mark.parametrize("C_beta", [0.7, 2.0, 50.0])
-def test_the_worst_that_an_adversary_can_do(C_beta):
-    # tasks that pull to -1 and to 1; the adversary draws the second only, which is all that the ceiling can know
-    tasks = Quadratic(np.eye(1), np.array([[-1.0], [1.0]]))
+def test_the_worst_that_an_adversary_can_do(C_beta, curvature):
+    # tasks that pull to -1 and to 1; the adversary draws the second only, which is all that the ceiling can know; x is
+    # the gradient, and curvature is a matter of units
+    tasks = Quadratic(curvature * np.eye(1), np.array([[-1.0], [1.0]]))
     case = setting(tasks, w=0.0, alpha_L=0.05, C_beta=C_beta)
     x, norms = 0.0, []
     beta = 1 / (C_beta * 1.05**6)
@@ -57,6 +59,19 @@ def test_the_worst_that_an_adversary_can_do(C_beta):
     top = ceilings.ceilings(case)
     assert np.all(norms <= top)
     assert norms[-1] >= 0.45 * top[-1]
+
+
+@pytest.mark.parametrize("curvature", [1.0, 8.0])
+def test_the_ceiling_of_a_run_without_end_by_hand(curvature):
+    # tasks that pull by 1 to either side along the steep axis, the other is 25 times as flat: one step could add up to
+    # 25 U, but A^(-1) in place of I makes that 5 R, where (m - k) R^2 = (1 + 2k) U R + k U^2, and one step beyond
+    tasks = Quadratic(curvature * np.diag([1.0, 0.04]), np.array([[1.0, 0.0], [-1.0, 0.0]]))
+    top = ceilings.ceilings(setting(tasks, w=0.0, iterations=3000, alpha_L=0.05, C_beta=20.0))
+    beta, m, U = 1 / (20 * 1.05**6), 0.95**6, 1 + 3 * 0.05
+    k = beta / 2
+    (R,) = (root for root in np.roots([m - k, -(1 + 2 * k) * U, -k * U**2]) if root > 0)
+    assert top[-1] == pytest.approx(5 * R + beta * (R + U), rel=1e-12)
+    assert np.all(np.diff(top[:20]) > 0)
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,26 @@ def test_what_cannot_be_asked():
     assert "one loss each" in check("prop1", pairs).reason
 
 
+def asked(setting, monkeypatch):
+    """The largest ratio, and how many points were looked at for it."""
+    original, counts = smoothness.changes, []
+    monkeypatch.setattr(smoothness, "changes", lambda setting, u: counts.append(len(u)) or original(setting, u))
+    return smoothness.largest_ratio(setting)[0], sum(counts)
+
+
 def test_a_search_in_high_dimension_is_affordable(monkeypatch):
     """300 dimensions and ten tasks: what counts is the number of meta gradients, a few thousand at most."""
-    setting = at(Trigonometric.random(300, 10, 0), 0.1, 0.05, 3)
-    original, asked = smoothness.changes, []
-    monkeypatch.setattr(smoothness, "changes", lambda setting, u: asked.append(len(u)) or original(setting, u))
-    assert smoothness.largest_ratio(setting) > 0.5369
-    assert sum(asked) < 3000
+    found, points = asked(at(Trigonometric.random(300, 10, 0), 0.1, 0.05, 3), monkeypatch)
+    assert found > 0.5369
+    assert points < 3000
+
+
+def test_a_search_in_low_dimension_spends_what_it_has(monkeypatch):
+    """Eight thousand points, and as many again for climbing; hundreds where they are numbers of many tasks."""
+    for count, least, most in ((3, 8000, 20_000), (2000, 256, 2000)):
+        _, points = asked(at(Trigonometric.random(3, count, 0), 0.1, 0.05, 1), monkeypatch)
+        assert least <= points <= most, points
+        monkeypatch.undo()
 
 
 def test_rounding_counts_the_numbers_that_a_gradient_is_made_of():
