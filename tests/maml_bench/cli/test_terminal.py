@@ -169,6 +169,13 @@ def test_the_course_of_runs(printed):
     assert "diverged" not in printed(training.print_run, Run(*[norms[:, :2]] * 4, np.zeros(2, bool), Samples(1)))[-1]
 
 
+def test_a_long_course_is_told_at_ten_iterations():
+    norms = np.ones((1000, 2))
+    run = Run(np.zeros((2, 1)), norms, norms, norms, np.zeros(2, bool), Samples(1))
+    shown = [row["iteration"] + 1 for row in training.summary(run)]
+    assert shown == [1, 2, 5, 10, 22, 46, 100, 215, 464, 1000]
+
+
 def row(claim, outcome, ratio):
     return {"claim": claim, "form": "sharp", "outcome": outcome, "ratio": ratio}
 
