@@ -382,6 +382,29 @@ def test_a_certified_outcome_is_waited_for_where_the_budget_may_bring_it():
         assert ("decides it only with more" in found.reason) == (evidence == "asymptotic")
 
 
+@pytest.mark.parametrize(("form", "stein"), [("identity", False), ("stein", True)])
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_of_an_equality_of_matrices_the_difference_is_drawn_and_bounded(asked, monkeypatch, form, stein, factor):
+    """The ceiling of a difference is that of the draw and the norm of what its mean is asserted to be; or none."""
+    three, claim = Trigonometric.random(2, 3, 0), claims.get("prop5", form).scaled(factor)
+    setting = dataclasses.replace(at(three, 1.0, 0.1, 2), hessian=ZerothOrder(0.1, 10, stein=stein))
+    draw, target = claim.measurement.sampled.draw(setting), factor * claim.measurement.target(setting)
+    ceiling = draw.ceiling + np.linalg.norm(target, axis=(1, 2))
+    drawn = []
+    monkeypatch.setattr("maml_bench.verdict.looks", lambda draw, *_, **__: drawn.append(draw) or iter(()))
+    check(claim, setting, method="monte-carlo")
+    _, _, cells, known, square = asked.pop()
+    np.testing.assert_allclose(known, ceiling)
+    assert (cells, square) == (3, None)
+    values = draw(np.random.default_rng(1), 5) - target
+    np.testing.assert_array_equal(drawn[0](np.random.default_rng(1), 5), values)
+    for plain in (lambda rng, n: draw(rng, n), Capped(draw, None, np.full(3, 9.0))):
+        sampling = dataclasses.replace(claim.measurement.sampled, draw=lambda setting, plain=plain: plain)
+        measured = dataclasses.replace(claim.measurement, sampled=sampling)
+        check(dataclasses.replace(claim, measurement=measured), setting, method="monte-carlo")
+        assert asked.pop()[2:] == (3, None, None)  # a mean square is not that of a difference
+
+
 def test_no_precision_asked_for_is_infinity_whoever_writes_it():
     for precision in (math.inf, float("inf")):
         found = check(heavy_tailed(4.0).scaled(1000), SETTING, budget=40_000, precision=precision)
