@@ -445,7 +445,7 @@ def _slopes(size):
     return betting.SQUARE_SLOPES / size[:, None]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Beside:
     """Two estimands of the same numbers: ``certified``, and ``near`` with limits that need no proof."""
 
