@@ -211,7 +211,7 @@ def falling(margin: np.ndarray) -> np.ndarray:
     """``1/(1 + exp(margin))``, in its place: the logistic function of ``-margin``, by NumPy's exponential, which takes
     many numbers at a time, and to within two units in the last place as long as that does not overflow.
     """
-    np.minimum(margin, LARGEST_MARGIN, out=margin)
+    np.clip(margin, -np.inf, LARGEST_MARGIN, out=margin)  # faster than minimum
     np.exp(margin, out=margin)
     margin += 1
     return np.divide(1, margin, out=margin)

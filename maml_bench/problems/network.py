@@ -101,7 +101,7 @@ class ReluNetwork:
         active = self._activations(layers, x)
         last = len(layers) - 1
         changes: list[Any] = [None]  # along v; the inputs themselves do not change
-        gates = [layer > 0 for layer in active]
+        gates = [(layer > 0).astype(float) for layer in active]  # numbers: they are multiplied with more than once
         for k, ((matrix, _), (move, shift)) in enumerate(zip(layers, moves, strict=True)):
             change = into(np.add, _product(active[k], _transpose(move)), shift)
             if k:
@@ -126,7 +126,7 @@ class ReluNetwork:
         out = [x]
         for k, (matrix, bias) in enumerate(layers):
             value = into(np.add, _product(out[-1], _transpose(matrix)), bias)
-            out.append(value if k == len(layers) - 1 else np.maximum(value, 0, out=value))
+            out.append(value if k == len(layers) - 1 else np.clip(value, 0, np.inf, out=value))  # faster than maximum
         return out
 
 
