@@ -1,12 +1,12 @@
 """The hot paths of the bench, each beside its floor: what no program that does the same can leave out.
 
 A floor draws the same random numbers and takes the same special functions of the same arguments, and does nothing
-else: no product with a matrix, no sum, no memory but its own. A ratio to the floor says what is left to gain. Sines are
-those of the bench, by half angles; where NumPy's own are in the floor, a path can be below it.
+else: no product with a matrix, no sum, no memory but its own. A ratio to the floor says what is left to gain. Sines and
+logistic functions are those of the bench; where NumPy's and SciPy's own are in the floor, a path can be below it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -18,6 +18,7 @@ from maml_bench.meta_gradient import exact_meta_gradient, stochastic_meta_gradie
 from maml_bench.montecarlo.sequence import block_generator
 from maml_bench.problems import AdditiveGaussian, Kink, Logistic, RankOne, SineRegression, SoftmaxBandit, Trigonometric
 from maml_bench.problems.circular import sine
+from maml_bench.problems.logistic import falling
 from maml_bench.problems.sine import NETWORK
 
 DIM, DIRECTIONS, STEPS, TASKS, REPLICATES = 20, 10, 5, 8, 256
@@ -32,12 +33,15 @@ SETTING = Setting(
 
 @dataclass(frozen=True)
 class HotPath:
-    """A path, its floor, in words what the floor does, and the floor with NumPy's sines where there are sines."""
+    """A path, its floor, in words what the floor does, the floor with functions of NumPy and SciPy where the bench has
+    its own, and the peers' program if that has another name.
+    """
 
     run: Callable[[], object]
     floor: Callable[[], object]
     words: str
-    numpys: Callable[[], object] | None = None
+    librarys: Callable[[], object] | None = None
+    peer: str = ""
 
 
 def _trigonometric(rng):
@@ -64,12 +68,13 @@ def _trigonometric(rng):
         return HotPath(run, lambda: floor(draws, functions, ours), words, lambda: floor(draws, functions, numpys))
 
     Q, N = DIRECTIONS, STEPS
+    smoothing = path(lambda: ggs.operator(tasks, w, 1, rng)(point), Q, Q + 1, "Q normals and Q + 1 sines a coordinate")
     return {
-        "Gaussian smoothing": path(
-            lambda: ggs.operator(tasks, w, 1, rng)(point), Q, Q + 1, "Q normals and Q + 1 sines a coordinate"
-        ),
+        "Gaussian smoothing": smoothing,
+        # What peers take over this is the most that any program on the same normals and sines can gain on them.
+        "its floor alone": replace(smoothing, run=smoothing.floor, librarys=None, peer="Gaussian smoothing"),
         "zeroth order": path(
-            lambda: zo.operator(tasks, w, 1, rng)(point), Q, 2 * Q + 1, "Q normals and 2Q + 1 cosines a coordinate"
+            lambda: zo.operator(tasks, w, 1, rng)(point), Q, Q + 1, "Q normals and Q + 1 sines or cosines a coordinate"
         ),
         "inner path": path(lambda: stochastic_path(noisy, w, inner, rng), N, N, "N normals and N sines"),
         "meta gradient": path(
@@ -88,10 +93,11 @@ def _others(rng):
     kink = Kink.random(dim=DIM, tasks=TASKS, rng=0).with_noise(AdditiveGaussian(0.1))
     bandit = SoftmaxBandit.random(dim=DIM, tasks=TASKS, rng=0)
     pairs = Logistic.random(dim=DIM, tasks=TASKS, rng=0)
-    margins = np.ones((REPLICATES, *pairs.y.shape))
+    margins, odds = np.ones((2, REPLICATES, *pairs.y.shape))
     waves, weights = SineRegression.random(rng, TASKS), NETWORK.initial(rng, (REPLICATES // 8, 1))
     width = NETWORK.widths[1]
-    hidden, square = np.ones((REPLICATES // 8, TASKS, 20, width)), np.ones((REPLICATES // 8, TASKS, width, width))
+    lead = (REPLICATES // 8, TASKS)
+    hidden, back, square = (np.ones((*lead, *shape)) for shape in ((20, width), (20, width), (width, width)))
 
     def draw_normals():
         for _ in range(STEPS + 1):
@@ -103,18 +109,20 @@ def _others(rng):
             rng.random((REPLICATES, TASKS, 1))
             np.exp(spread, out=normals)
 
-    def logistic_functions():
-        for _ in range(STEPS + 1):
-            scipy.special.expit(margins)
-        for _ in range(2 * STEPS):
-            scipy.special.expit(margins)
+    def logistic(functions):
+        def ours():
+            for _ in range(functions):
+                np.copyto(odds, margins)
+                falling(odds)
+
+        return {"floor": ours, "librarys": lambda: [scipy.special.expit(margins, out=odds) for _ in range(functions)]}
 
     def network_products():
         for products in [(2, 1)] * (STEPS + 1) + [(6, 2)] * STEPS:  # of a gradient, of a Hessian with a vector
             for _ in range(products[0]):
                 hidden @ square
             for _ in range(products[1]):
-                hidden.swapaxes(-1, -2) @ hidden
+                hidden.swapaxes(-1, -2) @ back
 
     def gradient_of(tasks):
         return lambda: stochastic_meta_gradient(tasks, w, inner, ExactHessian(), rng)
@@ -127,13 +135,13 @@ def _others(rng):
         ),
         "logistic": HotPath(
             lambda: exact_meta_gradient(pairs.support, w, 0.02, STEPS, pairs.target),
-            logistic_functions,
-            "3N + 1 logistic functions a data point",
+            words="2N + 1 logistic functions a data point",
+            **logistic(2 * STEPS + 1),
         ),
         "logistic path": HotPath(
             lambda: exact_path(pairs.support, w, 0.02, STEPS),
-            lambda: [scipy.special.expit(margins) for _ in range(STEPS)],
-            "N logistic functions a data point",
+            words="N logistic functions a data point",
+            **logistic(STEPS),
         ),
         "network": HotPath(
             lambda: exact_meta_gradient(waves, weights, 0.001, STEPS),

@@ -28,7 +28,12 @@ from maml_bench.study.run import jobs
 from studies.inner_path import STUDY
 
 ROUNDS, SECONDS = 5, 0.15
-TITLES = {"floor": "time / floor", "numpy": "/ with NumPy's sines", "jax": "JAX / time", "torch": "PyTorch / time"}
+TITLES = {
+    "floor": "time / floor",
+    "library": "/ with libraries'",
+    "jax": "JAX / time",
+    "torch": "PyTorch / time",
+}
 """What is compared, as a column: over the first two a path should be small, and a peer over it large."""
 
 ALLOWED = 60.0
@@ -46,9 +51,10 @@ Ratios from one run on one machine, medians of interleaved rounds of processor t
 
 ## Hot paths
 
-A floor draws the same random numbers and takes the same special functions, and does nothing else. Sines are those of
-the bench, by half angles where NumPy has many tangents at a time; the second column has NumPy's own in their place. A
-peer is the same program for one point, mapped over tasks and replicates (JAX compiles it), in doubles. Trigonometric
+A floor draws the same random numbers and takes the same special functions, and does nothing else. Sines and logistic
+functions are those of the bench, by tangents of half angles and by exponentials; the second column has NumPy's and
+SciPy's own in their place. A peer is the same program for one point, mapped over tasks and replicates (JAX compiles
+it), in doubles; over the floor alone, it says what no program on the same normals and sines can exceed. Trigonometric
 tasks where no family is named (d = 20, Q = 10, N = 5, 8 tasks, 256 replicates). `change` is that of `time / floor`:
 below 1 the path has become faster.
 
@@ -92,8 +98,8 @@ def cost(function, seconds: float) -> float:
 
 def compared(name: str, path: HotPath, others: Mapping[str, Mapping[str, Callable]]) -> dict[str, Callable]:
     """What a path is measured against, by the columns of `TITLES`."""
-    found = {"floor": path.floor} | ({"numpy": path.numpys} if path.numpys else {})
-    return found | {peer: programs[name] for peer, programs in others.items() if name in programs}
+    found, same = {"floor": path.floor} | ({"library": path.librarys} if path.librarys else {}), path.peer or name
+    return found | {peer: programs[same] for peer, programs in others.items() if same in programs}
 
 
 def measured(
@@ -102,7 +108,7 @@ def measured(
     rounds: int = ROUNDS,
     seconds: float = SECONDS,
 ) -> dict[str, dict[str, float]]:
-    """Path over floor, with the bench's sines and NumPy's, and peer over path, by path and column."""
+    """Path over floor, with the bench's functions and the libraries', and peer over path, by path and column."""
     against = {name: compared(name, path, others or {}) for name, path in paths.items()}
     ratios: dict[str, dict[str, list[float]]] = {name: {key: [] for key in entry} for name, entry in against.items()}
     keep_memory()  # as the workers do

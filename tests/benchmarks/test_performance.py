@@ -19,7 +19,7 @@ NOW = {
         "machine": "Linux, 2 processors",
         "load": 0.25,
     },
-    "hot paths": {"inner path": {"floor": 1.5, "numpy": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
+    "hot paths": {"inner path": {"floor": 1.5, "library": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
     "verdicts": FOUND,
     "study": {"cases": 200, "seconds": 30.0},
     "exponents": {"N": 1.0},
