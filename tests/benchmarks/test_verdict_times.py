@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 import verdict_times
-from verdict_times import GAP, Decision, Row, at_gap, decided, error_of_looks, middle, student, table, true_values
+from verdict_times import (
+    GAP,
+    Decision,
+    Row,
+    at_gap,
+    decided,
+    error_of_looks,
+    middle,
+    needed,
+    student,
+    table,
+    true_values,
+)
 
 from maml_bench import claims
 from maml_bench.montecarlo.sequence import block_generator
@@ -101,7 +113,11 @@ def test_the_bench_and_plain_sampling_both_come_to_an_end_and_are_right():
 
 
 def test_what_did_not_end_takes_longest():
-    fast, slow, none = Decision(1.0, "holds", ""), Decision(2.0, "holds", ""), Decision(0.5, "inconclusive", "")
+    fast, slow, none = (
+        Decision(1.0, "holds", "", 1),
+        Decision(2.0, "holds", "", 1),
+        Decision(0.5, "inconclusive", "", 1),
+    )
     assert middle([none, slow, fast]) == slow
     assert middle([none, fast]) == fast
 
@@ -113,6 +129,20 @@ def test_where_nothing_is_random_there_is_no_plain_sampling():
     assert found["ours"]["evidence"] == "exact"
 
 
+def test_what_any_valid_limit_needs_by_hand():
+    # Numbers below 4 with the mean 1 and a bound of 1.03: each may be 4 with a chance of 1 %, and 0.99^n <= 1/50. The
+    # second cell has more room.
+    least = needed(np.array([1.03, 2.0]), np.ones(2), np.array([4.0, 4.0]))
+    assert 0.99**least <= 1 / 50 < 0.99 ** (least - 1)
+
+
+@pytest.mark.parametrize("title", ["prop2-first", "prop4", "lemma-b-second"])
+def test_the_bench_draws_no_fewer_than_any_valid_limit_needs(title):
+    row = ROWS[title]
+    ((_, found),) = verdict_times.measured({title: row}, rounds=1)
+    assert found["gap"]["ours"]["replicates"] >= found["gap"]["needed"] > 0
+
+
 def test_looks_add_up():
     # Of 100 000 runs; the deviation of a share of 1 % is 0.03 %.
     assert error_of_looks(looks=1) == pytest.approx(0.01, abs=0.002)
@@ -122,7 +152,7 @@ def test_looks_add_up():
 def timing(ours, plain, ours_ended=True, plain_ended=True, evidence="certified", **more):
     ended = {True: "holds", False: "inconclusive"}
     return {
-        "ours": {"seconds": ours, "outcome": ended[ours_ended], "evidence": evidence},
+        "ours": {"seconds": ours, "outcome": ended[ours_ended], "evidence": evidence, "replicates": 64},
         "plain": plain and {"seconds": plain, "outcome": ended[plain_ended], "evidence": "none"},
         "decisions": 5,
         "wrong": 0,
@@ -138,7 +168,7 @@ FOUND = {
         "bound": timing(0.002, 0.001, evidence="exact"),
         "gap": timing(0.002, 1.5, True, False, evidence="exact"),
     },
-    "drawn": {"method": "sampled", "bound": timing(0.01, 0.02), "gap": timing(0.04, 0.01)},
+    "drawn": {"method": "sampled", "bound": timing(0.01, 0.02), "gap": timing(0.04, 0.01, needed=40)},
     "wide": {
         "method": "sampled",
         "bound": timing(0.5, 0.25, ours_ended=False),
@@ -158,11 +188,11 @@ def test_the_table_is_read_back_cell_by_cell():
     assert head.count("|") == rule.count("|")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells == [  # twice as fast, and four times slower at the gap, where it was twice
-        ["drawn", "certified", "0.01", "0.02", "2", "0.04", "0.01", "0.25", "×0.50"],
-        ["wide", "certified", "> 0.5", "0.25", "< 0.5", "asymptotic: 0.05; certified: > 2.9", "0.5", "10", ""],
-        ["hard", "certified", "0.1", "0.3", "3", "> 2.9", "> 1.6", "", "×1.00"],
-        ["known", "exact", "0.002", "0.001", "0.5", "0.002", "> 1.5", "> 750", ""],
-        ["supremum", "search", "0.3", "", "", "a supremum is not known", "", "", ""],
+        ["drawn", "certified", "0.01", "0.02", "2", "0.04", "0.01", "0.25", "64", "40", "×0.50"],
+        ["wide", "certified", "> 0.5", "0.25", "< 0.5", "asymptotic: 0.05; certified: > 2.9", "0.5", "10", "", "", ""],
+        ["hard", "certified", "0.1", "0.3", "3", "> 2.9", "> 1.6", "", "", "", "×1.00"],
+        ["known", "exact", "0.002", "0.001", "0.5", "0.002", "> 1.5", "> 750", "", "", ""],
+        ["supremum", "search", "0.3", "", "", "a supremum is not known", "", "", "", "", ""],
     ]
 
 
