@@ -13,7 +13,7 @@ from maml_bench.exact import AGREEMENT, moments
 from maml_bench.montecarlo.rows import squares
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.problems.noise import Mirrored, population
+from maml_bench.problems.noise import Mirrored, population, states
 from maml_bench.setting import Setting, single
 
 
@@ -118,8 +118,30 @@ def rounding(setting: Setting) -> float:
 
 
 def moment_error(setting: Setting, value: np.ndarray) -> np.ndarray:
-    """What rounding and quadrature can have added to an exact moment of the path."""
+    """What quadrature and the rounding of weights and sums can have added to an exact moment."""
     return relative_rounding(setting, value) + (AGREEMENT + weight_error(setting)) * value
+
+
+def first_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """As `moment_error`, and what the difference of two paths lost."""
+    return moment_error(setting, value) + lost(setting)
+
+
+def second_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """As `moment_error`, and what the difference of two paths lost."""
+    return moment_error(setting, value) + of_square(value, lost(setting))
+
+
+def of_square(square: np.ndarray, error: float) -> np.ndarray:
+    """How far off a mean square is whose root mean square is off by an error at most."""
+    return (2 * np.sqrt(square) + error) * error
+
+
+def lost(setting: Setting) -> float:
+    """What rounding can have added to w_N - w~_N; nothing where no paths are subtracted."""
+    affine = getattr(population(setting.tasks), "affine_gradient", False)
+    closed = states(setting.tasks, "isotropic") and (affine or setting.inner.steps == 1)
+    return 0.0 if closed or setting.tasks.regularity.sigma_g == 0 else rounding(setting)
 
 
 def drift_error(setting: Setting, value: np.ndarray) -> np.ndarray:
@@ -150,7 +172,7 @@ MEASUREMENTS = {
         words="E ||w_N - w~_N||",
         requires=_REQUIRES,
         exact=lambda setting: moments(setting).path_first,
-        error=moment_error,
+        error=first_error,
         sampled=Sampling(either(capped_distances, distances), "mean", footprint),
         resolution=rounding,
     ),
@@ -158,7 +180,7 @@ MEASUREMENTS = {
         words="E ||w_N - w~_N||^2",
         requires=_REQUIRES,
         exact=lambda setting: moments(setting).path_second,
-        error=moment_error,
+        error=second_error,
         sampled=Sampling(either(capped_squared_distances, squared_distances), "mean", footprint),
     ),
     "prop2-mean": Measurement(

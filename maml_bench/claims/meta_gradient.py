@@ -361,11 +361,16 @@ def exact_square(setting: Setting) -> np.ndarray | None:
     return None if found is None or found.second_moment is None else found.second_moment.mean(keepdims=True)
 
 
+def square_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """What rounding and quadrature can have added to `exact_square`: gradients may be differences of large numbers."""
+    return inner_path.moment_error(setting, value) + inner_path.of_square(value, rounding(setting))
+
+
 SQUARE = Measurement(
     words="E_i E ||G^_i||^2",
     requires=_REQUIRES,
     exact=exact_square,
-    error=inner_path.moment_error,
+    error=square_error,
     sampled=Sampling(either(capped_squares, squares), "mean", gradient_floats),
 )
 

@@ -57,12 +57,14 @@ QUANTITIES: dict[str, Measurement] = {
         words="E ||w_N - w~_N||^2",
         requires=single_loss,
         exact=lambda setting: moments(setting).path_second,
+        error=inner_path.second_error,
         sampled=Sampling(either(inner_path.capped_squared_distances, inner_path.squared_distances), "mean", footprint),
     ),
     "path-drift": Measurement(
         words="||E w_N - w~_N||",
         requires=single_loss,
         exact=inner_path.exact_drift,
+        error=inner_path.drift_error,
         sampled=Sampling(
             either(inner_path.capped_antithetic_errors, inner_path.antithetic_errors), "norm of mean", footprint
         ),
@@ -83,6 +85,7 @@ QUANTITIES: dict[str, Measurement] = {
         words="||E G^_i - grad calL_i(w)||",
         requires=single_loss,
         exact=meta_gradient.exact_bias,
+        error=meta_gradient.bias_error,
         sampled=Sampling(
             either(meta_gradient.capped_biases, meta_gradient.biases), "norm of mean", meta_gradient.bias_floats
         ),
@@ -92,6 +95,7 @@ QUANTITIES: dict[str, Measurement] = {
         words="E ||G^_i||^2",
         requires=single_loss,
         exact=meta_gradient.of_batches(lambda setting: moments(setting).second_moment),
+        error=meta_gradient.square_error,
         sampled=Sampling(either(capped_gradient_squares, gradient_squares), "mean", meta_gradient.gradient_floats),
     ),
     "meta-gradient-norm": Measurement(

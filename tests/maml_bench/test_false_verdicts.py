@@ -13,7 +13,7 @@ from zoo import at
 from maml_bench import check, claims
 from maml_bench.extremal import instance
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
-from maml_bench.problems import AdditiveGaussian, Kink, Piecewise, Quadratic, SoftmaxBandit, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Piecewise, Quadratic, SoftmaxBandit, Trigonometric, TwoPoint
 from maml_bench.verdict import check_all
 
 SURE = 1 - 1e-5
@@ -90,6 +90,15 @@ def test_rounding_leaves_no_search_open():
     for factor, outcome in ((1 - 1e-8, "violated"), (1, "not refuted"), (1 + 1e-8, "not refuted")):
         verdict = check(tie.scaled(factor), setting)
         assert verdict.outcome == outcome and "many digits" in verdict.reason
+
+
+@pytest.mark.parametrize("sigma_g", [1e-6, 1e-8, 1e-9])
+@pytest.mark.parametrize("name", ["prop2-first", "prop2-second"])
+def test_paths_of_hardly_any_noise_are_told_apart(name, sigma_g):
+    # A fair coin and one step: w_1 is off by alpha sigma_g, whichever way, as the bounds have it.
+    coin = at(Quadratic.concave(1).with_noise(TwoPoint(sigma_g)), 7.3, 0.1, 1)
+    outcomes = [check(claims.get(name).scaled(1 + off), coin).outcome for off in (-1e-8, 0, 1e-8)]
+    assert outcomes == ["violated", "holds", "holds"]
 
 
 def test_a_small_step_hides_no_bias():
