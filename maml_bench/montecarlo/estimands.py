@@ -380,7 +380,7 @@ class NormPlan:
         sizes = squares(away)
         if self.ceiling is not None:
             self._check(values, np.sqrt(sizes.max(0)) + np.linalg.norm(centre, axis=-1))
-        gap = away.mean(0)
+        gap = (np.ones(count) @ away.reshape(count, -1) / count).reshape(away.shape[1:])
         spread = np.maximum(sizes.sum(0) - count * squares(gap), 0.0)
         moments = Moments(count, (centre + gap).reshape(values.shape[1:]), spread)
         if self.ceiling is None and self.stakes is not None:  # a bound of the mean square: third powers, no centre

@@ -30,3 +30,12 @@ def stretch(x: np.ndarray, factor: np.ndarray) -> None:
         return
     for column in np.moveaxis(x, -1, 0):
         column *= factor
+
+
+def shift(x: np.ndarray, factor: np.ndarray, v: np.ndarray) -> None:
+    """Add ``factor v`` to x (..., d), in place; v broadcasts."""
+    if x.shape[-1] > FEW:
+        x += factor[..., None] * v
+        return
+    for column, part in zip(np.moveaxis(x, -1, 0), np.moveaxis(np.broadcast_to(v, x.shape), -1, 0), strict=True):
+        column += factor * part

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from maml_bench.montecarlo.rows import along, squares, stretch
+from maml_bench.montecarlo.rows import FEW, along, shift, squares, stretch
 
 ROUNDING = 1e-9
 """Relative excess of an envelope that counts as rounding: some are attained."""
@@ -139,8 +139,11 @@ class Envelope:
         shape, flat = rows.shape[1:-1], rows.reshape(-1, self.dim)
         mark = (rng.random(shape) * self.mean - self.constant).ravel()
         tilted = np.arange(len(mark)) if always else np.flatnonzero(mark >= 0)
-        picked = np.searchsorted(np.cumsum(parts)[:-1], mark if always else mark[tilted], side="right")
+        picked = _places(np.cumsum(parts)[:-1], mark if always else mark[tilted])
         row, term = (picked, 0) if one else np.divmod(picked, len(self.terms))
+        if always and len(parts) == 1:
+            _add_degrees(rng, rows[0], v, powers[term].reshape(shape), turned[term].reshape(shape))
+            return
         place = row * len(mark) + tilted
         u, vectors = flat.take(place, axis=0), v
         if turned.any() and np.size(v) > self.dim:
@@ -149,15 +152,20 @@ class Envelope:
         flat[place] = u
 
 
+def _places(edges, marks):
+    """How many edges are at most each mark."""
+    if len(edges) > FEW:
+        return np.searchsorted(edges, marks, side="right")
+    return sum((marks >= edge for edge in edges), start=np.zeros(len(marks), dtype=np.intp))
+
+
 def _add_degrees(rng, u, v, power, turned):
     """Add 2 degrees of freedom to the squared component along v, where asked for, then ``power`` to the radius."""
     shape = u.shape[:-1]
     if np.any(turned):
         component = along(u, v)
         longer = np.sqrt(component**2 + 2 * turned * rng.standard_exponential(shape))
-        longer = np.copysign(longer, component) - component
-        for column, part in zip(np.moveaxis(u, -1, 0), np.moveaxis(np.broadcast_to(v, u.shape), -1, 0), strict=True):
-            column += longer * part
+        shift(u, np.copysign(longer, component) - component, v)
     added = rng.standard_gamma(power / 2, shape)
     stretch(u, np.sqrt(1 + 2 * added / squares(u)))
 
