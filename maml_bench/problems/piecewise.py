@@ -125,11 +125,16 @@ class Piecewise:
         if natural("steps", steps) > MOST_TEETH:
             raise ValueError(f"steps = {steps}: must be at most {MOST_TEETH}")
         points = np.zeros(1)
-        for _ in range(steps + 1):
-            knots = (points[::-1, None] + width * np.array([-1.0, 0.0, 1.0])).ravel()
-            values = np.tile([width - 1, -1.0, width - 1], len(points))
-            loss = cls(knots[None], values[None], np.array([slope]))
-            points = np.append(points, points[-1:] - alpha * loss.grad(points[-1:]))
+        try:
+            with np.errstate(all="ignore"):  # what overflows is no knot
+                for _ in range(steps + 1):
+                    knots = (points[::-1, None] + width * np.array([-1.0, 0.0, 1.0])).ravel()
+                    values = np.tile([width - 1, -1.0, width - 1], len(points))
+                    loss = cls(knots[None], values[None], np.array([slope]))
+                    points = np.append(points, points[-1:] - alpha * loss.grad(points[-1:]))
+        except ValueError as error:
+            words = f"alpha = {alpha:g}, slope = {slope:g}, width = {width:g}"
+            raise ValueError(f"{words}: the teeth overlap, or are out of range ({error})") from error
         return loss
 
     @property

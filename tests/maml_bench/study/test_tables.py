@@ -108,8 +108,8 @@ WORDS = {
     "sentences": (
         lambda: tables.sentences(ATTACKED),
         (
-            "- **prop6**: the paper's constant (as reconstructed) is 4 to 5 times too large here; no admissible problem "
-            "found reaches more than 0.75 of `sharp`.\n"
+            "- **prop6**: the paper's constant (as reconstructed) is 4 to 5 times too large here; no admissible "
+            "problem found reaches more than 0.75 of `sharp`.\n"
         ),
     ),
 }
