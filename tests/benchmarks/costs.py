@@ -1,13 +1,14 @@
-"""How cost grows with N, Q, R, d and the number of tasks, and what a second worker adds."""
+"""How cost grows with N, Q, R, d and the number of tasks, what the largest takes, and what a second worker adds."""
 
 import multiprocessing
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from maml_bench import InnerLoop
+from maml_bench import InnerLoop, Setting, check
 from maml_bench.hessians import ExactHessian, GaussianSmoothing
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import block_generator
@@ -28,7 +29,7 @@ GROWTH = {
 def meta_gradient(N: int, Q: int, R: int, d: int, tasks: int) -> Callable[[], np.ndarray]:
     """Stochastic meta gradients with Gaussian smoothing, ready to run."""
     if d > BASE["d"]:
-        family, R = RankOne.random(d, 1, 0, radius=5.0), 4
+        family, R = RankOne.random(d, 1, 0, radius=5.0), min(R, 4)
     else:
         family = Trigonometric.random(d, tasks, 0)
     noisy, w, rng = (
@@ -64,6 +65,25 @@ def _seconds(run, at_least=0.03):
         run()
         calls += 1
     return spent / calls
+
+
+ALLOWED = {"prop1, seconds": 5.0, "a million dimensions, GB": 2.0}
+"""What `largest` may take."""
+
+
+def largest() -> dict[str, float]:
+    """Processor time of `prop1` at d = 300 with 10 tasks, and the most memory that Python and NumPy hold at a time in
+    one meta gradient of Gaussian smoothing with ten directions at d = 10^6.
+    """
+    tasks, start = Trigonometric.random(300, 10, 0), time.process_time()
+    check("prop1", Setting(tasks, np.full(300, 0.1), InnerLoop(0.02, 5)))
+    seconds = time.process_time() - start
+    run = meta_gradient(N=2, Q=10, R=1, d=10**6, tasks=1)
+    tracemalloc.start()
+    run()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return dict(zip(ALLOWED, (seconds, 1e-9 * held), strict=True))
 
 
 def work(seed: int, calls: int) -> float:
@@ -105,4 +125,5 @@ def _elapsed(function):
 
 if __name__ == "__main__":
     print(exponents())
+    print(largest())
     print(second_worker())

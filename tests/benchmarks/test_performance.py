@@ -23,6 +23,7 @@ NOW = {
     "verdicts": FOUND,
     "study": {"cases": 200, "seconds": 30.0},
     "exponents": {"N": 1.0},
+    "largest": {"prop1, seconds": 1.5},
     "workers": {"two workers": 1.75},
 }
 BEFORE = {"hot paths": {"inner path": {"floor": 3.0}}, "study": {"cases": 100, "seconds": 30.0}}
@@ -35,6 +36,8 @@ def test_the_report_tells_every_section_and_what_it_compares_with():
     assert "`change` compares with the table of commit 1234567." in text
     assert "2026-01-02, commit abc; numpy 2.4; Linux, 2 processors, load 0.2 as it began." in text
     assert "Not installed, so not compared: PyTorch (the extra `peers`)." in text
+    assert "of the 5 s" in text
+    assert "of the 2 GB:\n\n| prop1, seconds |\n| ---: |\n| 1.50 |" in text
     assert "| 200 | 30.0 | 0.50 | ×0.50 |" in text  # half of what is allowed, half as long for a case
 
 

@@ -12,9 +12,10 @@ import pytest
 from zoo import assert_mean
 
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
+from maml_bench.arrays import FLOATS_IN_CACHE
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import exact_meta_gradient, meta_gradient_along, meta_objective, stochastic_meta_gradient
-from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, RankOne, Trigonometric
 from maml_bench.problems.noise import Mirrored
 
 SEED = 20261
@@ -273,6 +274,37 @@ def test_directions_of_two_steps_are_independent_in_the_second_moment():
 
 
 # Two losses per task
+
+
+@dataclass
+class Counting:
+    """Tasks that count the coordinates at which gradients are evaluated, and the most of them at a time."""
+
+    tasks: object
+    coordinates: int = 0
+    largest: int = 0
+
+    def __getattr__(self, name):
+        return getattr(self.tasks, name)
+
+    def grad(self, w, sample=None):
+        found = self.tasks.grad(w, sample)
+        self.coordinates, self.largest = self.coordinates + found.size, max(self.largest, found.size)
+        return found
+
+
+@pytest.mark.parametrize("name", ["N", "Q", "R", "d", "tasks"])
+@pytest.mark.parametrize("factor", [1, 8, 32])
+def test_work_is_linear_in_every_parameter_and_a_block_is_of_one_size(name, factor):
+    base = {"N": 2, "Q": 3, "R": 40, "d": 20, "tasks": 6}
+    N, Q, R, d, tasks = (base | {name: base[name] * factor}).values()
+    counting = Counting(RankOne.random(d, tasks, 0).with_noise(AdditiveGaussian(0.1)))
+    inner, hessian = InnerLoop(1e-3, N), GaussianSmoothing(1e-2, Q, "shared")
+    stochastic_meta_gradient(counting, np.full((R, 1, d), 0.1), inner, hessian, np.random.default_rng(0))
+    # N gradients of the path and one at its end; at each step Q along directions and one at the point.
+    assert counting.coordinates == R * tasks * d * (N + 1 + N * (Q + 1))
+    # Directions share a block only while it stays in the cache.
+    assert counting.largest <= max(R * tasks * d, FLOATS_IN_CACHE)
 
 
 def test_a_target_supplies_the_final_gradient_only():
