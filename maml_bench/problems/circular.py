@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 CHUNK = 2**15
-"""Numbers worked on at a time: what stands between two steps stays in the second-level cache, and calls count little."""
+"""Numbers worked on at a time: what stands between two steps stays in the cache, and calls count little."""
 
 
 def _vectorized() -> bool:
