@@ -245,3 +245,16 @@ def test_every_outcome_has_its_exit_code(bench, monkeypatch, outcome, code):
 def test_a_violation_is_told_by_exit_code_1(bench, monkeypatch, function, line, found, code):
     monkeypatch.setattr(function, lambda *_, **__: found)
     assert bench(*line, "--json").returncode == code
+
+
+def test_what_a_search_found_is_wrapped_at_80_columns(bench, monkeypatch):
+    class Found:
+        setting, verdict = None, SimpleNamespace(outcome="holds")
+
+        def __str__(self):
+            return "a " * 39 + "bb\n" + "c " * 40 + "d"
+
+    monkeypatch.setattr("maml_bench.extremal.tightness", lambda *_, **__: Found())
+    monkeypatch.setattr("maml_bench.extremal.source", lambda setting: f"code of {setting}")
+    assert bench("tightness", "prop3").stdout.splitlines() == ["a " * 39 + "bb", "c " * 39 + "c", "  d"]
+    assert bench("tightness", "prop3", "--code").stdout.splitlines()[3:] == ["code of None"]
