@@ -78,7 +78,7 @@ TIMES, MORE = 5, 60.0
 AROUND = 24
 """Characters of the line shown before and after what is changed."""
 START, END = "<!-- table -->", "<!-- end of the table -->"
-RATES = ("room", "changes", "noticed when drawn", "noticed now", "no effect", "open")
+RATES = ("room", "changes", "noticed when drawn", "noticed now", "no effect", "open", "now, of those with an effect")
 SURVIVORS = ("room", "change", "what becomes of it")
 NOTICED, NO_EFFECT, OPEN = "noticed by", "no effect", "open"
 """What becomes of a survivor begins so; what follows ``no effect`` or ``open`` is written by hand."""
@@ -268,7 +268,7 @@ def table() -> None:
     head, _, after = TABLE.read_text().partition(START)
     committed, _, tail = after.partition(END)
     rows = [read(line) for line in committed.splitlines() if line.startswith(tuple(f"| {room}" for room in ROOMS))]
-    totals = {row[0]: int(row[1]) for row in rows if len(row) == len(RATES)}
+    totals = {row[0]: int(row[1]) for row in rows if len(row) > len(SURVIVORS)}
     fates = {(row[0], row[1]): row[2] for row in rows if len(row) == len(SURVIVORS)}
     for file in BUILD.glob("*.sqlite"):
         name, notes = file.stem, file.with_suffix(".json")
@@ -279,7 +279,7 @@ def table() -> None:
         now = {key: f"{NOTICED} {noticed[key[1]]}" if key[1] in noticed else fates.get(key, OPEN) for key in here}
         fates = {key: fate for key, fate in fates.items() if key[0] != name} | now
     order = [room for room in ROOMS if room in totals], sorted(set(totals) - set(ROOMS))
-    lines = [written(*RATES), "|---|--:|--:|--:|--:|--:|"]
+    lines = [written(*RATES), "|---|" + "--:|" * (len(RATES) - 1)]
     for names, all_of_them in zip(order, ("first draw", "later draws"), strict=True):
         lines += [rate(name, [name], totals, fates) for name in names]
         lines += [rate(f"**{all_of_them}**", names, totals, fates)] if names else []
