@@ -292,10 +292,10 @@ def rate(label: str, names: list[str], totals: dict[str, int], fates: dict[tuple
     """A row of the table: counts of these sessions, and their shares."""
     total, left = sum(totals[name] for name in names), [fate for key, fate in fates.items() if key[0] in names]
     noticed, none_could = (sum(fate.startswith(word) for fate in left) for word in (NOTICED, NO_EFFECT))
-    first, now = (
-        f"{count} ({count / max(total, 1):.0%})" for count in (total - len(left), total - len(left) + noticed)
-    )
-    return written(label, total, first, now, none_could, len(left) - noticed - none_could)
+    first, now = total - len(left), total - len(left) + noticed
+    shares = [f"{count} ({count / max(total, 1):.0%})" for count in (first, now)]
+    able = f"{now / max(total - none_could, 1):.0%}"
+    return written(label, total, *shares, none_could, total - now - none_could, able)
 
 
 def main() -> None:
