@@ -135,18 +135,18 @@ def _others(rng):
         ),
         "logistic": HotPath(
             lambda: exact_meta_gradient(pairs.support, w, 0.02, STEPS, pairs.target),
-            words="2N + 1 logistic functions a data point",
+            words="2N + 1 logistic functions a data point, by exponentials",
             **logistic(2 * STEPS + 1),
         ),
         "logistic path": HotPath(
             lambda: exact_path(pairs.support, w, 0.02, STEPS),
-            words="N logistic functions a data point",
+            words="N logistic functions a data point, by exponentials",
             **logistic(STEPS),
         ),
         "network": HotPath(
             lambda: exact_meta_gradient(waves, weights, 0.001, STEPS),
             network_products,
-            "the 11N + 3 products of the hidden layers (network 1-40-40-1, 32 replicates)",
+            "the 11N + 3 products of the hidden layers, no two factors alike (network 1-40-40-1, 32 replicates)",
         ),
     }
 

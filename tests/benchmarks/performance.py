@@ -56,8 +56,8 @@ A floor draws the same random numbers and takes the same special functions, and 
 functions are those of the bench, by tangents of half angles and by exponentials; the second column has NumPy's and
 SciPy's own in their place. A peer is the same program for one point, mapped over tasks and replicates (JAX compiles
 it), in doubles; over the floor alone, it says what no program on the same normals and sines can exceed. Trigonometric
-tasks where no family is named (d = 20, Q = 10, N = 5, 8 tasks, 256 replicates). `change` is that of `time / floor`:
-below 1 the path has become faster.
+tasks where no family is named (d = 20, Q = 10, N = 5, 8 tasks, 256 replicates). `change` is that of `time / floor`,
+where the floor does the same as before: below 1 the path has become faster.
 
 """
 VERDICTS = """
@@ -144,6 +144,12 @@ def table(now: Mapping[str, Mapping[str, float]], before: Mapping, words: Mappin
     return "\n".join(lines) + "\n"
 
 
+def comparable(before: Mapping[str, Any], floors: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """The hot paths of an earlier record whose floors did what they do now."""
+    then = before.get("floors", {})
+    return {name: entry for name, entry in before.get("hot paths", {}).items() if then.get(name) == floors[name]}
+
+
 def pairs(values: Mapping[str, float]) -> str:
     """A table of one row."""
     rows = (values, ["---:"] * len(values), [f"{value:.2f}" for value in values.values()])
@@ -190,6 +196,7 @@ def run(quick: bool = False) -> dict[str, Any]:
     paths, rounds, seconds = hot_paths(), 1 if quick else ROUNDS, 0.02 if quick else SECONDS
     say(f"{len(paths)} hot paths, beside {' and '.join(peers.TITLES[name] for name in peers.NAMES) or 'no peer'}")
     others = {peer: peers.timed(peer, SETTING, REPLICATES) for peer in peers.NAMES}
+    now["floors"] = {name: path.words for name, path in paths.items()}
     now["hot paths"] = measured(paths, others, rounds, seconds)
     rows = {title: row for title, row in verdict_times.rows().items() if not quick or title in QUICK}
     timings = verdict_times.measured(rows, *((1.0, 1) if quick else ()))
@@ -208,11 +215,11 @@ def told(now: Mapping[str, Any], before: Mapping[str, Any], words: str) -> str:
     """The report."""
     made = now["origin"]
     origin = f"{made['date']}, commit {made['commit']}; {made['versions']}; {made['machine']}, load {made['load']:.1f}"
-    floors = {name: path.words for name, path in hot_paths().items()}
+    floors = now["floors"]
     measured_peers = {key for entry in now["hot paths"].values() for key in entry}
     absent = " and ".join(title for peer, title in peers.TITLES.items() if peer not in measured_peers)
     text = (
-        INTRO.format(origin=origin, before=words) + table(now["hot paths"], before.get("hot paths", {}), floors),
+        INTRO.format(origin=origin, before=words) + table(now["hot paths"], comparable(before, floors), floors),
         f"\nNot installed, so not compared: {absent} (the extra `peers`).\n" if absent else "",
         "\n![hot paths](ratios.svg)\n",
         VERDICTS + verdict_times.caption(now["verdicts"]),
@@ -230,7 +237,7 @@ def write(home: Path, now: Mapping[str, Any], before: Mapping[str, Any], words: 
     home.mkdir(parents=True, exist_ok=True)
     (home / "performance.json").write_text(json.dumps(now, indent=1) + "\n")
     (home / "report.md").write_text(told(now, before, words))
-    (home / "ratios.svg").write_text(drawings.ratios(now["hot paths"], before.get("hot paths", {})))
+    (home / "ratios.svg").write_text(drawings.ratios(now["hot paths"], comparable(before, now["floors"])))
     (home / "verdicts.svg").write_text(drawings.verdicts(now["verdicts"]))
 
 

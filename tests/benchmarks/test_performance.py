@@ -20,13 +20,18 @@ NOW = {
         "load": 0.25,
     },
     "hot paths": {"inner path": {"floor": 1.5, "library": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
+    "floors": {"inner path": "N sines", "kink": "N normals"},
     "verdicts": FOUND,
     "study": {"cases": 200, "seconds": 30.0},
     "exponents": {"N": 1.0},
     "largest": {"prop1, seconds": 1.5},
     "workers": {"two workers": 1.75},
 }
-BEFORE = {"hot paths": {"inner path": {"floor": 3.0}}, "study": {"cases": 100, "seconds": 30.0}}
+BEFORE = {
+    "hot paths": {"inner path": {"floor": 3.0}},
+    "floors": {"inner path": "N sines"},
+    "study": {"cases": 100, "seconds": 30.0},
+}
 
 
 def test_the_report_tells_every_section_and_what_it_compares_with():
@@ -39,6 +44,12 @@ def test_the_report_tells_every_section_and_what_it_compares_with():
     assert "of the 5 s" in text
     assert "of the 2 GB:\n\n| prop1, seconds |\n| ---: |\n| 1.50 |" in text
     assert "| 200 | 30.0 | 0.50 | ×0.50 |" in text  # half of what is allowed, half as long for a case
+
+
+def test_a_floor_that_does_something_else_is_not_compared_with():
+    for then, change in (("N sines", "×0.50"), ("2N sines", "–")):
+        text = performance.told(NOW, BEFORE | {"floors": {"inner path": then}}, "a table")
+        assert f"| 2.00 | {change} | N sines |" in text
 
 
 def test_nothing_before_is_no_change():
