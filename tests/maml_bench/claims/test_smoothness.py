@@ -124,6 +124,22 @@ def test_a_search_in_low_dimension_spends_what_it_has(monkeypatch):
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize("floats", [1, 100, 10**6])
+def test_points_are_looked_at_in_blocks(floats, monkeypatch):
+    """Of as many numbers as are allowed over all tasks, one point at least; the changes are those of single points."""
+    setting = at(Trigonometric.random(3, 4, 0), 0.1, 0.05, 2)
+    points = np.random.default_rng(0).standard_normal((50, 3))
+    alone = np.concatenate([smoothness.changes(setting, point[None]) for point in points])
+    original, blocks = smoothness.exact_meta_gradient, []
+    monkeypatch.setattr(smoothness, "FLOATS", floats)
+    monkeypatch.setattr(
+        smoothness, "exact_meta_gradient", lambda tasks, w, *rest: blocks.append(len(w)) or original(tasks, w, *rest)
+    )
+    np.testing.assert_allclose(smoothness.changes(setting, points), alone, rtol=1e-12, atol=1e-14)
+    fit = max(1, floats // (3 * 4))
+    assert max(blocks) == min(fit, 50) and sum(blocks) == 50
+
+
 def test_rounding_counts_the_numbers_that_a_gradient_is_made_of():
     """Far knots make large numbers in a gradient that is small itself."""
     far = Piecewise.sawtooth(0.1, 1, 1.0, 1e-3)
