@@ -137,24 +137,32 @@ def check_command(claim, form, factor, effort, workers, as_json, **problem):
 
     Exit code: 0 holds or not refuted, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
     """
-    from maml_bench.cli import terminal
+    from maml_bench.cli import ending, terminal
     from maml_bench.cli.setting import claim_from, setting_from
     from maml_bench.counterexample import write
-    from maml_bench.verdict import check
+    from maml_bench.verdict import Outcome, Verdict, check
 
-    chosen, setting = claim_from(claim, form).scaled(factor), setting_from(**problem)
-    verdict = check(chosen, setting, **effort, workers=workers)
-    if as_json:
-        terminal.print_json(verdict.as_dict())
-    else:
-        terminal.print_verdict(verdict)
+    def show(verdict):
+        if as_json:
+            terminal.print_json(verdict.as_dict())
+        else:
+            terminal.print_verdict(verdict)
+        return EXIT_CODES[verdict.outcome]
+
+    chosen = claim_from(claim, form).scaled(factor)
+    known = {name: effort[name] for name in ("seed", "confidence")} | {"factor": factor, "reason": "time spent"}
+    late = Verdict(chosen.name, chosen.form, Outcome.INCONCLUSIVE, seconds=2 * effort["seconds"], **known)
+    with ending.by(effort["seconds"], lambda: show(late)):
+        setting = setting_from(**problem)
+        verdict = check(chosen, setting, **effort, workers=workers)
+    code = show(verdict)
     if verdict.outcome == "violated":
         try:
             written = write(verdict, chosen, setting, COUNTEREXAMPLES, effort["budget"], effort["seconds"])
             click.echo(f"counterexample, to be replayed: python {written}", err=True)
         except ValueError as error:
             click.echo(f"no counterexample is written: {error}", err=True)
-    return EXIT_CODES[verdict.outcome]
+    return code
 
 
 @cli.command("measure")
@@ -169,11 +177,16 @@ def measure_command(quantity, effort, workers, as_json, **problem):
     The quantities: path-error, path-drift, hessian-bias, hessian-variance, meta-gradient-bias,
     meta-gradient-second-moment, meta-gradient-norm, convergence.
     """
-    from maml_bench.cli import terminal
+    from maml_bench.cli import ending, terminal
     from maml_bench.cli.setting import setting_from
     from maml_bench.measuring import measure
 
-    found = measure(quantity, setting_from(**problem), **effort, workers=workers)
+    def give_up():
+        print(f"Error: seconds = {effort['seconds']:g}: too short to measure {quantity} at all", file=sys.stderr)
+        return 2
+
+    with ending.by(effort["seconds"], give_up):
+        found = measure(quantity, setting_from(**problem), **effort, workers=workers)
     if as_json:
         terminal.print_json(found.as_dict())
     else:

@@ -113,6 +113,8 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
                 if not as_json:
                     print_findings(study, table)
                     click.echo(f"report: {report}\n")
+                if (written := folder / "counterexamples").is_dir() and (table["outcome"] == "violated").any():
+                    click.echo(f"counterexamples, scripts to be replayed: {written}", err=True)
         page = write_index(output, STUDIES)
     except KeyboardInterrupt:
         print(

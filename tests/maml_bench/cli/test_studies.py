@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from maml_bench.cli.commands import main
+from maml_bench.counterexample import replay
 from maml_bench.study.findings import locked
 
 SCRIPT = Path(__file__).parents[1] / "study" / "small_study.py"
@@ -60,8 +61,10 @@ def test_a_study_of_the_users_own_enters_the_page_and_a_row_is_redone(bench, tmp
 def test_a_violated_row_ends_with_code_1_and_two_runs_are_compared(bench, tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(VIOLATED)
-    code, _, _ = bench("study", script, "--output", tmp_path / "a")
+    code, _, words = bench("study", script, "--output", tmp_path / "a")
     assert code == 1
+    found = Path(words.split("to be replayed: ")[1].strip())
+    assert [str(replay(example).outcome) for example in found.glob("*.py")] == ["violated", "violated"]
     script.write_text(VIOLATED.replace("scaled(0.5)", "scaled(2.0)"))
     assert bench("study", script, "--output", tmp_path / "b")[0] == 0
     code, text, _ = bench("compare", tmp_path / "a", tmp_path / "b", "--page", tmp_path / "c.html")
@@ -70,6 +73,17 @@ def test_a_violated_row_ends_with_code_1_and_two_runs_are_compared(bench, tmp_pa
     assert "violated -> holds" in text
     assert "Outcomes that differ: 2" in (tmp_path / "c.html").read_text()
     assert bench("compare", tmp_path / "b", tmp_path / "b")[0] == 0
+
+
+def test_a_report_with_a_violated_row_ends_with_code_1(bench, tmp_path, monkeypatch):
+    script = tmp_path / "mine.py"
+    script.write_text(VIOLATED)
+    monkeypatch.setattr("maml_bench.cli.commands.STUDIES", (str(script),))
+    code, _, words = bench("report", "--output", tmp_path / "a")
+    assert code == 1 and f"{tmp_path / 'a' / 'mine' / 'counterexamples'}\n" in words
+    script.write_text(VIOLATED.replace("scaled(0.5)", "scaled(2.0)"))
+    code, _, words = bench("report", "--output", tmp_path / "b")
+    assert code == 0 and "counterexamples" not in words
 
 
 def test_the_version_is_printed(bench):
