@@ -20,6 +20,9 @@ Draw = Callable[[np.random.Generator, int], np.ndarray]
 """``draw(rng, replicates) -> (replicates, cells, ...)``: independent replicates of a quantity."""
 
 FIRST_BLOCK, LAST_BLOCK = 64, 8192
+HALVED = 5
+"""The number of the block from which on one adds less than there is."""
+
 BLOCK_FLOATS = 2**20
 LARGEST_BLOCK = 2**24
 
@@ -34,8 +37,8 @@ class Look:
 
 
 def block_size(number: int, floats: int) -> int:
-    """Replicates in block ``number``, if one replicate takes ``floats`` numbers: the first blocks are small, later
-    ones double until their arrays take about 8 MB.
+    """Replicates in block ``number``, if one replicate takes ``floats`` numbers: the first ones double what there is,
+    later ones add half or a third, so that few are drawn after a decision, until their arrays take about 8 MB.
 
     Raises
     ------
@@ -48,7 +51,8 @@ def block_size(number: int, floats: int) -> int:
             "use smaller batches, fewer tasks, steps or directions, or a smaller dimension"
         )
     most = min(max(BLOCK_FLOATS // floats, 1), LAST_BLOCK)
-    return int(min(most, FIRST_BLOCK << min(max(number - 1, 0), 30)))
+    doubled = max(number - 1, 0) if number < HALVED else HALVED - 2 + (number - HALVED) // 2
+    return int(min(most, FIRST_BLOCK << min(doubled, 30)))
 
 
 def block_generator(seed: int, block: int) -> np.random.Generator:
