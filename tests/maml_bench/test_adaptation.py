@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from maml_bench import arrays
 from maml_bench.adaptation import InnerLoop, exact_path, stochastic_path
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
 
@@ -25,6 +26,16 @@ def test_exact_path_by_hand():
     path = exact_path(tasks, np.array([1.0]), 0.1, 2)
     assert path.shape == (3, 1, 1)
     np.testing.assert_allclose(path.ravel(), [1, 0.9, 0.82], rtol=1e-15)
+
+
+def test_a_path_that_would_not_fit_into_memory_is_refused_and_one_that_just_fits_is_not(monkeypatch):
+    tasks, w = Quadratic.random(3, 2, 0), np.ones((5, 1, 3))
+    for count, steps in ((5 * 5 * 2 * 3, 4), (2 * 5 * 2 * 3, 1)):
+        monkeypatch.setattr(arrays, "LARGEST", count)
+        assert exact_path(tasks, w, 0.1, steps).size == count
+        monkeypatch.setattr(arrays, "LARGEST", count - 1)
+        with pytest.raises(ValueError, match=f"steps = {steps}, an inner path of dimension 3: needs arrays of"):
+            exact_path(tasks, w, 0.1, steps)
 
 
 def test_every_step_draws_a_fresh_batch_of_s_samples_at_the_current_point():

@@ -93,6 +93,14 @@ def test_an_operator_is_one_fixed_linear_map(estimator):
     np.testing.assert_array_equal(H(x), H(x))
 
 
+@pytest.mark.parametrize("estimator", [*LINEAR, CentralDifference(0.1)], ids=repr)
+def test_an_operator_is_symmetric_and_linear_where_it_says_so_and_only_there(estimator):
+    matrix = estimator.operator(quadratic(), V, 1, np.random.default_rng(0))(np.eye(3))
+    assert getattr(estimator, "symmetric", False) == np.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-9)
+    H = estimator.operator(trigonometric(), np.ones(3), 1, np.random.default_rng(0))
+    assert getattr(estimator, "linear", False) == np.allclose(H(3 * V), 3 * H(V), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("estimator", LINEAR, ids=repr)
 def test_extra_leading_axes_of_v_see_the_same_draw(estimator):
     tasks = trigonometric()
@@ -254,6 +262,30 @@ def test_noise_adds_to_zeroth_order_as_if_every_direction_had_its_own_batches():
     assert_mean((values**2).sum(-1), variance)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "one"),
+    [
+        (GaussianSmoothing(0.2, 3), (A @ V) @ (A @ V) + T2 * (V @ V)),
+        (ZerothOrder(0.2, 3), 9 / 4 * ((T1**2 + 2 * T2) * (V @ V) + 4 * T1 * (V @ A @ V) + 8 * V @ A @ A @ V)),
+    ],
+    ids=repr,
+)
+def test_the_variance_that_is_stated_on_a_quadratic(estimator, one):
+    """Of Q directions one Q-th, in all directions the sum over the axes; noise where it is worked out, else None."""
+    (smooth,) = quadratic().smoothings(V[None], 0.2)
+    if estimator.kind == "zeroth-order":
+        one -= (A @ V + T1 / 2 * V) @ (A @ V + T1 / 2 * V)
+    assert estimator.smoothed_variance(smooth, V, 0.0, 2) == pytest.approx(one / 3)
+    axes = [estimator.smoothed_variance(smooth, e, 0.0, 2) for e in np.eye(3)]
+    assert estimator.smoothed_variance(smooth, None, 0.0, 2) == pytest.approx(sum(axes))
+    noisy = estimator.smoothed_variance(smooth, V, 0.5, 2)
+    if estimator.kind == "zeroth-order":
+        assert noisy is None
+    else:
+        assert noisy == pytest.approx(one / 3 + 2 * 0.5**2 * (V @ V) / (3 * 2 * 0.2**2))
+    assert ZerothOrder(0.2, 3, baseline="mean").smoothed_variance(smooth, V, 0.0, 2) is None
+
+
 # Central difference
 
 
@@ -379,6 +411,17 @@ def test_the_size_of_blocks_changes_nothing(estimator, monkeypatch):
     monkeypatch.setattr(hessians, "FLOATS_PER_BLOCK", 2 * 5 * 4 * 3)
     blocks = estimator.operator(tasks, w, 2, np.random.default_rng(12))(V)
     np.testing.assert_allclose(blocks, whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("data", hessians.DATA)
+@pytest.mark.parametrize("family", [GaussianSmoothing, ZerothOrder], ids=lambda f: f.__name__)
+def test_blocks_hold_what_a_batch_of_each_direction_takes_or_what_the_cache_does(family, data, monkeypatch):
+    """Two directions of three numbers; resampled, with six data for each of these."""
+    limits = {"FLOATS_PER_BLOCK": 2 * 3 * 6, "FLOATS_IN_CACHE": 2 * 3}
+    for name, limit in limits.items():
+        monkeypatch.setattr(hessians, name, limit if (name == "FLOATS_PER_BLOCK") == (data == "resampled") else 10**9)
+    lengths = [len(point) for point, _ in record(family(0.1, 5, data=data)).evaluated if point.ndim == 2]
+    assert max(lengths) == 2 and sum(lengths) % 5 == 0
 
 
 @pytest.mark.parametrize("family", [GaussianSmoothing, ZerothOrder], ids=lambda f: f.__name__)
