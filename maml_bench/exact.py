@@ -40,7 +40,7 @@ __all__ = ["PathMoments", "Smoothing", "path_moments", "smoothings"]
 QUADRATURE_POINTS, PRECISE_POINTS = 4_000_000, 60_000
 """Most points of a quadrature rule, for all tasks together: about a second of work; and with many digits, ten."""
 
-MOST_PRODUCTS = 2**20
+MOST_PRODUCTS = 2**16
 """Most products in which many digits are kept, counted as those of two matrices for every step of every task."""
 
 AGREEMENT = 1e-10
