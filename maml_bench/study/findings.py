@@ -27,18 +27,8 @@ from maml_bench.verdict import Verdict
 FILE = "findings.jsonl"
 ABOUT = ("study", "claim", "form", "quantity", "problem", "family", "estimator")
 FOUND = (
-    "outcome",
-    "evidence",
-    "method",
-    "value",
-    "lower",
-    "upper",
-    "limits",
-    "bound",
-    "ratio",
-    "task",
-    "factor",
-    "reason",
+    *("outcome", "evidence", "method", "value", "lower", "upper", "limits"),
+    *("bound", "ratio", "task", "factor", "reason"),
 )
 EFFORT = ("replicates", "seconds", "seed", "confidence", "budget")
 ORIGIN = ("versions", "commit", "date", "machine", "key", "part", "parts", "swept")
@@ -85,14 +75,8 @@ def commit() -> str:
 def about_verdict(verdict: Verdict) -> dict:
     """The columns that a verdict fills."""
     fields = {name: value for name, value in vars(verdict).items() if name in COLUMNS}
-    return (
-        fields
-        | {"evidence": str(verdict.evidence or ""), "limits": str(verdict.limits or "")}
-        | {
-            "task": verdict.cell,
-            "outcome": str(verdict.outcome),
-        }
-    )
+    kinds = {name: str(fields[name] or "") for name in ("outcome", "evidence", "limits")}
+    return fields | kinds | {"task": verdict.cell}
 
 
 def about_setting(setting: Setting) -> dict:

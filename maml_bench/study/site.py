@@ -26,7 +26,7 @@ from maml_bench.study.typeset import claimed, forms_of, mathml, proofs, renderer
 
 TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
 SHOWN = (
-    *("study", "claim", "form", "quantity", "problem", "family", "where", "outcome", "evidence", "method"),
+    *("study", "claim", "form", "quantity", "problem", "family", "where", "outcome", "evidence", "limits", "method"),
     *("value", "lower", "upper", "bound", "ratio", "reason", "replicates", "seconds", "seed", "confidence", "budget"),
     *(*NUMBERS, "commit", "date", "key"),
 )

@@ -89,10 +89,12 @@ def note(table: pd.DataFrame) -> str:
     """How sure the verdicts are."""
     sampled = int(table["evidence"].isin(["certified", "asymptotic"]).sum())
     sure = 1 - min(1.0, sampled * ERROR)
+    wide = int(((table["evidence"] == "certified") & (table["limits"] == "asymptotic")).sum())
+    beside = f" The limits of {wide} certified rows are asymptotic: those that decide are wider." if wide else ""
     return (
         f"A ratio is measured value over bound. Each of the {sampled} sampled rows is wrong with probability at most "
         f"{ERROR:g}, so all of them are right with probability {sure:.4g} at least (asymptotic rows as far as batch "
-        "means are normal). Exact values need no such allowance; a search can refute, never confirm."
+        f"means are normal). Exact values need no such allowance; a search can refute, never confirm.{beside}"
     )
 
 

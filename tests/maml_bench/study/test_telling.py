@@ -64,6 +64,13 @@ def test_the_atlas_has_a_row_for_each_form_and_a_sentence_for_each_claim():
     assert sentences(TABLE) == ""
 
 
+def test_limits_that_are_asymptotic_beside_certified_outcomes_are_counted():
+    kinds = [("certified", "asymptotic"), ("certified", "certified"), ("asymptotic", "asymptotic"), ("exact", "exact")]
+    rows = frame([ROW | {"evidence": evidence, "limits": limits} for evidence, limits in kinds])
+    assert telling.note(rows).endswith("The limits of 1 certified rows are asymptotic: those that decide are wider.")
+    assert telling.note(rows[1:]).endswith("a search can refute, never confirm.")
+
+
 def test_the_summary_counts_and_names_violations():
     assert summary_sentence(TABLE.iloc[:1]) == "1 verdicts: 1 `holds`. No bound is violated."
     assert "**Violated: prop2-first (sharp).**" in summary_sentence(TABLE)
