@@ -143,7 +143,9 @@ class Suite:
 
 
 def command(tests: list[str]) -> str:
-    return shlex.join([sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests])
+    """Pytest, with Hypothesis' examples always the same: new ones could find what is wrong without any change."""
+    options = ["-x", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    return shlex.join([sys.executable, "-m", "pytest", *options, *tests])
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -46,9 +46,9 @@ def summary(run: Run) -> list[dict]:
     chosen = np.unique(np.geomspace(1, iterations, ROWS).round().astype(int)) - 1
     rows = []
     for k in chosen:
-        norms = run.gradient_norm[k]
-        left = norms[~np.isnan(norms)]
-        with np.errstate(invalid="ignore"):  # a run about to diverge may have an infinite gradient
+        norms, objective = run.gradient_norm[k], run.objective[k]
+        left, known = norms[~np.isnan(norms)], objective[~np.isnan(objective)]
+        with np.errstate(invalid="ignore"):  # a run about to diverge may have an infinite gradient, and no objective
             low, high = np.quantile(left, [0.1, 0.9]) if left.size else (np.nan, np.nan)
         rows.append(
             {
@@ -56,7 +56,7 @@ def summary(run: Run) -> list[dict]:
                 "gradient_norm": float(left.mean()) if left.size else np.nan,
                 "low": float(low),
                 "high": float(high),
-                "objective": float(np.nanmean(run.objective[k])) if left.size else np.nan,
+                "objective": float(known.mean()) if known.size else np.nan,
                 "diverged": int(replicates - left.size),
             }
         )

@@ -176,6 +176,12 @@ def test_a_long_course_is_told_at_ten_iterations():
     assert shown == [1, 2, 5, 10, 22, 46, 100, 215, 464, 1000]
 
 
+def test_a_run_about_to_diverge_may_have_an_infinite_gradient_and_no_objective():
+    norms, nothing = np.array([[np.inf, 1.0]]), np.full((1, 2), np.nan)
+    (found,) = training.summary(Run(np.zeros((2, 1)), norms, nothing, norms, np.zeros(2, bool), Samples(1)))
+    assert found["gradient_norm"] == np.inf and np.isnan(found["objective"]) and found["diverged"] == 0
+
+
 def row(claim, outcome, ratio):
     return {"claim": claim, "form": "sharp", "outcome": outcome, "ratio": ratio}
 
