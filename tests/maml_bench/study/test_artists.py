@@ -126,6 +126,8 @@ def test_a_colour_for_each_value_and_a_line_for_each_form(canvases):
     for group, times in enumerate((1, 2)):
         for form, bounds in (("paper", (20, 50)), ("sharp", (12, 30))):
             assert ([1, 8], [times * bound for bound in bounds], FORM_LINES[form], "None", LIGHT[group]) in found
+    points = [container.lines[0] for container in canvas.axes[0].containers]
+    assert [to_hex(line.get_color()) for line in points] == list(LIGHT[:2])
     told = entries(canvas)
     assert [told[f"αL = {value}"][2] for value in (0.1, 0.2)] == list(LIGHT[:2])
     assert (told["bound, paper"], told["bound, sharp"]) == (("--", "None", INK[0]), ("-", "None", INK[0]))
