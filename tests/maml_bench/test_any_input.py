@@ -156,6 +156,7 @@ CALLS = {
 
 OTHER = {"Workers": ("workers",), "sawtooth": ("alpha slope",), "claims.get": ("claim",), "bound": ("statement",)}
 OTHER |= {"statement": ("statement",), "measure, a run": ("convergence needs",), "Navigation": ("policy",)}
+OTHER |= {"replay": ("has an empty name",)}
 """What a message may say in place of the arguments' names."""
 
 
