@@ -6,6 +6,7 @@ import numpy as np
 
 from maml_bench.auditing.lipschitz import length_scale, steepness
 from maml_bench.auditing.result import Row, judged, skipped
+from maml_bench.problems.noise import population
 from maml_bench.search import affordable, inside, one, random_points, unit
 
 TOLERANCE = 1e-6
@@ -13,7 +14,10 @@ LARGEST_HESSIAN = 200
 
 
 def check(tasks, rng) -> list[Row]:
-    """Rows ``finite``, ``gradient``, ``hvp``, ``hessian`` and ``indexing``; values are relative errors."""
+    """Rows ``finite``, ``gradient``, ``hvp``, ``hessian`` and ``indexing``; values are relative errors.
+
+    And ``quotients`` of families that state them: estimators take them in place of differences.
+    """
     shape = (affordable(tasks, 16), *tasks.batch_shape)
     h = length_scale(tasks.regularity) / 10
     w = inside(random_points(tasks, rng, shape, largest=10), tasks.regularity.radius - 2 * h)
@@ -35,6 +39,7 @@ def check(tasks, rng) -> list[Row]:
         _agree("hvp", "against differences of the gradient", turn - product, steep[..., None]),
         _hessian(tasks, w, v, product, rng),
         _indexing(tasks, w, v),
+        *_quotients(population(tasks), w, rng, 10 * h),
     ]
 
 
@@ -72,6 +77,25 @@ def _hessian(tasks, w, v, product, rng) -> Row:
         scale = max(scale, tasks.regularity.sigma_H)
     checked = "against Hessian-vector products and its transpose, with and without a sample, relative error"
     return judged("hessian", checked, TOLERANCE, np.max(gaps) / scale)
+
+
+def _quotients(tasks, w, rng, nu) -> list[Row]:
+    """Differences that a family states, against its own loss and gradient at a radius where these lose few digits."""
+    u = rng.standard_normal((2, *w.shape))
+    forward, back = w + nu * u, w - nu * u
+    differences = {
+        "gradient_quotients": lambda: (tasks.grad(forward) - tasks.grad(w)) / nu,
+        "loss_quotients": lambda: (tasks.loss(forward) + tasks.loss(back) - 2 * tasks.loss(w)) / (2 * nu**2),
+    }
+    gaps = []
+    for name, difference in differences.items():
+        if hasattr(tasks, name):
+            expected = difference()
+            found = np.empty_like(expected)
+            getattr(tasks, name)(w, nu)(u, found)
+            gaps.append(np.abs(found - expected).max() / max(np.abs(expected).max(), np.finfo(float).tiny))
+    checked = "stated differences against those of loss and gradient, relative error"
+    return [judged("quotients", checked, TOLERANCE, max(gaps))] if gaps else []
 
 
 def _indexing(tasks, w, v) -> Row:

@@ -1,7 +1,7 @@
 """The audit passes honest problems for (nearly) any seed and finds planted faults."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -72,6 +72,21 @@ def test_an_audit_is_headed_by_the_family():
     assert str(audit(HONEST, draws=10, points=4)).startswith("Trigonometric: ")
 
 
+def misstated(quotients):
+    """`HONEST` with differences that are stated 0.1 % off, and on which estimators rely."""
+
+    def stated(self, w, nu):
+        def off(u, out):
+            getattr(Trigonometric, quotients)(self, w, nu)(u, out)
+            out *= 1.001
+
+        return off
+
+    tasks = HONEST.population
+    family = type("Misstated", (Trigonometric,), {quotients: stated})
+    return family(**{field.name: getattr(tasks, field.name) for field in fields(tasks)}).with_noise(HONEST.noise)
+
+
 def faulty(times=1.0, constants=(), **methods):
     """The honest tasks with methods overridden, and constants of the certificate multiplied by ``times``."""
     claims = {name: times * getattr(HONEST.regularity, name) for name in constants}
@@ -109,6 +124,8 @@ FAULTS = {
             hess=lambda s, w, x=None: s.tasks.hess(w, x) + TURN,
         ),
     ),
+    "gradient's quotients": ({"quotients"}, misstated("gradient_quotients")),
+    "loss' quotients": ({"quotients"}, misstated("loss_quotients")),
     "wrong task indexed": ({"indexing"}, faulty(__getitem__=lambda s, index: replace(s, tasks=s.tasks[::-1][index]))),
     "L": ({"L"}, faulty(0.98, ["L"])),
     "rho": ({"rho"}, faulty(0.98, ["rho"])),
