@@ -151,6 +151,8 @@ def test_a_bad_radius_is_named():
 
 PRECISE = {
     "two points": ("prop3", "sharp", at(Trigonometric.random(2, 2, 0).with_noise(TwoPoint(0.3, 0.4, 0.2)), S=2)),
+    "a small gradient": ("prop4", "local", at(Quadratic([[-0.3]], [[-0.21]]).with_noise(TwoPoint(1e-10)), 0.7)),
+    "a small distance": ("prop2-second", "sharp", at(Trigonometric.random(2, 1, 0).with_noise(TwoPoint(1e-9)), 7.0)),
     "a bandit": ("prop2-mean", "sharp", at(SoftmaxBandit.random(3, 2, 0), steps=2)),
     "quadrature": ("prop3", "smooth", at(Trigonometric.random(1, 2, 0).with_noise(AdditiveGaussian(0.3)), steps=1)),
     "quadrature with corners": (
