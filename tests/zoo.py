@@ -1,5 +1,6 @@
 """What many tests share: small problems by name, a setting in one line, draws of a claim, assertions about means."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,16 @@ def draws(name: str, case: Setting, replicates: int, seed: int = 0, form: str | 
     return getattr(draw, "draw", draw)(np.random.default_rng(seed), replicates)
 
 
+def chance(rate: float) -> str:
+    """How often a statistical test fails that finds nothing wrong, in words for whoever reads its failure."""
+    return f"a statistical test: it fails by chance with a probability of at most {rate:.1g}"
+
+
+def beyond(sigmas: float, count: int = 1) -> float:
+    """The probability that one of ``count`` normal numbers is farther from its mean than ``sigmas`` deviations."""
+    return min(1.0, count * math.erfc(sigmas / math.sqrt(2)))
+
+
 def assert_mean(values: np.ndarray, expected, sigmas: float = 5.0, slack: float = 1e-12) -> None:
     """The mean over the first axis is the expected one in every entry.
 
@@ -66,7 +77,9 @@ def assert_mean(values: np.ndarray, expected, sigmas: float = 5.0, slack: float 
     spread = values.std(0) / np.sqrt(len(values))
     allowed = sigmas * spread + slack
     error = np.abs(values.mean(0) - expected)
-    assert np.all(error <= allowed), f"{sigmas * np.max(error / allowed)} standard errors"
+    assert np.all(error <= allowed), (
+        f"{sigmas * np.max(error / allowed)} standard errors; {chance(beyond(sigmas, error.size))}"
+    )
 
 
 def within_ceiling(capped, seed: int = 0, count: int = 6000, slack: float = 1e-12) -> np.ndarray:
@@ -83,7 +96,8 @@ def within_ceiling(capped, seed: int = 0, count: int = 6000, slack: float = 1e-1
 def assert_same_mean(first: np.ndarray, second: np.ndarray, sigmas: float = 5.5) -> None:
     """The means of two independent samples agree in every entry."""
     spread = np.sqrt(first.var(0) / len(first) + second.var(0) / len(second))
-    np.testing.assert_array_less(np.abs(first.mean(0) - second.mean(0)), sigmas * spread)
+    gap = np.abs(first.mean(0) - second.mean(0))
+    np.testing.assert_array_less(gap, sigmas * spread, chance(beyond(sigmas, gap.size)))
 
 
 def reason(name, case: Setting, form: str | None = None) -> str:

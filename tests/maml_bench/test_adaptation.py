@@ -61,6 +61,7 @@ def test_batching_over_replicates_and_tasks_changes_nothing():
             np.testing.assert_allclose(together[:, replicate, task], alone, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.by_chance(6e-7)
 @pytest.mark.parametrize("noise", [AdditiveGaussian(0.5), RandomPhase(0.5, 1.5)])
 def test_one_step_has_the_variance_alpha_squared_sigma_g_squared_over_s(noise):
     # 20000 replicates of a mean with coefficient of variation <= 1.5: 5 standard errors are 5.3 %; false alarm 6e-7.

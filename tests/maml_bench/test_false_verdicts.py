@@ -16,6 +16,8 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Piecewise, Quadratic, SoftmaxBandit, Trigonometric, TwoPoint
 from maml_bench.verdict import check_all
 
+pytestmark = pytest.mark.by_chance(4e-4)
+
 SURE = 1 - 1e-5
 
 

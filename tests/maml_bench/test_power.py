@@ -30,6 +30,7 @@ def test_one_run_tells_the_outcome_for_every_factor(measured, factor):
         assert outcome == expected
 
 
+@pytest.mark.by_chance(1e-4)
 def test_the_truth_lies_between_noticed_and_confirmed(measured):
     # Each of the 40 limits is wrong with probability at most 1 %; more than 4 wrong has probability < 1e-4.
     wrong = np.sum(measured.noticed > 1) + np.sum(measured.confirmed < 1)

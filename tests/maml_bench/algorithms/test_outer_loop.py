@@ -98,6 +98,7 @@ def test_more_tasks_per_iteration_than_there_are(optimizer):
     assert len(np.unique(run.w[:, 0])) == 3
 
 
+@pytest.mark.by_chance(3e-6)
 def test_mean_and_covariance_on_quadratics():
     """Every coordinate is an autoregression: with M = 1 - alpha a the meta gradient of task i is
     ``M^(2N) (a w - b_i)``, and the noise of the path and of the last gradient adds a variance that is known.

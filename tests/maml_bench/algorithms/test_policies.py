@@ -77,6 +77,7 @@ def test_the_released_network_is_measured_where_it_starts():
     assert one(measure(trial, seed=0, budget=2), "hessian", iteration=1)["value"] > 0
 
 
+@pytest.mark.by_chance(1e-6)
 def test_a_policy_is_adapted_downhill():
     # 30 seeds; the change of the loss is about ten standard errors from 0, whatever the seed.
     trial = PolicyTrial("navigation", "fo-maml", iterations=1, tasks=4, episodes=20, horizon=30, alpha=1.0)

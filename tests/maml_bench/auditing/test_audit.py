@@ -59,6 +59,7 @@ def violated(found):
     return {row.name for row in found.violations}
 
 
+@pytest.mark.by_chance(4e-3)
 @pytest.mark.parametrize("seed", range(5))
 def test_honest_problems_pass(seed):
     """False alarm rate of one audit: 1e-3."""
@@ -150,6 +151,7 @@ FAULTS = {
 """A fault that is planted, and the rows that it turns red."""
 
 
+@pytest.mark.by_chance(1e-3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_turns_its_row_red_and_no_other(fault):
     # An honest sampler is blamed by one audit of 1000; the seed is fixed.

@@ -18,6 +18,7 @@ def outcomes(hessian, seed=0, tasks=TASKS):
     return {row.name: row.outcome for row in estimators.check(hessian, tasks, np.random.default_rng(seed), 1e-3)}
 
 
+@pytest.mark.by_chance(5e-3)
 @pytest.mark.parametrize(
     "hessian",
     [
@@ -115,6 +116,7 @@ FAULTS = [
 """A row of the audit, and an estimator whose only fault is what that row looks for."""
 
 
+@pytest.mark.by_chance(2e-3)
 @pytest.mark.parametrize(("row", "tasks", "hessian"), FAULTS)
 def test_a_fault_turns_its_row_red_and_no_other(row, tasks, hessian):
     # An honest row is accused in one audit of 1000; seeds are fixed.

@@ -197,6 +197,7 @@ def test_the_largest_step_on_the_dome_is_where_the_squared_product_reaches_2(d):
     assert step == pytest.approx(step_size.theory(step_size.DOME, "ZO", N=4, d=d))
 
 
+@pytest.mark.by_chance(1e-6)
 def test_gradient_differences_have_the_corrected_mean():
     """As the study says; and the exact value is the mean of sampled products."""
     tasks, w, inner = step_size.FAMILIES[step_size.TRIGONOMETRIC](3), np.linspace(-0.5, 1, 3), InnerLoop(0.3, 2)

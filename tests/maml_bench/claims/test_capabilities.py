@@ -15,6 +15,8 @@ from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.problems import Logistic, NoisyTasks, Quadratic, Trigonometric
 from maml_bench.problems.noise import LinearTerm
 
+pytestmark = pytest.mark.by_chance(1e-5)
+
 TASKS = Trigonometric.random(dim=2, tasks=2, rng=3)
 W = np.array([0.7, -0.4])
 INNER = InnerLoop(0.05 / TASKS.regularity.L, 2)

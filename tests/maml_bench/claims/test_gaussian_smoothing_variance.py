@@ -103,6 +103,7 @@ def test_sampling_tells_the_refined_constant_from_a_smaller_one():
     assert check(smaller, case, method="monte-carlo").outcome == "violated"
 
 
+@pytest.mark.by_chance(6e-7)
 def test_spectral_against_matrices():
     tasks, directions = Quadratic(np.diag([2.0, -1.0, 0.5]), np.ones((1, 3))), 4
     case = setting(tasks, directions=directions)

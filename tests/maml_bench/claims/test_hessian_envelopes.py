@@ -91,6 +91,7 @@ def test_mean_matrices(name, dim, hessian):
         assert_means(replicates(envelopes.deviations(case)), mean_hessians(case) - hessians(case))
 
 
+@pytest.mark.by_chance(1e-6)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_excesses(name):
     case = setting(tasks(name, 3), 3, PLAIN)
@@ -100,6 +101,7 @@ def test_excesses(name):
     assert np.all(np.abs(np.abs(found.mean(0)) - excess_error(case)[:, None]) <= SIGMAS * error + 1e-12)
 
 
+@pytest.mark.by_chance(1e-6)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("hessian", [PLAIN, STEIN])
 def test_products(name, hessian):
@@ -175,6 +177,7 @@ def test_ceilings_in_closed_form():
     assert envelopes.deviations(case, known, spectral=False).ceiling == pytest.approx(2 * math.sqrt(3))
 
 
+@pytest.mark.by_chance(1e-7)
 @pytest.mark.parametrize("noise", [AdditiveGaussian(0.7), RandomPhase(1.0, 1.2)])
 @pytest.mark.parametrize("count", [1, 6])
 def test_noisy_spectral_deviations_stay_below_their_mean_square(noise, count):

@@ -26,6 +26,7 @@ def scores(sampler, setting, truth, seeds, replicates=4000):
     return np.array(out)
 
 
+@pytest.mark.by_chance(1e-4)
 def test_scores_against_the_exact_second_moment_are_standard_normal():
     setting = quadratic()
     z = scores(inner_path.squared_distances, setting, moments(setting).path_second, range(300))
@@ -33,6 +34,7 @@ def test_scores_against_the_exact_second_moment_are_standard_normal():
     assert stats.kstest(z, "norm").pvalue > 1e-4
 
 
+@pytest.mark.by_chance(1e-9)
 @pytest.mark.parametrize("wrong", ["noise by S", "one step too few", "half the step size"])
 def test_scores_notice_wrong_code(wrong):
     setting = quadratic()

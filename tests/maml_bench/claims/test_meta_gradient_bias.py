@@ -33,6 +33,8 @@ from maml_bench.problems import (
 from maml_bench.problems.noise import Mirrored
 from maml_bench.study.facts import loglog_slope
 
+pytestmark = pytest.mark.by_chance(1e-5)
+
 SEED = 0
 CERTAIN = 1 - 1e-6
 

@@ -24,6 +24,8 @@ from maml_bench.problems import (
     Trigonometric,
 )
 
+pytestmark = pytest.mark.by_chance(1e-5)
+
 SEED = 0
 CERTAIN = 1 - 1e-6
 

@@ -44,6 +44,7 @@ def test_what_is_not_a_bound_is_said_with_the_nearest_known_symbol():
         stated("x", "L < 2")
 
 
+@pytest.mark.by_chance(1e-2)
 @pytest.mark.parametrize(("factor", "outcome"), [(1.1, "holds"), (0.9, "violated")])
 def test_a_mean_one_number_a_replicate(factor, outcome):
     # Wrong with probability at most 1 %.
@@ -101,6 +102,7 @@ def test_a_draw_of_the_wrong_shape_says_what_would_be_right(draw, estimand):
     assert not tracemalloc.is_tracing()
 
 
+@pytest.mark.by_chance(1e-2)
 def test_an_envelope_makes_the_limits_certified_and_is_checked():
     # Uniform on [0, 2], of mean 1: wrong with probability at most 1 %.
     draw = lambda setting, rng, n: rng.uniform(0, 2, n)

@@ -8,6 +8,8 @@ from maml_bench.claims import inner_path, meta_gradient
 from maml_bench.claims.path_squares import bias_square, drift_square, fourth_moments, path_squares
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
 
+pytestmark = pytest.mark.by_chance(1e-7)
+
 COUNT = 4000
 SIGMAS = 6.0
 """A sample's mean is so many of its standard errors above the true one with probability below 1e-8."""
@@ -40,6 +42,7 @@ def test_the_fourth_moment_is_attained_by_one_sample_of_one_step():
     assert errors.mean() == pytest.approx(0.15**4 * 3 / 8, rel=0.1)
 
 
+@pytest.mark.by_chance(1e-3)
 def test_the_fourth_moment_is_nearly_attained_by_large_batches_in_one_dimension():
     # They are nearly normal, whose fourth moment is three squares of the second; a relative standard error of 2.5 %.
     case = setting(Quadratic.concave(1, 1.0).with_noise(RandomPhase(0.5, 2.0)), steps=4, S=30)

@@ -73,6 +73,7 @@ def test_zeroth_order_needs_many_more_directions_than_gradients():
         assert zeroth / gradient > dim**2 / 4
 
 
+@pytest.mark.by_chance(3e-6)
 def test_noise():
     tasks = FAMILIES["trigonometric"]
     cancelled = setting(tasks.with_noise(AdditiveGaussian(1.0)), data="shared")

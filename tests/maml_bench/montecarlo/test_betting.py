@@ -122,6 +122,7 @@ def norms(rng, runs, count, dim, mean, radius):
     return vectors
 
 
+@pytest.mark.by_chance(1e-7)
 @pytest.mark.parametrize("mean", [0.0, 0.3])
 def test_upper_limits_of_norms_hold_and_close_in(mean):
     rng, runs = np.random.default_rng(7), 1000
@@ -155,6 +156,7 @@ def test_the_exponent_of_the_lines_is_a_bound():
     assert np.all(np.exp(s * x + (np.log1p(-s) + s) * x**2) <= 1 + s * x + 1e-15)
 
 
+@pytest.mark.by_chance(1e-5)
 def test_normal_reach_covers_normal_means_at_all_sizes():
     rng, level = np.random.default_rng(8), 0.01
     wrong, total, squares, count = np.zeros(2000, dtype=bool), 0.0, 0.0, 0
@@ -256,6 +258,7 @@ def test_the_cubic_that_bounds_the_logarithm_is_a_bound():
     assert np.all(np.log(1 - np.minimum(z, 1) + np.minimum(z, 1) ** 2 / 2) >= -z - np.abs(z) ** 3 / 6 - 1e-12)
 
 
+@pytest.mark.by_chance(2e-7)
 @pytest.mark.parametrize("mean", [0.0, 0.5])
 def test_norms_with_a_mean_square_hold_at_every_sample_size(mean):
     """Heavy vectors, 500 runs as cells: at 1 % each side is wrong in more than 22 with probability below 1e-7."""
@@ -295,6 +298,7 @@ def test_all_far_replicates_are_seen_and_one_in_sixteen_of_the_near():
     assert weights.tolist() == [[16, 16], [1, 0], [16, 1], [16, 16], [1, 0]]
 
 
+@pytest.mark.by_chance(2e-6)
 @pytest.mark.parametrize("far", [0.0, 0.05])
 def test_norms_of_long_vectors_hold_with_few_outer_products(far):
     """36 entries, 200 runs as cells; at 1 % more than 13 are wrong with probability below 1e-6."""

@@ -136,6 +136,7 @@ def test_large_matrices_keep_small_sums_and_their_limits_hold(spectral, monkeypa
     assert tight.upper[0] < loose.upper[0] < tight.upper[0] + 0.03
 
 
+@pytest.mark.by_chance(4e-5)
 def test_norm_limits_are_wrong_no_more_often_than_stated():
     # 400 cells at a level of 5 % each: more than 41 wrong with probability below 1e-5.
     def draw(rng, count):

@@ -40,6 +40,7 @@ ENVELOPES = {
 }
 
 
+@pytest.mark.by_chance(1e-5)
 @pytest.mark.parametrize("dim", [1, 2, 4])
 @pytest.mark.parametrize("name", ENVELOPES)
 def test_the_tilted_law_has_the_density_of_the_envelope(name, dim):
@@ -60,6 +61,7 @@ def test_the_tilted_law_has_the_density_of_the_envelope(name, dim):
         assert abs(Y.mean() - g.mean()) <= SIGMAS * error
 
 
+@pytest.mark.by_chance(1e-5)
 @pytest.mark.parametrize("terms", [(Term(1.0, 4, along=True),), (Term(1.0, 4, along=True), Term(3.0, 1))])
 def test_rows_that_may_change_places_are_as_if_one_of_them_was_picked(terms):
     """For a symmetric function of the rows: mean and mean square of Y, which differ from those of Gaussian rows."""

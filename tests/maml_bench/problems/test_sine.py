@@ -111,6 +111,7 @@ def test_initial_weights_have_variance_two_over_fan_in(rng):
     assert not a.any() and not b.any() and not c.any()
 
 
+@pytest.mark.by_chance(2e-6)
 def test_tasks_are_sinusoids_in_the_published_ranges(rng):
     tasks = SineRegression.random(rng, 2000, points=6)
     # y = p sin x - q cos x with A = (p^2 + q^2)^(1/2), phi = atan2(q, p).

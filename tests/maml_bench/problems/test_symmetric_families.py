@@ -57,6 +57,7 @@ def test_the_share_of_the_first_row_by_hand(dim, square):
     assert Hourglass(dim).row(2) == pytest.approx(square, rel=1e-12)
 
 
+@pytest.mark.by_chance(2e-9)
 @pytest.mark.parametrize(("dim", "directions"), [(2, 1), (3, 10), (16, 16)])
 def test_nearly_all_of_the_variance_of_an_hourglass_is_in_one_row(dim, directions):
     """Its share of the Frobenius variance d (d + 2)/Q; 4000 draws, six standard errors."""
@@ -70,6 +71,7 @@ def test_nearly_all_of_the_variance_of_an_hourglass_is_in_one_row(dim, direction
     assert least - error / whole.value <= squares.mean() / whole.value <= 1 + error / whole.value
 
 
+@pytest.mark.by_chance(1e-8)
 @pytest.mark.parametrize("dim", [2, 5])
 def test_the_mean_gradient_of_an_hourglass(dim):
     gradients = Hourglass(dim).grad(np.random.default_rng(1).standard_normal((200_000, dim)))
@@ -91,6 +93,7 @@ def test_the_planted_derivative_is_found():
     assert {row.name for row in audit(Wrong(3, [0.2, 0.1])).violations} >= {"hvp"}
 
 
+@pytest.mark.by_chance(1e-6)
 @pytest.mark.parametrize("tasks", [RadialCubic(3), Axisymmetric(3, [0.2, 0.1, -0.05])])
 def test_exact_means_agree_with_sampled_ones(tasks):
     """Ten standard errors or so: fails for less than one seed in a million."""
