@@ -77,7 +77,7 @@ def test_rows_that_may_change_places_are_as_if_one_of_them_was_picked(terms):
         assert abs((one**power).mean() - (other**power).mean()) <= SIGMAS * error
 
 
-@pytest.mark.parametrize("dim", [1, 3])
+@pytest.mark.parametrize("dim", [1, 3, 10])
 def test_tilted_moments_in_closed_form(dim):
     # Under ||u||^6 (u.v)^2 the square of the radius has d + 8 degrees of freedom, and E theta_1^2 = 3/(d + 2).
     rows, _ = Envelope(dim, (Term(1.0, 6, along=True),)).draw(np.random.default_rng(4), (COUNT,), unit(dim))
