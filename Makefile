@@ -51,10 +51,10 @@ test-browser: $(VENV)/installed-test
 	$(BIN)/python -m pip install --quiet --editable '.[browser,docs]'
 	$(BIN)/python -m pytest tests/browser
 
-# Ten thousand lines typed at random, and a study killed 50 times.
+# Ten thousand lines typed and as many calls made at random, and a study killed 50 times.
 robustness: $(VENV)/installed-test
 	MAML_BENCH_EXAMPLES=10000 MAML_BENCH_KILLS=50 $(BIN)/python -m pytest -n $(WORKERS) \
-		tests/maml_bench/cli/test_any_input.py tests/maml_bench/study/test_run.py
+		tests/maml_bench/cli/test_any_input.py tests/maml_bench/test_any_input.py tests/maml_bench/study/test_run.py
 
 # Small, wrong changes made one at a time: how many does the suite notice? The table goes to tests/mutants.md.
 mutants: $(VENV)/installed-test
