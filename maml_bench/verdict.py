@@ -390,7 +390,7 @@ def _verdict(claim: Claim, asked: Question | str | None, found: _Found, common: 
     bound = np.broadcast_to(asked.bound, limits.value.shape)
     shown = found.shown or limits
     if found.near is not None and asked.outcome(limits) == Outcome.INCONCLUSIVE:
-        limits = shown
+        limits = shown = found.near
     outcome = asked.outcome(limits)
     evidence = asked.evidence(limits, outcome)
     if outcome == Outcome.HOLDS and evidence == Evidence.SEARCH:

@@ -384,6 +384,14 @@ def test_a_certified_outcome_is_waited_for_where_the_budget_may_bring_it():
         assert ("decides it only with more" in found.reason) == (evidence == "asymptotic")
 
 
+def test_certified_limits_that_are_close_enough_and_decide_nothing_leave_it_to_asymptotic_ones():
+    draw = Capped(lambda rng, n: rng.random((n, 1)), None, np.ones(1))
+    claim = sampled(draw)
+    found = check(claim.scaled(0.525 / np.max(claim.right_side(SETTING))), SETTING, budget=4096, precision=0.2)
+    assert (found.outcome, found.evidence, found.limits) == ("holds", "asymptotic", "asymptotic")
+    assert found.upper <= found.bound
+
+
 @pytest.mark.parametrize(("form", "stein"), [("identity", False), ("stein", True)])
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_of_an_equality_of_matrices_the_difference_is_drawn_and_bounded(asked, monkeypatch, form, stein, factor):
