@@ -29,9 +29,8 @@ def matvec(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
         return np.matvec(matrix, w)
     lead, own = w.shape[: w.ndim - 1 - len(batch)], w.shape[w.ndim - 1 - len(batch) : -1]
     whole = own if own == batch else np.broadcast_shapes(own, batch)
-    out = np.empty(
-        (*lead, *whole, rows), np.result_type(matrix, w)
-    )  # in the order of the points, so that what follows runs through memory in it
+    # In the order of the points, so that what follows runs through memory in it.
+    out = np.empty((*lead, *whole, rows), np.result_type(matrix, w))
     points_last = (*range(1, len(batch) + 1), 0, len(batch) + 1)
     np.matmul(
         w.reshape(-1, *own, dim).transpose(points_last),

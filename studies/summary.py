@@ -66,11 +66,11 @@ def asked(name, estimator):
     """A claim's forms, but for those that speak of the Stein-corrected estimator if this one is not, and conversely."""
     forms = claims.forms(name)
     forms = [form for form in forms if "stein" not in forms or (form == "stein") == (estimator == CORRECTED)]
-    point, few, precision = at(estimator), 5_000, 0.05
+    point, few, precision, budget = at(estimator), 5_000, 0.05, 100_000
     if name in RUNS:
-        point, few, precision = at(estimator, None, SCHEDULE, batch=16), 64, np.inf
+        point, few, precision, budget = at(estimator, None, SCHEDULE, batch=16), 64, np.inf, 1_000_000
     quick, axes = {"budget": few, "precision": max(1.0, precision)}, {"problem": FAMILIES}
-    return sweep(point, (name,), axes, quick, forms=forms, budget=100_000, precision=precision)
+    return sweep(point, (name,), axes, quick, forms=forms, budget=budget, precision=precision)
 
 
 def facts(t):

@@ -12,6 +12,7 @@ from analytic import arguments
 from maml_bench import claims
 from maml_bench.auditing import Audit, audit
 from maml_bench.claims.claim import Claim
+from maml_bench.evidence import Outcome
 from maml_bench.extremal.arenas import Arena, arenas
 from maml_bench.extremal.instances import INSTANCES, Instance, instance
 from maml_bench.search import Best, maximize
@@ -19,8 +20,8 @@ from maml_bench.setting import Setting
 from maml_bench.verdict import Verdict, check
 
 NAMED = "named instance"
-SAMPLES = 512
-"""Replicates of a winner that is not measured exactly."""
+SAMPLES, DECIDING = 512, 2**16
+"""Replicates of a candidate that is not measured exactly; most of them of the winner, if these leave it open."""
 SLOW = 20_000
 """What `maximize` is told of the size of problems that are measured singly: ascent then takes few steps."""
 
@@ -179,6 +180,8 @@ def tightness(
         for _, name, setting in sorted(candidates, key=_value)[-3:]
     ]
     verdict, name, setting = max(measured, key=lambda found: np.nan_to_num(found[0].ratio, nan=-1.0))
+    if verdict.outcome == Outcome.INCONCLUSIVE:
+        verdict = check(chosen, setting, budget=DECIDING)
     tasks = setting.tasks
     return Tightness(
         verdict=verdict,

@@ -14,7 +14,7 @@ from maml_bench.claims.convergence import outer_constants
 from maml_bench.claims.stall import excesses
 from maml_bench.extremal import INSTANCES, Instance, Tightness, instance, tightness
 from maml_bench.extremal.estimation import ALPHA_L, QUESTIONS, RECORD, STEPS
-from maml_bench.extremal.tightness import SAMPLES
+from maml_bench.extremal.tightness import DECIDING
 from maml_bench.hessians import ZerothOrder
 from maml_bench.setting import OuterLoop, Setting
 from maml_bench.study.cases import Measure
@@ -97,7 +97,7 @@ def worst(point: Attack, *, seed: int, budget: int, workers) -> Iterable[dict]:
         assert known_as is not None, point
         given = {"dim": point.dim} | ({"directions": point.directions} if point.directions > 1 else {})
         setting = instance(known_as.claim, known_as.form, **given)
-        verdict = check(point.claim, setting, form=point.form, budget=SAMPLES)
+        verdict = check(point.claim, setting, form=point.form, budget=DECIDING)
         about = {"arena": known_as.words, "refuted": 0}
     else:
         found = tightness(
