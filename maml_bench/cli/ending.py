@@ -1,6 +1,5 @@
 """A time limit that holds through a long call into compiled code, which nothing in its process interrupts."""
 
-import math
 import os
 import sys
 import threading
@@ -13,14 +12,17 @@ LEAST = 1.0
 
 @contextmanager
 def by(seconds: float, last_words: Callable[[], int]) -> Iterator[None]:
-    """Run the body. Should it take twice the time, the process ends, with last words and the exit code they return."""
+    """Run the body. Should it take twice the time, the process ends, with last words and the exit code they return.
+
+    What is no time limit, such as -1, the body refuses; and no timer waits for centuries.
+    """
     said = threading.Lock()
 
     def expire():
         if said.acquire(blocking=False):
             end(last_words())
 
-    if math.isinf(seconds):
+    if not 0 < seconds < threading.TIMEOUT_MAX / 2:
         yield
         return
     timer = threading.Timer(max(2 * seconds, seconds + LEAST), expire)

@@ -162,8 +162,8 @@ def last(kind, level, cells):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_limits_of_two_cells_are_those_of_one_at_half_the_level_and_alone_at_all_of_it(kind):
-    # A second derivation: each cell is measured by itself, at 5 % and at 10 %. What a run spares itself, stakes and late
-    # eigenvalues, may cost it a part of the distance between the two limits, never half of it.
+    # A second derivation: each cell is measured by itself, at 5 % and at 10 %. What a run spares itself, stakes and
+    # late eigenvalues, may cost it a part of the distance between the two limits, never half of it.
     both = last(kind, 0.1, [0, 1])
     for cell in (0, 1):
         shared, own = last(kind, 0.05, [cell]), last(kind, 0.1, [cell])

@@ -96,6 +96,9 @@ def lines(draw):
 @example(line=["check", "prop3", "--method", "monte-carlo", "--amplitude", "0", "--seconds", "1", "--json"])
 @example(line=["tightness", "lemma-a", "--alpha-l", "1e-300", "--seconds", "1", "--code", "--json"])
 @example(line=["tightness", "lemma-a", "--alpha-l", "1", "--seconds", "1"])
+@example(line=["check", "prop1", "--seconds", "-1"])
+@example(line=["measure", "path-error", "--seconds", "nan", "--dim", "-1"])
+@example(line=["check", "prop1", "--seconds", "1e308", "--budget", "2000"])
 @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_any_line_ends_in_a_result_or_in_one_line(bench, little_memory, tmp_path, monkeypatch, line):
     note(shlex.join(["maml-bench", *line]))

@@ -28,7 +28,7 @@ def test_what_takes_too_long_ends_with_last_words(monkeypatch):
     assert said == [3]
 
 
-@pytest.mark.parametrize("seconds", [1000.0, float("inf")])
+@pytest.mark.parametrize("seconds", [1000.0, float("inf"), 1e308, 0.0, -1.0, float("nan")])
 def test_what_is_done_in_time_ends_by_itself(monkeypatch, seconds):
     before = threading.active_count()
     monkeypatch.setattr(ending, "end", pytest.fail)
