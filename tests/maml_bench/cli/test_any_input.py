@@ -24,6 +24,8 @@ from maml_bench.measuring import QUANTITIES
 from maml_bench.problems import FAMILIES
 
 EXAMPLES = int(os.environ.get("MAML_BENCH_EXAMPLES", "60"))
+SAME = "MAML_BENCH_EXAMPLES" not in os.environ
+"""Whether the examples are the same in every run: what is new is found by `make robustness`, not by chance in CI."""
 APART = {"output", "cluster", "processes", "workers", "checkpoint", "page", "problem", "help", "row"}
 """Options that touch files, other processes or machines; they have tests of their own."""
 SECONDS = 10
@@ -99,7 +101,9 @@ def lines(draw):
 @example(line=["check", "prop1", "--seconds", "-1"])
 @example(line=["measure", "path-error", "--seconds", "nan", "--dim", "-1"])
 @example(line=["check", "prop1", "--seconds", "1e308", "--budget", "2000"])
-@settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES, derandomize=SAME, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 def test_any_line_ends_in_a_result_or_in_one_line(bench, little_memory, tmp_path, monkeypatch, line):
     note(shlex.join(["maml-bench", *line]))
     monkeypatch.chdir(tmp_path)
