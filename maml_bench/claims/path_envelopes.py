@@ -220,6 +220,11 @@ def capped(
     top = each_cell(ceiling) if finite and not exceeds(USELESS) else None
     squares = each_cell(square) if certain and (not finite or exceeds(CRUDE)) else None
 
+    def lost(one, mean):
+        """To the rounding of what mirrored noise takes away again: all of it, if nothing else is drawn."""
+        size = np.linalg.norm(one - mean, axis=-1) if core else np.abs(one - mean)
+        return 32 * np.finfo(float).eps * (inner.steps + 1) * size
+
     def draw(rng, replicates):
         G: Any = None
         sources: tuple[Any, Any] = tasks, Mirrored(tasks)
@@ -228,14 +233,14 @@ def capped(
             samples = [LinearTerm(row * noise_scale(setting, size)) for row, size in zip(rows, sizes, strict=False)]
             sources = Given(tasks, iter(samples)), Given(tasks, iter([-sample for sample in samples]))
         twin = copy.deepcopy(rng) if mirrored else rng
-        X = measured(sources[0], rng, replicates)
+        one = X = measured(sources[0], rng, replicates)
         if mirrored:
-            X = (X + measured(sources[1], twin, replicates)) / 2
+            X = (one + measured(sources[1], twin, replicates)) / 2
         if G is None:
             G = np.broadcast_to(np.asarray(ceiling, dtype=float), X.shape[: X.ndim - core])
         if finite:
             size = np.linalg.norm(X, axis=-1) if core else np.abs(X)
-            X = bounded(X, size, G, ceiling, lambda: rounding)
+            X = bounded(X, size, G, ceiling, lambda: rounding + lost(one, X))
         X = X.reshape(replicates, -1, *X.shape[X.ndim - core :])
         return X.mean(1, keepdims=True) if family else X
 

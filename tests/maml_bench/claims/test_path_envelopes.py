@@ -149,3 +149,14 @@ def test_without_noise_the_ceiling_is_zero():
     case = setting(family("trigonometric", 2))
     for capped in (inner_path.capped_distances(case), inner_path.capped_squared_distances(case)):
         assert not capped.ceiling.any() and not replicates(capped, count=3).any()
+
+
+@pytest.mark.parametrize("sigma_g", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("seed", range(10))
+def test_mirrored_noise_that_leaves_nothing_leaves_its_rounding(sigma_g, seed):
+    """After one step the mean over a pair is 0, and so is its envelope; the noise is far larger than the point."""
+    tasks = Trigonometric.random(3, 2, seed).with_noise(AdditiveGaussian(sigma_g))
+    inner = InnerLoop(0.3, 1, S=4)
+    capped = inner_path.capped_antithetic_errors(Setting(tasks, np.full(3, 1e-3), inner))
+    assert np.all(capped.ceiling == 0)
+    assert not capped.draw(np.random.default_rng(seed), 4096).any()
