@@ -40,16 +40,17 @@ function sortable(cell, sort) {
   cell.append(button);
 }
 
-/** Numbers by size, words by letter, what is missing last. */
+/** Numbers by size, then words by letter, what is missing last. */
 function order(a, b, falling) {
   if (a === null || b === null) return (a === null) - (b === null);
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
   const sign = a < b ? -1 : a > b ? 1 : 0;
   return falling ? -sign : sign;
 }
 
 function read(cell) {
   const word = cell.textContent.trim();
-  const number = parseFloat(word);
+  const number = parseFloat(word.replace(/^[<>×] ?/, ""));
   return word === "–" || word === "·" || word === "" ? null : Number.isNaN(number) ? word : number;
 }
 

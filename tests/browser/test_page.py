@@ -166,6 +166,25 @@ def test_figures_are_drawn_where_a_statement_shows_them(page):
     assert min(boxes) > 200
 
 
+def test_how_fast_the_bench_is_can_be_read_and_sorted(page):
+    page.get_by_role("link", name="Speed").click()
+    section = page.locator('section[aria-labelledby="speed-title"]')
+    boxes = [drawing.bounding_box() for drawing in section.locator("figure svg").all()]
+    assert len(boxes) == 2
+    for box in boxes:
+        assert box["width"] > 250
+        assert 0 <= box["x"] <= page.viewport_size["width"] - box["width"]
+    column = """(table) => { const at = [...table.tHead.rows[0].cells].findIndex((c) => c.innerText.trim() === "gap, s");
+        table.tHead.rows[0].cells[at].querySelector("button").click();
+        return [...table.tBodies[0].rows].map((row) => row.cells[at].innerText.trim()) }"""
+    table = section.locator("table", has_text="any valid limit needs").first
+    cells = table.evaluate(column)
+    numbers = [float(cell.removeprefix("> ")) for cell in cells if cell.removeprefix("> ")[0].isdigit()]
+    assert numbers == sorted(numbers)
+    assert len(numbers) < len(cells)
+    assert not any(cell.removeprefix("> ")[0].isdigit() for cell in cells[len(numbers) :])
+
+
 @pytest.mark.parametrize("page", [(390, "light"), (1440, "dark")], indirect=True, ids=("phone", "desk"))
 def test_axe_finds_nothing_serious(page, few):
     """On a page of two studies, with a word for each formula and drawing: axe knows neither, and is slow to say so."""
