@@ -1,5 +1,7 @@
 """The time to a verdict: plain sampling measures what the claim measures, and the table says what was timed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import verdict_times
@@ -110,6 +112,17 @@ def test_the_bench_and_plain_sampling_both_come_to_an_end_and_are_right():
     assert (found["wrong"], found["plain wrong"], found["decisions"]) == (0, 0, 1)
     wrong = verdict_times.timed(row, row.claim.scaled(1e-3), "holds", rounds=1)
     assert (wrong["wrong"], wrong["plain wrong"]) == (1, 1)
+
+
+def test_what_is_said_as_the_budget_ends_is_no_decision_and_nothing_is_kept_from_one_to_the_next():
+    row = ROWS["prop2-first"]
+    moved, _ = at_gap("prop2-first", row)
+    assert not verdict_times.by_bench(row, moved, 0, budget=64).ended
+    seen = []
+    counted = dataclasses.replace(row.claim.measurement, requires=lambda setting: seen.append(setting) or "")
+    for _ in range(2):
+        verdict_times.by_bench(row, dataclasses.replace(row.claim, measurement=counted), 0)
+    assert len({id(setting) for setting in [row.setting, *seen]}) == 3
 
 
 def test_what_did_not_end_takes_longest():

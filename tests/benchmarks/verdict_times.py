@@ -17,6 +17,7 @@ takes ``n >= log(1/(2 delta)) / -log(1 - p)`` (`needed`), whatever the spread of
 trust.
 """
 
+import copy
 import json
 import math
 import sys
@@ -191,13 +192,15 @@ class Decision:
         return self.outcome != "inconclusive"
 
 
-def by_bench(row: Row, claim: Claim, seed: int, seconds: float = SECONDS, precision: float = math.inf) -> Decision:
-    """`check`, as a user calls it, with processor time for ``seconds``."""
-    patience = seconds * waiting()
+def by_bench(row: Row, claim: Claim, seed: int, seconds: float = SECONDS, **asked: Any) -> Decision:
+    """`check`, as a user calls it for the first time, with processor time for ``seconds``; what is said because time or
+    budget is spent is no decision.
+    """
+    setting, patience = copy.deepcopy(row.setting), seconds * waiting()  # nothing is kept of another setting
     start = time.process_time()
-    asked: dict[str, Any] = {"confidence": 1 - LEVEL, "precision": precision, "seconds": patience, "budget": 10**9}
-    found = check(claim, row.setting, seed=seed, **asked)
-    return Decision(time.process_time() - start, str(found.outcome), str(found.evidence), found.replicates)
+    found = check(claim, setting, seed=seed, confidence=1 - LEVEL, seconds=patience, **asked)
+    outcome = "inconclusive" if found.reason.startswith(("time", "budget")) else str(found.outcome)
+    return Decision(time.process_time() - start, outcome, str(found.evidence), found.replicates)
 
 
 def waiting(spin: float = 0.02) -> float:
@@ -292,7 +295,7 @@ def timed(row: Row, claim: Claim, right: str, seconds: float = SECONDS, rounds: 
     ours: list[Decision] = []
     plain: list[Decision] = []
     while len(ours) < rounds and sum(decision.seconds for decision in ours + plain) < ENOUGH:
-        ours.append(by_bench(row, claim, len(ours), seconds))
+        ours.append(by_bench(row, claim, len(ours), seconds, budget=10**9))
         if row.plain:
             with threadpool_limits(1):  # as `check` does
                 plain.append(by_student(row, claim, len(plain), seconds))
