@@ -212,12 +212,13 @@ def waiting(spin: float = 0.02) -> float:
 
 
 def by_student(row: Row, claim: Claim, seed: int, seconds: float = SECONDS) -> Decision:
-    """Plain sampling."""
-    start, rng, asked = time.process_time(), block_generator(seed, 0), question(claim, row.setting)
-    target, values, fresh = claim.measurement.target, np.empty(0), FIRST
-    centre = 0.0 if target is None else claim.factor * target(row.setting)
+    """Plain sampling, for the first time too."""
+    setting, target, values, fresh = copy.deepcopy(row.setting), claim.measurement.target, np.empty(0), FIRST
+    start, rng = time.process_time(), block_generator(seed, 0)
+    asked = question(claim, setting)
+    centre = 0.0 if target is None else claim.factor * target(setting)
     while True:
-        drawn = row.plain(row.setting, rng, fresh) - centre
+        drawn = row.plain(setting, rng, fresh) - centre
         drawn = drawn if target is None else drawn.reshape(*drawn.shape[:2], -1)  # the Frobenius norm counts
         values = drawn if not len(values) else np.concatenate([values, drawn])
         fresh = len(values)
