@@ -174,7 +174,8 @@ def test_how_fast_the_bench_is_can_be_read_and_sorted(page):
     for box in boxes:
         assert box["width"] > 250
         assert 0 <= box["x"] <= page.viewport_size["width"] - box["width"]
-    column = """(table) => { const at = [...table.tHead.rows[0].cells].findIndex((c) => c.innerText.trim() === "gap, s");
+    column = """(table) => { const heads = [...table.tHead.rows[0].cells].map((head) => head.innerText.trim());
+        const at = heads.indexOf("gap, s");
         table.tHead.rows[0].cells[at].querySelector("button").click();
         return [...table.tBodies[0].rows].map((row) => row.cells[at].innerText.trim()) }"""
     table = section.locator("table", has_text="any valid limit needs").first
