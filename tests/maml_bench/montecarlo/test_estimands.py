@@ -144,3 +144,16 @@ def test_nothing_above_a_ceiling_of_0():
             estimand.merge(estimand.plan(block)(np.zeros(shape)))
         found = estimand.limits()
         assert np.array_equal(found.value, [0, 0]) and np.array_equal(found.upper, [0, 0])
+
+
+def test_nothing_is_said_of_a_norm_before_there_are_enough_replicates_along_a_direction():
+    """Of blocks after the first, which gives the direction; more than enough is enough, and reaches as a normal law."""
+    every = 3.0 + np.random.default_rng(5).standard_normal((1000, 1, 4))
+    for count, said in ((betting.LEAST - 1, False), (betting.LEAST, True), (betting.LEAST + 1, True), (700, True)):
+        estimand = Norm(0.01, 1)
+        for number, block in enumerate((every[:200], every[200 : 200 + count])):
+            estimand.merge(estimand.plan(number)(block))
+        found = estimand.limits()
+        along = every[200 : 200 + count, 0] @ (every[:200, 0].mean(0) / np.linalg.norm(every[:200, 0].mean(0)))
+        reach = betting.normal_reach(count, np.sum((along - along.mean()) ** 2), 0.01)
+        assert found.lower == pytest.approx(along.mean() - reach if said else 0.0)
