@@ -275,7 +275,9 @@ def table() -> None:
     for file in BUILD.glob("*.sqlite"):
         name, notes = file.stem, file.with_suffix(".json")
         with use_db(str(file), WorkDB.Mode.open) as session:
-            totals[name] = session.num_results
+            if not (done := session.num_results):
+                continue
+        totals[name] = done
         noticed = json.loads(notes.read_text()) if notes.exists() else {}
         here = [(name, told(*survivor)) for survivor in survivors(name)]
         now = {key: f"{NOTICED} {noticed[key[1]]}" if key[1] in noticed else fates.get(key, OPEN) for key in here}
