@@ -1,6 +1,7 @@
 """A statistical test that fails says how often it would by chance: by an assertion of `zoo`, or by its mark."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def test_a_marked_test_that_fails_says_so_too(tmp_path):
     (tmp_path / "test_it.py").write_text(f"import pytest\n{sampled}def test_plain(): assert 3 == 4\n")
     options = ("-c", "/dev/null", "--rootdir", tmp_path, "-p", "conftest", "-p", "no:cacheprovider")
     command = [sys.executable, "-m", "pytest", *options, tmp_path]
-    done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
+    found = os.pathsep.join((str(TESTS.parent), str(TESTS)))  # in this order: both have a folder maml_bench
+    about = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": found}}
+    done = subprocess.run(command, **about, capture_output=True, text=True, check=False)
     assert "2 failed" in done.stdout
     assert done.stdout.count("it fails by chance with a probability of at most 0.004") == 1
 
