@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from maml_bench import InnerLoop, OuterLoop, Setting, check, claims
-from maml_bench.hessians import ExactHessian
+from maml_bench.hessians import CentralDifference, ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import (
     FAMILIES,
     AdditiveGaussian,
@@ -125,3 +125,19 @@ def losses(dim: int = 3, tasks: int = 5, seed: int = 0) -> dict:
         "additive noise": Trigonometric.random(dim, tasks, seed).with_noise(AdditiveGaussian(0.5)),
         "random phase": Kink.random(dim, tasks, seed).with_noise(RandomPhase(0.5, 1.0)),
     }
+
+
+OF_RUNS = ("lemma-b", "thm", "cor", "zo-neighbourhood", "finite-thm")
+"""Claims about runs begin so; what is measured along runs is sampled, and far above rounding."""
+
+
+def estimators(nu: float):
+    """One Hessian estimator of every kind, with four directions of smoothing radius or difference step nu."""
+    return (
+        ExactHessian(),
+        GaussianSmoothing(nu, 4),
+        GaussianSmoothing(nu, 4, "population"),
+        ZerothOrder(nu, 4, data="population"),
+        ZerothOrder(nu, 4, stein=True, data="population"),
+        CentralDifference(nu),
+    )

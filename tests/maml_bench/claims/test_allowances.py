@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from zoo import at, slanted, tilted
+from zoo import OF_RUNS, at, estimators, slanted, tilted
 
 from maml_bench import claims
 from maml_bench.claims.claim import by_measurement
-from maml_bench.hessians import CentralDifference, ExactHessian, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, Trigonometric, TwoPoint
 
 DIM = 3
@@ -21,16 +20,7 @@ TASKS = (
     tilted(QUADRATIC),
     tilted(WAVES),
 )
-ESTIMATORS = (
-    ExactHessian(),
-    GaussianSmoothing(0.1, 4),
-    GaussianSmoothing(0.1, 4, "population"),
-    ZerothOrder(0.1, 4, data="population"),
-    ZerothOrder(0.1, 4, stein=True, data="population"),
-    CentralDifference(0.1),
-)
-OF_RUNS = ("lemma-b", "thm", "cor", "zo-neighbourhood", "finite-thm")
-"""What is measured along runs is sampled, and far above rounding."""
+ESTIMATORS = estimators(0.1)
 
 MEASUREMENTS = {
     f"{group[0].name} {group[0].form}": group[0].measurement

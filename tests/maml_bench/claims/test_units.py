@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from zoo import at, run, slanted, tilted
+from zoo import OF_RUNS, at, estimators, run, slanted, tilted
 
 from analytic.bound import HypothesisError
 from maml_bench import claims
@@ -97,16 +97,8 @@ TASKS = {
     "quadratic pairs": tilted(QUADRATIC),
     "pairs": tilted(WAVES),
 }
-ESTIMATORS = (
-    ExactHessian(),
-    GaussianSmoothing(0.125, 4),
-    GaussianSmoothing(0.125, 4, "population"),
-    ZerothOrder(0.125, 4, data="population"),
-    ZerothOrder(0.125, 4, stein=True, data="population"),
-    CentralDifference(0.125),
-)
+ESTIMATORS = estimators(0.125)
 GROUPS = by_measurement(claims.get(name, form) for name in claims.names() for form in claims.forms(name))
-OF_RUNS = ("lemma-b", "thm", "cor", "zo-neighbourhood", "finite-thm")
 
 
 def cases(name):
