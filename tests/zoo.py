@@ -19,6 +19,8 @@ from maml_bench.problems import (
     TaskPairs,
     Trigonometric,
 )
+from maml_bench.study import record, telling
+from maml_bench.study.findings import FILE, append, frame
 
 NOISES = {"additive": AdditiveGaussian(1.0), "random-phase": RandomPhase(1.0, 1.5)}
 
@@ -141,3 +143,13 @@ def estimators(nu: float):
         ZerothOrder(nu, 4, stein=True, data="population"),
         CentralDifference(nu),
     )
+
+
+def reported(folder, study, rows, quick: bool = False):
+    """A folder of reports with this study alone, run with seed 3, which found these rows."""
+    own = folder / study.name
+    own.mkdir(parents=True)
+    append(own / FILE, rows)
+    record.write(own, quick=quick, seed=3)
+    telling.write(study, frame(rows), None, own)
+    return folder

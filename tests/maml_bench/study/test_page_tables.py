@@ -4,11 +4,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from zoo import reported
 
 from analytic import STATEMENTS
 from analytic.vocabulary import CONSTANTS
-from maml_bench.study import Fact, Figure, Study, compare, record, telling
-from maml_bench.study.findings import append, frame
+from maml_bench.study import Fact, Figure, Study, compare
 from maml_bench.study.site import write_index
 
 ABOUT = {"study": "s", "claim": "prop3", "problem": "one", "quantity": "E", "swept": ["problem", "N"], "family": "Kink"}
@@ -64,11 +64,7 @@ class Tables(HTMLParser):
 def written(folder, rows):
     figures = {"first": Figure("prop3", x="N", forms=("paper",))}
     study = Study("s", "Why?", [], figures, facts=lambda table: [Fact("a fact", "1", "2", False)])
-    (folder / "s").mkdir(parents=True)
-    append(folder / "s" / "findings.jsonl", rows)
-    record.write(folder / "s", quick=False, seed=3)
-    telling.write(study, frame(rows), None, folder / "s")
-    return folder
+    return reported(folder, study, rows)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
+from zoo import reported
 
 from analytic import STATEMENTS
-from maml_bench.study import Figure, Study, compare, record, telling
+from maml_bench.study import Figure, Study, compare, record
 from maml_bench.study.answers import answer, counts, form_rows
-from maml_bench.study.findings import append, frame, load
+from maml_bench.study.findings import frame, load
 from maml_bench.study.site import MANY, WIDE, _cards, _data, _statement, _Study, write_index
 
 ROW = {"study": "s", "claim": "prop3", "problem": "one", "outcome": "holds", "evidence": "exact", "quantity": "E"}
@@ -33,11 +34,7 @@ ROWS = [
 def written(folder, rows=ROWS, quick=False, **options):
     """A folder of reports with one study."""
     study = Study("s", "Is it <true>?", [], {"first": Figure("prop3", x="N")}, **options)
-    (folder / "s").mkdir(parents=True)
-    append(folder / "s" / "findings.jsonl", rows)
-    record.write(folder / "s", quick=quick, seed=3)
-    telling.write(study, frame(rows), None, folder / "s")
-    return folder
+    return reported(folder, study, rows, quick)
 
 
 @pytest.fixture(scope="module")
