@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -290,7 +292,9 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     if claim.sense == "=" and measurement.target is None:
         level /= 2  # either limit can refute it
     make = ESTIMANDS[sampled.estimand]
-    estimand = make(level, cells, ceiling if square is None else None, square)
+    if known is not None and known.floor is not None:
+        make = partial(make, floor=known.floor)
+    estimand: Any = make(level, cells, ceiling if square is None else None, square)
     if square is not None and effort.precision < math.inf:  # it decides what it can, but may be too wide for a value
         estimand = Beside(estimand, make(level, cells, None, None))
     return looks(

@@ -12,7 +12,7 @@ import numpy as np
 
 from analytic.digits import spectral_norm
 from maml_bench.arrays import matvec
-from maml_bench.claims import hessian_envelopes
+from maml_bench.claims import hessian_envelopes, variance_envelopes
 from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.constants import constants
 from maml_bench.claims.hessian_draws import (
@@ -163,13 +163,6 @@ def spectral_squares(setting: Setting) -> Draw:
     return draw
 
 
-def floats(setting: Setting) -> int:
-    """Floats of one replicate, with the matrices of the norm."""
-    return direction_floats(setting) + 2 * cells(setting) * setting.tasks.dim * min(
-        setting.tasks.dim, 2 * smoothed(setting).directions
-    )
-
-
 def spectral_floats(setting: Setting) -> int:
     return direction_floats(setting) + 3 * cells(setting) * setting.tasks.dim**2
 
@@ -196,7 +189,7 @@ def support_squares(setting: Setting) -> Draw:
 
 def capped_support_squares(setting: Setting) -> Capped | None:
     """`support_squares` with a ceiling, where one is known."""
-    return hessian_envelopes.vector_squares(support(setting))
+    return variance_envelopes.vector_squares(support(setting))
 
 
 _WORDS = "E ||(H^ - E H^) v||^2 with v along the task's gradient"
@@ -255,7 +248,11 @@ MEASUREMENTS = {
         requires=_VARIANCE,
         exact=vector_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", footprint(direction_floats)),
+        sampled=Sampling(
+            either(variance_envelopes.vector_squares, vector_squares),
+            "mean",
+            footprint(variance_envelopes.vector_floats),
+        ),
         constants=seen_constants,
     ),
     "prop7-frobenius": Measurement(
@@ -263,7 +260,11 @@ MEASUREMENTS = {
         requires=_VARIANCE,
         exact=frobenius_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.frobenius_squares, frobenius_squares), "mean", footprint(floats)),
+        sampled=Sampling(
+            either(variance_envelopes.frobenius_squares, frobenius_squares),
+            "mean",
+            footprint(variance_envelopes.frobenius_floats),
+        ),
         constants=seen_constants,
     ),
     "prop7-spectral": Measurement(
@@ -287,7 +288,7 @@ MEASUREMENTS = {
         sampled=Sampling(
             either(capped_support_squares, support_squares),
             "mean",
-            footprint(direction_floats),
+            footprint(lambda setting: variance_envelopes.vector_floats(support(setting))),
         ),
     ),
 }

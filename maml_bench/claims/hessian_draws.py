@@ -31,6 +31,7 @@ from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import states
+from maml_bench.problems.quadratic import Quadratic
 from maml_bench.setting import Setting, single, smoothed
 
 
@@ -345,6 +346,16 @@ def _variances(setting, vectors) -> np.ndarray | None:
         return None
     known = [own(*pair, noise, setting.inner.D) for pair in zip(found, vectors, strict=True)]
     return None if None in known else np.array(known)
+
+
+def quadratic_variance(setting: Setting, v: np.ndarray | None) -> np.ndarray | None:
+    """The variance of one direction of the estimator on population values, were each loss the quadratic that it is near
+    w: along v (*batch_shape, d) or, for None, in the Frobenius norm. For each task; None where it is not worked out.
+    """
+    H = hessians(setting)
+    quadratic = Quadratic((H + H.mT) / 2, np.zeros(H.shape[:-1]))
+    near = replace(setting, tasks=quadratic, hessian=noiseless(setting, 1))
+    return _variances(near, [None] * len(H) if v is None else v.reshape(-1, setting.tasks.dim))
 
 
 def vector_variance(setting: Setting) -> np.ndarray | None:

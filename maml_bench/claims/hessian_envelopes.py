@@ -8,19 +8,10 @@ third derivative, :math:`\tau`, everywhere; data are population values. One dire
 * of ``zeroth-order``: :math:`c\,uu^T`, or :math:`c\,(uu^T - I)` with Stein's correction, :math:`c = [l(w+\nu u) +
   l(w-\nu u) - 2l(w)]/(2\nu^2)`, :math:`|c| \le \frac L2\|u\|^2`.
 
-*Variances.* The replicate :math:`X = \frac12\|(\hat H - \hat H')v\|^2` is a sum over the 2Q directions of two copies,
-:math:`X = \frac1{2Q^2}\|\sum_j \pm x_j\|^2 \le \frac1Q\sum_j\|x_j\|^2`, with :math:`\|x_j\|^2` at most
-
-.. math:: L^2\|u\|^2(u\cdot v)^2, \qquad \tfrac{L^2}4\|u\|^6(u\cdot v)^2, \qquad
-          \tfrac{L^2}4\bigl(\|u\|^6(u\cdot v)^2 + \|u\|^4\bigr),
-
-the last since :math:`\|u(u\cdot v) - v\|^2 = \|u\|^2(u\cdot v)^2 - 2(u\cdot v)^2 + 1`. In the Frobenius norm the first
-is :math:`L^2\|u\|^4`. The data noise of gradient differences has mean zero given the directions, and its mean square is
-known: :math:`2\sigma_g^2/(QD\nu^2)`, times d in the Frobenius norm, is added to population replicates.
-
-For :math:`X = \|\hat H - M\|^2` in the spectral norm, :math:`\|M\| \le m`, put :math:`a = \frac1Q\sum_j L\|u_j\|^2`:
-:math:`X \le (a+m)^2 \le (1+t)a^2 + (1+1/t)m^2` and :math:`a^2 \le \frac1Q\sum_j L^2\|u_j\|^4`, whose root mean is
-:math:`r = L(d(d+2))^{1/2}`; for :math:`t = m/r` the mean of this envelope is :math:`(r+m)^2`.
+*Spectral variances.* For :math:`X = \|\hat H - M\|^2` in the spectral norm, :math:`\|M\| \le m`, put :math:`a =
+\frac1Q\sum_j L\|u_j\|^2`: :math:`X \le (a+m)^2 \le (1+t)a^2 + (1+1/t)m^2` and :math:`a^2 \le \frac1Q\sum_j
+L^2\|u_j\|^4`, whose root mean is :math:`r = L(d(d+2))^{1/2}`; for :math:`t = m/r` the mean of this envelope is
+:math:`(r+m)^2`. Other variances are in `variance_envelopes`.
 
 *With noise* there is a bound of the mean square of X instead. The deviation is :math:`\frac1Q\sum_j(s_ju_j^T - M) +
 \frac1{Q\nu}\sum_j\xi_ju_j^T - \frac1{Q\nu}\sum_j\xi_j'u_j^T` with the errors of batches at the two points; those at
@@ -53,7 +44,6 @@ from maml_bench.claims.claim import by_cell
 from maml_bench.claims.hessian_draws import (
     cells,
     directional,
-    directions_at,
     known_mean,
     known_noise,
     matrix,
@@ -61,7 +51,6 @@ from maml_bench.claims.hessian_draws import (
     noiseless,
     points,
     residual_along,
-    squared_distance,
 )
 from maml_bench.claims.path_squares import batch_moments
 from maml_bench.hessians import DirectionMean
@@ -88,62 +77,6 @@ def of_gradients(setting: Setting) -> bool:
 def corrected(setting: Setting) -> bool:
     """Whether Stein's correction is made."""
     return kind(setting.hessian) == "zeroth-order-stein"
-
-
-def _squares(setting, v, size, terms, rounded, noise):
-    """Half squared distances of two copies of the estimator; ``size`` of an operator's difference, squared."""
-    tasks, hessian = single(setting), noiseless(setting)
-    count, dim = hessian.directions, tasks.dim
-    envelope = Envelope(dim, terms, weights=(1 / count,) * (2 * count), exchangeable=True)
-
-    def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1], v)
-        X = size(hessian.along(tasks, at, u[:count], 1, rng), hessian.along(tasks, at, u[count:], 1, rng)) / 2
-
-        def rounding():
-            wobble = rounded(u).sum(0) / count
-            return wobble * (np.sqrt(2 * G) + wobble / 2)
-
-        return by_cell(bounded(X, X, G, envelope.mean, rounding), 0) + noise
-
-    return Capped(draw, np.full(cells(setting), envelope.mean + noise))
-
-
-def vector_squares(setting: Setting) -> Capped | None:
-    """Replicates with the mean ``E ||(H^ - E H^) v||^2``, v from `directions_at`."""
-    noise = known_noise(setting) if provable(setting) else None
-    if noise is None:
-        return None
-    L, hessian, v = setting.tasks.regularity.L, smoothed(setting), directions_at(setting)
-    if of_gradients(setting):
-        terms = (Term(L**2, 2, along=True),)
-        noise = 2 * noise**2 / (hessian.directions * setting.inner.D * hessian.nu**2)
-    else:
-        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if corrected(setting) else ()))
-
-    def size(one, other):
-        gap = one(v) - other(v)
-        return squares(gap)
-
-    def rounded(u):
-        return wobble(setting, setting.w, u) * np.abs(np.vecdot(u, v)) + stein_wobble(setting, setting.w, u)
-
-    return _squares(setting, v, size, terms, rounded, noise)
-
-
-def frobenius_squares(setting: Setting) -> Capped | None:
-    """Replicates with the mean ``E ||H^ - E H^||_F^2`` of gradient differences."""
-    noise = known_noise(setting) if provable(setting) else None
-    if noise is None or not of_gradients(setting):
-        return None
-    hessian, dim = smoothed(setting), setting.tasks.dim
-    noise = 2 * noise**2 * dim / (hessian.directions * setting.inner.D * hessian.nu**2)
-
-    def rounded(u):
-        return wobble(setting, setting.w, u) * np.linalg.norm(u, axis=-1)
-
-    return _squares(setting, None, squared_distance, (Term(setting.tasks.regularity.L**2, 4),), rounded, noise)
 
 
 def spectral_squares(setting: Setting) -> Capped | None:

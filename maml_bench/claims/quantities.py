@@ -7,7 +7,7 @@ if it is there.
 import numpy as np
 
 from maml_bench.algorithms.outer_loop import gradient_norms
-from maml_bench.claims import hessian_envelopes, inner_path, meta_gradient
+from maml_bench.claims import hessian_envelopes, inner_path, meta_gradient, variance_envelopes
 from maml_bench.claims.claim import Measurement, Sampling, by_cell, either, footprint
 from maml_bench.claims.convergence import rounding as convergence_rounding
 from maml_bench.claims.convergence import run_floats
@@ -79,7 +79,7 @@ QUANTITIES: dict[str, Measurement] = {
     "hessian-variance": Measurement(
         words="E ||(H^ - E H^) v||^2 with v along the task's gradient",
         requires=single_loss,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, variances), "mean", operator_floats),
+        sampled=Sampling(either(variance_envelopes.vector_squares, variances), "mean", operator_floats),
     ),
     "meta-gradient-bias": Measurement(
         words="||E G^_i - grad calL_i(w)||",

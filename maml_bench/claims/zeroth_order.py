@@ -16,13 +16,12 @@ import numpy as np
 from analytic.digits import spectral_norm
 from maml_bench.adaptation import exact_path
 from maml_bench.capabilities import kind
-from maml_bench.claims import hessian_envelopes
+from maml_bench.claims import hessian_envelopes, variance_envelopes
 from maml_bench.claims.claim import EPS, Claim, Known, Measurement, Sampling, by_cell, claims_of, either
 from maml_bench.claims.gaussian_smoothing import variance_error, vector_squares
 from maml_bench.claims.hessian_draws import (
     asserted_means,
     cells,
-    direction_floats,
     directional,
     footprint,
     hessians,
@@ -288,7 +287,11 @@ def _variance(stein: bool) -> Measurement:
         requires=first_reason(single_loss, zeroth_order(stein), everywhere, no_noise),
         exact=vector_variance,
         error=variance_error,
-        sampled=Sampling(either(hessian_envelopes.vector_squares, vector_squares), "mean", footprint(direction_floats)),
+        sampled=Sampling(
+            either(variance_envelopes.vector_squares, vector_squares),
+            "mean",
+            footprint(variance_envelopes.vector_floats),
+        ),
         resolution=rounding_of_variance,
     )
 

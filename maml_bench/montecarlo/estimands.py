@@ -134,10 +134,14 @@ class Mean:
         In place of a ceiling: the mean square of the numbers does not exceed it, by a proof.
     root : bool
         Estimate the root of the mean.
+    floor : array (cells,), optional
+        No number is below it, by a proof: the bets are on what is above. It needs a ceiling.
     """
 
-    def __init__(self, level, cells, ceiling=None, square=None, root=False):
-        self.levels, self.ceiling, self.root = np.array([[level / cells], [level]]), ceiling, root
+    def __init__(self, level, cells, ceiling=None, square=None, root=False, floor=None):
+        self.levels, self.root, self.floor = np.array([[level / cells], [level]]), root, floor
+        self.ceiling = ceiling if floor is None else ceiling - floor
+        ceiling = self.ceiling
         self.moments: Any = None  # Moments, from the first block on
         self.signed = False
         self.rising: Any = None  # Bets that the mean is larger, and on a smaller one
@@ -157,7 +161,7 @@ class Mean:
         if block >= NARROW and block & (block - 1) == 0:
             self._narrow()
         rising, falling = (None if bets is None else bets.offered for bets in (self.rising, self.falling))
-        return MeanPlan(rising, falling, self.ceiling, self.root)
+        return MeanPlan(rising, falling, self.ceiling, self.root, self.floor)
 
     def _narrow(self):
         """Keep the stakes that earn most against what the limits have come to, once they have left where they began."""
@@ -202,6 +206,8 @@ class Mean:
             self.lowered = betting.lower_limit(self.falling, self.levels, self.lowered)
             upper = ceiling - self.lowered
         found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, ceiling)
+        if self.floor is not None:
+            found = found.map(lambda above: self.floor + above)
         return found.map(np.sqrt) if self.root else found
 
     def _signed(self):
@@ -219,10 +225,15 @@ class MeanPlan:
     falling: np.ndarray | None
     ceiling: np.ndarray | None
     root: bool
+    floor: np.ndarray | None = None
 
     def __call__(self, values: np.ndarray) -> tuple:
         if values.ndim != 2:
             raise ValueError(f"replicates of a mean have the shape {values.shape}: must be (replicates, cells)")
+        if self.floor is not None:
+            values = values - self.floor
+            _check(self.ceiling - values, self.ceiling)
+            values = np.maximum(values, 0.0)
         if np.min(values) < 0:
             if self.root or self.falling is not None:
                 raise ValueError(f"a replicate is {values.min():.6g}: what is estimated is a mean of numbers >= 0")
@@ -477,18 +488,19 @@ class BesidePlan:
         return self.certified(values), self.near(values)
 
 
-def _root_of_mean(level, cells, ceiling, square):
-    return Mean(level, cells, ceiling, square, root=True)
+def _root_of_mean(level, cells, ceiling, square, floor=None):
+    return Mean(level, cells, ceiling, square, root=True, floor=floor)
 
 
 def _spectral_norm_of_mean(level, cells, ceiling, square):
     return Norm(level, cells, ceiling, square, spectral=True)
 
 
-ESTIMANDS = {
+ESTIMANDS: dict[str, Callable[..., Mean | Norm]] = {
     "mean": Mean,
     "root of mean": _root_of_mean,
     "norm of mean": Norm,
     "spectral norm of mean": _spectral_norm_of_mean,
 }
-"""By name: a function of the level, the number of cells, the ceiling and the bound of the mean square (or None)."""
+"""By name: a function of the level, the number of cells, the ceiling and the bound of the mean square (or None); of a
+mean of numbers, or its root, also of the floor."""

@@ -189,11 +189,14 @@ class Capped:
     square : array (cells,) or None
         The mean square of the size does not exceed it. Given where the ceiling is none, or so high that this decides
         earlier.
+    floor : array (cells,), optional
+        Of numbers with a ceiling: none is below it. Without one, none is below 0.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
     ceiling: np.ndarray | None
     square: np.ndarray | None = None
+    floor: np.ndarray | None = None
 
     @property
     def cells(self) -> int:

@@ -5,6 +5,7 @@ import pytest
 
 from maml_bench.montecarlo import betting
 from maml_bench.montecarlo.estimands import ESTIMANDS, Limits, Mean, Moments, Norm
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
 
 SIDES = ("value", "lower", "upper", "lower_alone", "upper_alone")
 KNOWN = {"ceiling": (4.0, None), "square": (None, 4.0), "nothing": (None, None)}
@@ -157,3 +158,20 @@ def test_nothing_is_said_of_a_norm_before_there_are_enough_replicates_along_a_di
         along = every[200 : 200 + count, 0] @ (every[:200, 0].mean(0) / np.linalg.norm(every[:200, 0].mean(0)))
         reach = betting.normal_reach(count, np.sum((along - along.mean()) ** 2), 0.01)
         assert found.lower == pytest.approx(along.mean() - reach if said else 0.0)
+
+
+@pytest.mark.parametrize("name", ["mean", "root of mean"])
+def test_a_floor_moves_numbers_and_limits(name):
+    """Numbers from a floor on have the limits of what is above it; below it they prove it wrong."""
+    floor, ceiling = np.array([5.0, 7.0]), np.array([1.5, 2.5])
+    blocks = [np.random.default_rng(0).random((200, 2)) for _ in range(3)]
+    above, moved = ESTIMANDS["mean"](0.01, 2, ceiling), ESTIMANDS[name](0.01, 2, floor + ceiling, None, floor=floor)
+    for number, block in enumerate(blocks):
+        above.merge(above.plan(number)(block))
+        moved.merge(moved.plan(number)(floor + block))
+    for side in (*SIDES, "ceiling"):
+        expected = floor + getattr(above.limits(), side)
+        expected = np.sqrt(expected) if name == "root of mean" else expected
+        np.testing.assert_allclose(getattr(moved.limits(), side), expected, rtol=1e-9, err_msg=side)
+    with pytest.raises(EnvelopeExceeded):
+        moved.plan(3)(floor - 0.01 + 0 * blocks[0])

@@ -1,0 +1,245 @@
+r"""Variances of the Hessian estimators: replicates with a ceiling, from two directions, beside what is known exactly.
+
+See `hessian_envelopes` for the terms and the certificates. The mean of Q independent directions has 1/Q of the variance
+of one, :math:`\hat H` from here on: two directions u, u' serve for any Q. Write :math:`\|\cdot\|` for the norm of a
+matrix applied to the unit vector v, with :math:`W = (u\cdot v)^2`, or for the Frobenius norm, with :math:`W = \|u\|^2`.
+
+*Whole.* The replicate :math:`\frac12\|\hat H - \hat H'\|^2 \le \|\hat H\|^2 + \|\hat H'\|^2`, with :math:`\|\hat H\|^2`
+at most
+
+.. math:: L^2\|u\|^2W, \qquad \tfrac{L^2}4\|u\|^6W, \qquad \tfrac{L^2}4\bigl(\|u\|^6W + \|u\|^4\bigr)
+
+for gradient differences, for second differences, and for these with Stein's correction, since :math:`\|u(u\cdot v) -
+v\|^2 = \|u\|^2W - 2W + 1`.
+
+*Less the quadratic at w.* Let :math:`\hat H = A + R`, where A is what the same direction makes of the quadratic at w
+with the Hessian H: its mean and its variance are known exactly. R of a second difference is even in u, as A is; of a
+gradient difference R = M + E with the even part :math:`M = m\,u^T`, m and e as in `hessian_envelopes`: with :math:`s =
+s(u)`, :math:`m = \frac12(s(u) - s(-u)) - Hu`, :math:`e = \frac12(s(u) + s(-u))`, :math:`E = e\,u^T`. E is odd, so its
+mean is 0 and so are the means of its products with what is even:
+
+.. math:: E\|\hat H - E\hat H\|^2 = E\|A - EA\|^2 + E\bigl[2\langle A - EA, M\rangle + \tfrac12\|M - M'\|^2
+          + \|E\|^2\bigr] ,
+
+M itself being R where E = 0. The replicate is the first term, known, plus the bracket, of which every direction has
+half: :math:`\langle A - EA, M\rangle + \frac12\|E\|^2`. Its size is at most the sum over both directions of
+:math:`\|A - EA\|\|M\| + \|M\|^2 + \frac12\|E\|^2`, small with :math:`\nu`. Let :math:`h = \|H\|` be the spectral
+norm, and :math:`\|m\| \le f\|u\|^p`, :math:`\|e\| \le g\|u\|^q`, where
+
+.. math:: \|m\| \le \tfrac{\rho\nu}2\|u\|^2,\ \tfrac{\tau\nu^2}6\|u\|^3,\ 2L\|u\|; \qquad
+          \|e\| \le \tfrac{\rho\nu}2\|u\|^2,\ L\|u\| .
+
+*Gradient differences.* :math:`A - EA = H(uu^T - I)`, where :math:`uu^T - I` has the norm :math:`\|u(u\cdot v) - v\| \le
+\|u\|\sqrt W + 1`, or at most :math:`\|u\|^2 + \sqrt d`; with :math:`c^2 = 1` or d, :math:`2c\sqrt W \le W + c^2`, so
+
+.. math:: \|A - EA\|\|M\| \le hf\|u\|^p\bigl(\|u\|W + \tfrac12W + \tfrac12c^2\bigr), \qquad
+          \|M\|^2 \le f^2\|u\|^{2p}W, \qquad \|E\|^2 \le g^2\|u\|^{2q}W .
+
+*Second differences*, along v. :math:`|c - \frac12u^THu| \le f\|u\|^p`, :math:`k = \|(EA)v\|`. Without correction
+:math:`\|M\| \le f\|u\|^{p+1}\sqrt W`, :math:`\|A - EA\| \le \frac h2\|u\|^3\sqrt W + k`, and :math:`2\|u\|\sqrt W \le
+\sqrt d\,W + \|u\|^2/\sqrt d`:
+
+.. math:: \|A - EA\|\|M\| \le \tfrac{hf}2\|u\|^{p+4}W + \tfrac{kf}2\|u\|^p\bigl(\sqrt d\,W +
+          \|u\|^2/\sqrt d\bigr), \qquad \|M\|^2 \le f^2\|u\|^{2p+2}W ,
+
+and with it, by :math:`\|u(u\cdot v) - v\|^2 \le \|u\|^2W + 1`, also :math:`\frac{hf}2\|u\|^{p+2} + kf\|u\|^p` in the
+first and :math:`f^2\|u\|^{2p}` in the second.
+
+*Noise.* The data noise of gradient differences has mean zero given the directions, and its mean square is known:
+:math:`2\sigma_g^2/(QD\nu^2)`, times d in the Frobenius norm, is added to population replicates.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maml_bench.arrays import matvec
+from maml_bench.claims.claim import EPS, by_cell
+from maml_bench.claims.hessian_draws import (
+    cells,
+    direction_floats,
+    directions_at,
+    hessians,
+    known_mean,
+    known_noise,
+    noiseless,
+    points,
+    quadratic_variance,
+    squared_distance,
+)
+from maml_bench.claims.hessian_envelopes import corrected, excess_orders, of_gradients, provable, stein_wobble, wobble
+from maml_bench.claims.requirements import LARGEST_MATRIX
+from maml_bench.montecarlo.rows import squares
+from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
+from maml_bench.setting import Setting, single, smoothed
+
+
+def vector_squares(setting: Setting) -> Capped | None:
+    """Replicates with the mean ``E ||(H^ - E H^) v||^2``, v from `directions_at`."""
+    L = setting.tasks.regularity.L
+    if of_gradients(setting):
+        terms = (Term(L**2, 2, along=True),)
+    else:
+        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if corrected(setting) else ()))
+    return _squares(setting, directions_at(setting), terms) if provable(setting) else None
+
+
+def frobenius_squares(setting: Setting) -> Capped | None:
+    """Replicates with the mean ``E ||H^ - E H^||_F^2`` of gradient differences."""
+    if not (provable(setting) and of_gradients(setting)):
+        return None
+    return _squares(setting, None, (Term(setting.tasks.regularity.L**2, 4),))
+
+
+def _squares(setting, v, terms):
+    """Of the two kinds of replicates those that are known to be closer together."""
+    noise = known_noise(setting)
+    if noise is None:
+        return None
+    hessian, dim = smoothed(setting), setting.tasks.dim
+    added = 2 * noise**2 * (dim if v is None else 1) / (hessian.directions * setting.inner.D * hessian.nu**2)
+    envelope, rest = Envelope(dim, terms, weights=(1.0, 1.0), exchangeable=True), remainder(setting, v)
+    if rest is not None and 2 * rest.mean < envelope.mean and (known := quadratic_variance(setting, v)) is not None:
+        return _around(setting, v, rest, known, added)
+    return _whole(setting, v, envelope, added)
+
+
+def _whole(setting, v, envelope, noise):
+    tasks, hessian, Q = single(setting), noiseless(setting, 1), smoothed(setting).directions
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1], v)
+        one, other = (hessian.along(tasks, at, row, 1, rng) for row in (u[:1], u[1:]))
+        X = (squared_distance(one, other) if v is None else squares(one(v) - other(v))) / 2
+
+        def rounding():
+            error = _wobbles(setting, u, v).sum(0)
+            return error * (np.sqrt(2 * G) + error / 2)
+
+        return by_cell(bounded(X, X, G, envelope.mean, rounding), 0) / Q + noise
+
+    return Capped(draw, np.full(cells(setting), envelope.mean / Q + noise))
+
+
+def remainder(setting: Setting, v: np.ndarray | None) -> Envelope | None:
+    """The envelope of what two directions add to the variance of the quadratic; None where none is worked out."""
+    dim = setting.tasks.dim
+    if dim > LARGEST_MATRIX:
+        return None
+    regularity, nu, h = (
+        setting.tasks.regularity,
+        smoothed(setting).nu,
+        float(np.linalg.norm(hessians(setting), 2, (-2, -1)).max()),
+    )
+    if of_gradients(setting):
+        odd = min(((regularity.rho * nu / 2, 2), (regularity.L, 1)), key=lambda order: Term(*order).mean(dim))
+        orders = (regularity.rho * nu / 2, 2), (regularity.tau * nu**2 / 6, 3), (2 * regularity.L, 1)
+        offers = [_of_gradients(h, f, p, *odd, v is not None, dim) for f, p in orders if math.isfinite(f)]
+    else:
+        k = float(np.linalg.norm(matvec(known_mean(setting, setting.w), directions_at(setting)), axis=-1).max())
+        stein = corrected(setting)
+        offers = [_of_losses(h, k, f, p, stein, dim) for f, p in excess_orders(setting) if math.isfinite(f)]
+    envelopes = [Envelope(dim, terms, weights=(1.0, 1.0), exchangeable=True) for terms in offers]
+    return min(envelopes, key=lambda envelope: envelope.mean)
+
+
+def _of_gradients(h, f, p, g, q, along, dim):
+    def times_w(factor, power):
+        return Term(factor, power, along=True) if along else Term(factor, power + 2)
+
+    return (
+        times_w(h * f, p + 1),
+        times_w(h * f / 2, p),
+        Term(h * f / 2 * (1 if along else dim), p),
+        times_w(f**2, 2 * p),
+        times_w(g**2 / 2, 2 * q),
+    )
+
+
+def _of_losses(h, k, f, p, stein, dim):
+    terms = (
+        Term(h * f / 2, p + 4, along=True),
+        Term(k * f / 2 * math.sqrt(dim), p, along=True),
+        Term(k * f / 2 / math.sqrt(dim), p + 2),
+        Term(f**2, 2 * p + 2, along=True),
+    )
+    more = Term(h * f / 2, p + 2), Term(k * f, p), Term(f**2, 2 * p)
+    return (*terms, *more) if stein else terms
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A - EA, M and E of both directions, (2, ..., n): applied to v, or all entries."""
+
+    known: np.ndarray
+    even: np.ndarray
+    odd: np.ndarray
+
+    def sum(self) -> np.ndarray:
+        halves = np.vecdot(self.known, self.even) + squares(self.odd) / 2
+        return halves.sum(0) + squares(self.even[0] - self.even[1]) / 2
+
+    def wobble(self, errors: np.ndarray) -> np.ndarray:
+        """What errors of each direction's M and E can add to the sum."""
+        total, sizes = errors.sum(0), [np.sqrt(squares(part)) for part in (self.known, self.odd)]
+        gap = np.sqrt(squares(self.even[0] - self.even[1]))
+        return (sizes[0] * errors).sum(0) + total * (gap + sizes[1].sum(0) + total)
+
+
+def _parts(setting, at, u, v, rng):
+    tasks, one = single(setting), noiseless(setting, len(u))
+    pushed, drawn = tasks.hvp(at, u), one.along(tasks, at, u, 1, rng).left
+    mean: Any = known_mean(setting, setting.w)
+    mean = mean.reshape(*mean.shape[:-2], -1) if v is None else matvec(mean, v)
+    if of_gradients(setting):
+        opposite = one.along(tasks, at, -u, 1, rng).left
+        even, odd = (drawn - opposite) / 2 - pushed, (drawn + opposite) / 2
+        return _Parts(_image(pushed, u, v) - mean, _image(even, u, v), _image(odd, u, v))
+    curvature, square = np.vecdot(u, pushed)[..., None] / 2, squares(u)[..., None]
+    excess = np.vecdot(drawn, u)[..., None] / square - curvature
+    image = _image(u, u, v) - (v if corrected(setting) else 0.0)
+    return _Parts(curvature * image - mean, excess * image, np.zeros_like(image))
+
+
+def _image(left, u, v):
+    if v is None:
+        return (left[..., :, None] * u[..., None, :]).reshape(*u.shape[:-1], -1)
+    return left * np.vecdot(u, v)[..., None]
+
+
+def _around(setting, v, envelope, known, noise):
+    Q, spare = smoothed(setting).directions, 512 * EPS * (setting.tasks.dim + 8)
+    floor, ceiling = ((known * (1 + sign * spare) + sign * envelope.mean) / Q + noise for sign in (-1, 1))
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, G = envelope.draw(rng, at.shape[:-1], v)
+        parts = _parts(setting, at, u, v, rng)
+        X = parts.sum()
+        found = bounded(X, np.abs(X), G, envelope.mean, lambda: parts.wobble(_wobbles(setting, u, v)))
+        return (known + by_cell(found, 0)) / Q + noise
+
+    return Capped(draw, ceiling, floor=floor)
+
+
+def _wobbles(setting, u, v):
+    """What rounding can add to each direction's matrix, (2, ...)."""
+    root = np.sqrt(squares(u)) if v is None else np.abs(np.vecdot(u, v))
+    return wobble(setting, setting.w, u) * root + stein_wobble(setting, setting.w, u)
+
+
+def vector_floats(setting: Setting) -> int:
+    """Floats of one replicate along a vector: two directions with differences, or as many as the setting has."""
+    pair = provable(setting) and known_noise(setting) is not None
+    return 16 * cells(setting) * setting.tasks.dim if pair else direction_floats(setting)
+
+
+def frobenius_floats(setting: Setting) -> int:
+    """The same in the Frobenius norm, with the matrices of both directions or those of two copies."""
+    dim, directions = setting.tasks.dim, 2 * smoothed(setting).directions
+    pair = provable(setting) and known_noise(setting) is not None
+    own = 8 * dim if pair and dim <= LARGEST_MATRIX else 2 * min(dim, 2 if pair else directions)
+    return vector_floats(setting) + cells(setting) * dim * own
