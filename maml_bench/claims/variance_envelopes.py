@@ -78,12 +78,15 @@ from maml_bench.setting import Setting, single, smoothed
 
 def vector_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||(H^ - E H^) v||^2``, v from `directions_at`."""
+    return _squares(setting, directions_at(setting), product_terms(setting)) if provable(setting) else None
+
+
+def product_terms(setting: Setting) -> tuple[Term, ...]:
+    """The envelope of ``||H^ v||^2`` for one direction and any unit vector v."""
     L = setting.tasks.regularity.L
     if of_gradients(setting):
-        terms = (Term(L**2, 2, along=True),)
-    else:
-        terms = (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if corrected(setting) else ()))
-    return _squares(setting, directions_at(setting), terms) if provable(setting) else None
+        return (Term(L**2, 2, along=True),)
+    return (Term(L**2 / 4, 6, along=True), *((Term(L**2 / 4, 4),) if corrected(setting) else ()))
 
 
 def frobenius_squares(setting: Setting) -> Capped | None:
@@ -116,7 +119,7 @@ def _whole(setting, v, envelope, noise):
         X = (squared_distance(one, other) if v is None else squares(one(v) - other(v))) / 2
 
         def rounding():
-            error = _wobbles(setting, u, v).sum(0)
+            error = wobbles(setting, u, v).sum(0)
             return error * (np.sqrt(2 * G) + error / 2)
 
         return by_cell(bounded(X, X, G, envelope.mean, rounding), 0) / Q + noise
@@ -219,14 +222,14 @@ def _around(setting, v, envelope, known, noise):
         u, G = envelope.draw(rng, at.shape[:-1], v)
         parts = _parts(setting, at, u, v, rng)
         X = parts.sum()
-        found = bounded(X, np.abs(X), G, envelope.mean, lambda: parts.wobble(_wobbles(setting, u, v)))
+        found = bounded(X, np.abs(X), G, envelope.mean, lambda: parts.wobble(wobbles(setting, u, v)))
         return (known + by_cell(found, 0)) / Q + noise
 
     return Capped(draw, ceiling, floor=floor)
 
 
-def _wobbles(setting, u, v):
-    """What rounding can add to each direction's matrix, (2, ...)."""
+def wobbles(setting: Setting, u: np.ndarray, v: np.ndarray | None) -> np.ndarray:
+    """What rounding can add to the product of each direction's matrix with v, or to the matrix, (Q, ...)."""
     root = np.sqrt(squares(u)) if v is None else np.abs(np.vecdot(u, v))
     return wobble(setting, setting.w, u) * root + stein_wobble(setting, setting.w, u)
 

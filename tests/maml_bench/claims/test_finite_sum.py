@@ -1,13 +1,18 @@
 """Propositions 1 and 4 in the finite-sum case, against hand computations."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
-from zoo import at
+from zoo import assert_mean, at, within_ceiling
 
 from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench.adaptation import exact_path
+from maml_bench.claims import finite_sum
 from maml_bench.claims.constants import constants
 from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.meta_gradient import meta_objective
+from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import FiniteSum, Logistic, Quadratic, RankOne, Trigonometric
 
 NAMES = ("finite-prop1", "finite-prop4")
@@ -123,3 +128,50 @@ def test_the_second_moment_with_smoothed_hessians_by_hand():
     q, V = 1.3, 9 * 3 / 5
     growth = q**2 + 0.01 * V
     assert verdict.bound == pytest.approx(growth * (q * (60 / 7 - 2) + (q - 1) * 2) ** 2)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("hessian", ESTIMATORS[:3], ids=lambda h: h.kind)
+def test_tilted_second_moments(hessian, steps):
+    """The mean is exact on quadratic support losses; the ceiling is (1 + alpha r)^(2N) times that of the gradients."""
+    setting = at(quadratics(), np.array([0.3, -0.5, 1.0]), 0.03, steps, replace(hessian, directions=2))
+    capped = finite_sum.capped_squares(setting)
+    assert_mean(within_ceiling(capped), finite_sum.exact_square(setting), sigmas=5.5)
+    L, dim = setting.tasks.support.regularity.L, 3
+    r = {
+        "gaussian-smoothing": L * np.sqrt(dim + 2),
+        "zeroth-order": L / 2 * np.sqrt((dim + 2) * (dim + 4) * (dim + 6)),
+        "zeroth-order-stein": L / 2 * np.sqrt((dim + 2) * ((dim + 4) * (dim + 6) + dim)),
+    }[hessian.kind]
+    end = exact_path(setting.tasks.support, setting.w, 0.03, steps)[-1]
+    square = np.sum(setting.tasks.target.grad(end) ** 2, axis=-1).mean()
+    assert capped.ceiling == pytest.approx((1 + 0.03 * r) ** (2 * steps) * square)
+
+
+def test_second_moments_of_logistic_pairs_are_certified():
+    """At the setting of the study ``finite-sum``; and one that is crude is not taken."""
+    tasks = Logistic.random(5, 8, 5)
+    for directions in (1, 8):
+        setting = at(tasks, 1.0, 1 / (8 * tasks.regularity.L), 1, GaussianSmoothing(0.01, directions))
+        for form in ("sharp", "local", "refined", "cone"):
+            verdict = check("finite-prop4", setting, form=form, confidence=1 - 1e-5)
+            assert (verdict.outcome, verdict.evidence) == ("holds", "certified")
+        assert check(claims.get("finite-prop4", "local").scaled(0.25), setting).outcome == "violated"
+    assert finite_sum.capped_squares(at(tasks, 1.0, 1.0, 9, GaussianSmoothing(0.01, 1))) is None
+
+
+@dataclass(frozen=True, eq=False)
+class Understated(Quadratic):
+    """A quadratic whose certificate halves its L."""
+
+    @property
+    def regularity(self):
+        found = super().regularity
+        return replace(found, L=found.L / 2)
+
+
+def test_a_false_certificate_is_shown_by_the_second_moment():
+    support = Understated(-1.5 * np.eye(2)[None], np.ones((1, 2)))
+    tasks = FiniteSum(support, Quadratic(np.eye(2)[None], np.ones((1, 2))), 5.0)
+    with pytest.raises(EnvelopeExceeded, match="exceeds its envelope"):
+        within_ceiling(finite_sum.capped_squares(at(tasks, 0.3, 0.1, 1, GaussianSmoothing(0.1, 1))))
