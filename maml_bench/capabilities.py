@@ -26,7 +26,7 @@ overrides ``operator`` alone states none of them (`stated`).
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -86,13 +86,82 @@ class DirectionMean:
     shift: np.ndarray | float = 0.0
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
-        # The directions become rows of a matrix, so that extra leading axes of v need no axis for the directions and
-        # no temporary has both.
-        weights = np.matvec(np.moveaxis(self.right, 0, -2), v)
-        weights /= len(self.right)
-        product = np.vecmat(weights, np.moveaxis(self.left, 0, -2))
+        product = _mean(_weights(self.right, v), self.left)
         product -= self.shift * v
         return product
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedMean:
+    """`DirectionMean` with the left sides ``combined(parts, right)``, linear: it is applied to means, and to every
+    direction only where ``left`` is asked for.
+
+    Parameters
+    ----------
+    parts : array (Q, ..., k)
+    right : array (Q, ..., d)
+        The Gaussian directions.
+    combined : callable
+        Of arrays (..., k) and (..., d), linear in both together, to (..., d).
+
+    Examples
+    --------
+    >>> from maml_bench.capabilities import CombinedMean
+    >>> operator = CombinedMean(np.array([[2.0]]), np.array([[0.0, 1.0]]), lambda parts, u: 3 * u - parts)
+    >>> operator.left, operator(np.array([5.0, 3.0]))
+    (array([[-2.,  1.]]), array([-6.,  3.]))
+    """
+
+    __repr__ = brief
+
+    parts: np.ndarray
+    right: np.ndarray
+    combined: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    shift: ClassVar[float] = 0.0
+
+    @property
+    def left(self) -> np.ndarray:
+        """The left sides, (Q, ..., d)."""
+        return self.combined(self.parts, self.right)
+
+    def __call__(self, v: np.ndarray) -> np.ndarray:
+        weights = _weights(self.right, v)
+        return self.combined(_mean(weights, self.parts), _mean(weights, self.right))
+
+
+# The directions become rows of a matrix, so that extra leading axes of v need no axis for the directions and no
+# temporary has both.
+
+
+def _weights(right, v):
+    weights = np.matvec(np.moveaxis(right, 0, -2), v)
+    weights /= len(right)
+    return weights
+
+
+def _mean(weights, left):
+    return np.vecmat(weights, np.moveaxis(left, 0, -2))
+
+
+class AlongDirections(Protocol):
+    """A `DirectionMean` or a `CombinedMean`.
+
+    Examples
+    --------
+    >>> from maml_bench.capabilities import AlongDirections, DirectionMean
+    >>> operator: AlongDirections = DirectionMean(np.eye(2), np.eye(2))
+    >>> operator(np.ones(2))
+    array([0.5, 0.5])
+    """
+
+    @property
+    def left(self) -> np.ndarray: ...
+    @property
+    def right(self) -> np.ndarray: ...
+    @property
+    def shift(self) -> np.ndarray | float: ...
+
+    def __call__(self, v: np.ndarray) -> np.ndarray: ...
 
 
 class Hessian(Protocol):
@@ -132,7 +201,9 @@ class Directional(Hessian, Protocol):
     @property
     def data(self) -> str: ...
 
-    def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean: ...
+    def along(
+        self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator
+    ) -> AlongDirections: ...
 
 
 def usable(hessian: Any) -> bool:

@@ -14,7 +14,7 @@ Where an estimator takes differences between points, ``data`` says which samples
 What else an estimator may state is in `maml_bench.capabilities`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from math import inf, prod
 from typing import Any
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from analytic.arguments import natural, one_of, positive, settle, shown
-from maml_bench.arrays import FLOATS_IN_CACHE
-from maml_bench.capabilities import DirectionMean, Operator
+from maml_bench.arrays import FLOATS_IN_CACHE, into
+from maml_bench.capabilities import AlongDirections, CombinedMean, DirectionMean, Operator
 from maml_bench.problems.noise import population
 from maml_bench.problems.protocol import Tasks
 
@@ -145,27 +145,28 @@ class GaussianSmoothing:
         settle(self, nu=positive, directions=natural)
         one_of("data", self.data, DATA)
 
-    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean:
+    def operator(self, tasks: Tasks, w: np.ndarray, D: int, rng: np.random.Generator) -> AlongDirections:
         """One draw of the estimator, shape (..., d); memory and cost are linear in Q and d."""
         return self.along(tasks, w, rng.standard_normal((self.directions, *_shape(tasks, w))), D, rng)
 
-    def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> DirectionMean:
+    def along(self, tasks: Tasks, w: np.ndarray, u: np.ndarray, D: int, rng: np.random.Generator) -> AlongDirections:
         """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
         own = _own(tasks, "gradient_quotients", self.data)
-        quotients = own(w, self.nu) if own else self._quotients(tasks, w, _batches(self.data, tasks, w, D, rng))
-        slopes = np.empty_like(u)
-        for block in _blocks(u, D, self.data == "resampled"):
-            quotients(u[block], slopes[block])
-        return DirectionMean(slopes, u)
+        if own:
+            parts, combined = own(w, self.nu)
+            return CombinedMean(_by_blocks(parts, u), u, combined)
+        quotients = self._quotients(tasks, w, _batches(self.data, tasks, w, D, rng))
+        return DirectionMean(_by_blocks(quotients, u, D, self.data == "resampled"), u)
 
     def _quotients(self, tasks, w, batch):
         here = tasks.grad(w, batch(w))
 
-        def quotients(u, out):
+        def quotients(u):
             there = self.nu * u
             there += w
-            np.subtract(tasks.grad(there, batch(there)), here, out=out)
-            out *= 1 / self.nu
+            slopes = into(np.subtract, tasks.grad(there, batch(there)), here)
+            slopes *= 1 / self.nu
+            return slopes
 
         return quotients
 
@@ -262,9 +263,7 @@ class ZerothOrder:
         """The estimator for given directions u, shape (Q, ..., d); the data are drawn."""
         own = _own(tasks, "loss_quotients", self.data)
         quotients = own(w, self.nu) if own else self._quotients(tasks, w, _batches(self.data, tasks, w, D, rng))
-        curvature = np.empty(u.shape[:-1])
-        for block in _blocks(u, D, self.data == "resampled"):
-            quotients(u[block], curvature[block])
+        curvature = _by_blocks(quotients, u, D, self.data == "resampled")
         if self.baseline == "mean":
             curvature -= curvature.mean(0)
         shift = curvature.mean(0)[..., None] if self.stein else 0.0
@@ -273,7 +272,7 @@ class ZerothOrder:
     def _quotients(self, tasks, w, batch):
         middle = None
 
-        def quotients(u, out):
+        def quotients(u):
             nonlocal middle
             step = self.nu * u
             ahead, behind = w + step, w - step
@@ -284,7 +283,7 @@ class ZerothOrder:
             if middle is None:  # a mean for baseline takes it away again: any value near by will do, without data
                 middle = above[:1]
             # One-sided differences first: near l(w) they are exact in floating point, a sum of two losses is rounded.
-            np.divide((above - middle) + (below - middle), 2 * self.nu**2, out=out)
+            return ((above - middle) + (below - middle)) / (2 * self.nu**2)
 
         return quotients
 
@@ -388,11 +387,12 @@ def _own(tasks: Tasks, quotients: str, data: str) -> Callable | None:
     return getattr(population(tasks), quotients, None) if data == "population" else None
 
 
-def _blocks(u: np.ndarray, batch_size: int, resampled: bool) -> Iterator[slice]:
-    """Slices of the directions; a batch of a direction may hold ``batch_size`` numbers for each of its own.
+def _by_blocks(function: Callable, u: np.ndarray, batch_size: int = 1, resampled: bool = False) -> np.ndarray:
+    """A function of the directions by blocks of them; a batch of one may hold ``batch_size`` numbers for each of its
+    own.
 
     Without draws inside the blocks their size changes no number, and temporaries stay in the cache.
     """
     floats = prod(u.shape[1:])
     length = max(1, FLOATS_PER_BLOCK // (floats * batch_size) if resampled else FLOATS_IN_CACHE // floats)
-    return (slice(start, start + length) for start in range(0, len(u), length))
+    return np.concatenate([function(u[start : start + length]) for start in range(0, len(u), length)])

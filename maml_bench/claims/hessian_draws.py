@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 
 from maml_bench.arrays import listed
-from maml_bench.capabilities import Directional, drawn, kind, mean_hessian, name, stated
+from maml_bench.capabilities import AlongDirections, Directional, drawn, kind, mean_hessian, name, stated
 from maml_bench.claims.claim import EPS, by_cell
 from maml_bench.claims.requirements import difference_noise
 from maml_bench.exact import smoothings
@@ -104,7 +104,7 @@ def known_mean(setting: Setting, w: np.ndarray) -> np.ndarray:
     return H + np.trace(H, axis1=-2, axis2=-1)[..., None, None] / 2 * np.eye(setting.tasks.dim)
 
 
-def matrix(operator: DirectionMean) -> np.ndarray:
+def matrix(operator: AlongDirections) -> np.ndarray:
     """The operator as matrices (..., d, d)."""
     left, right = np.moveaxis(operator.left, 0, -1), np.moveaxis(operator.right, 0, -2)
     product = left * right if len(operator.left) == 1 else left @ right / len(operator.left)
@@ -112,7 +112,7 @@ def matrix(operator: DirectionMean) -> np.ndarray:
     return product - shift[..., None] * np.eye(right.shape[-1]) if shift.any() else product
 
 
-def squared_distance(one: DirectionMean, other: DirectionMean) -> np.ndarray:
+def squared_distance(one: AlongDirections, other: AlongDirections) -> np.ndarray:
     """``||H - H'||_F^2`` of two operators without shift, (...).
 
     The difference is ``sum_j left_j right_j' / Q`` over 2Q directions; its norm is taken from two Gram matrices if

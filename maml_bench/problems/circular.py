@@ -25,43 +25,67 @@ BY_TANGENT = _vectorized()
 
 def sine(angle: np.ndarray) -> np.ndarray:
     """``sin(angle)``, in its place: an array without gaps in memory, whatever the order of its axes."""
-    if not BY_TANGENT or angle.dtype == object:
-        return np.sin(angle, out=angle)
-    for tangent, square in _halves(angle):
-        np.divide(tangent, square, out=tangent)
-        tangent *= 2
+    angle *= 0.5
+    half_sine(angle)
+    angle *= 2
     return angle
 
 
 def cosine(angle: np.ndarray) -> np.ndarray:
     """``cos(angle)``, in its place, as `sine`."""
-    if not BY_TANGENT or angle.dtype == object:
-        return np.cos(angle, out=angle)
-    for tangent, square in _halves(angle):
+    angle *= 0.5
+    return double_cosine(angle)
+
+
+def half_sine(half: np.ndarray) -> np.ndarray:
+    """``sin(2 half)/2 = t/(1 + t^2)``, in its place, as `sine`: what scales the argument and the result has no pass of
+    its own.
+    """
+    if not BY_TANGENT or half.dtype == object:
+        half *= 2
+        np.sin(half, out=half)
+        half *= 0.5
+        return half
+    for tangent, square in _tangents(half):
+        np.divide(tangent, square, out=tangent)
+    return half
+
+
+def double_cosine(half: np.ndarray) -> np.ndarray:
+    """``cos(2 half)``, in its place, as `sine`."""
+    if not BY_TANGENT or half.dtype == object:
+        half *= 2
+        return np.cos(half, out=half)
+    for tangent, square in _tangents(half):
         np.divide(2, square, out=tangent)
         tangent -= 1
-    return angle
+    return half
 
 
-def sine_rise(angle: np.ndarray, amplitude: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The function of h, written over it, ``amplitude (sin(angle + 2h) - sin(angle))``.
+def sine_rise(start: np.ndarray, amplitude: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The function of h, written over it, ``amplitude [sin(2 (start + h)) - sin(2 start)]``.
 
     With ``t = tan h`` it is ``t (E - t O)/(1 + t^2)``, E and O twice the cosine and the sine times the amplitude. The
     shape of h is that of the result.
     """
     if not BY_TANGENT:
-        start = np.sin(angle)
+        before = np.sin(2 * start)
 
         def rise(half):
+            half += start
             half *= 2
-            half += angle
             np.sin(half, out=half)
-            half -= start
+            half -= before
             half *= amplitude
             return half
 
         return rise
-    even, odd = (2 * amplitude * function(angle.copy("K")) for function in (cosine, sine))
+    begun = np.tan(start)
+    even = 2 / (1 + begun * begun)
+    odd = begun * even
+    even -= 1
+    even *= 2 * amplitude
+    odd *= 2 * amplitude
 
     def rise_by_tangent(half):
         tangent = np.tan(half, out=half)
@@ -88,13 +112,12 @@ def squared_sine(angle: np.ndarray) -> np.ndarray:
     return angle
 
 
-def _halves(angle):
-    """One part of the angles after the other: ``t``, in their place, and ``1 + t^2``."""
-    flat = angle.ravel(order="K")
-    assert np.may_share_memory(flat, angle), "a view of an array with gaps cannot be written over"
+def _tangents(half):
+    """One part of the half angles after the other: ``t``, in their place, and ``1 + t^2``."""
+    flat = half.ravel(order="K")
+    assert np.may_share_memory(flat, half), "a view of an array with gaps cannot be written over"
     for first in range(0, flat.size, CHUNK):
         tangent = flat[first : first + CHUNK]
-        tangent *= 0.5
         np.tan(tangent, out=tangent)
         square = tangent * tangent
         square += 1

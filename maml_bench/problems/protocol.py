@@ -46,10 +46,11 @@ class Tasks(WithGradients, Protocol):
 
     What is proved besides may be stated, and makes verdicts on runs apply, or certified: ``infimum``, a lower bound of
     each task's loss; ``bowl`` (`maml_bench.problems.bowl`); ``largest_noise`` and ``largest_hessian_noise``, what no
-    sample's gradient or Hessian is farther than from its mean. What a family knows without cancellation: functions
-    ``gradient_quotients(w, nu)`` and ``loss_quotients(w, nu)`` that return a ``quotients(u, out)``, which puts
-    ``[grad l(w + nu u) - grad l(w)]/nu`` and ``[l(w + nu u) + l(w - nu u) - 2 l(w)]/(2 nu^2)`` into ``out``; u has all
-    leading axes of w and the tasks, and one before them.
+    sample's gradient or Hessian is farther than from its mean. What a family knows without cancellation: its
+    differences, of directions u with all leading axes of w and the tasks, and one before them. ``loss_quotients(w,
+    nu)`` returns the function of u ``[l(w + nu u) + l(w - nu u) - 2 l(w)]/(2 nu^2)``. ``gradient_quotients(w, nu)``
+    returns two, ``parts(u)``, (Q, ..., k), and ``combined(parts, u)``, linear: ``combined(parts(u), u)`` is ``[grad l(w
+    + nu u) - grad l(w)]/nu``. What is done once for a mean need not be done for every direction.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import fits, into, jets, listed, matvec, random_orthogonal, select, transposed_matvec, unchecked
 from maml_bench.problems.bowl import Bowl
-from maml_bench.problems.circular import cosine, sine, sine_rise, squared_sine
+from maml_bench.problems.circular import double_cosine, half_sine, sine_rise, squared_sine
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.quadratic import Quadratic
 
@@ -166,46 +166,49 @@ class Trigonometric:
     def sample(self, rng, w, size) -> None:
         """Without a sampling model every batch is exact."""
 
-    def _angle(self, w):
-        return into(np.add, matvec(self.frequency, w), self.phase)
+    @cached_property
+    def _halves(self):
+        return self.frequency / 2, self.phase / 2
+
+    def _half(self, w):
+        """Half the angle of every cosine."""
+        frequency, phase = self._halves
+        return into(np.add, matvec(frequency, w), phase)
 
     def loss(self, w, sample=None):
         smooth = np.vecdot(w, matvec(self.A, w)) / 2 - np.vecdot(self.b, w)
-        angle = self._angle(w)
-        return smooth + np.vecdot(self.amplitude, cosine(angle))
+        return smooth + np.vecdot(self.amplitude, double_cosine(self._half(w)))
 
     def grad(self, w, sample=None):
-        angle = self._angle(w)
-        waves = transposed_matvec(self.frequency, into(np.multiply, sine(angle), self.amplitude))
+        sines = into(np.multiply, half_sine(self._half(w)), 2 * self.amplitude)
+        waves = transposed_matvec(self.frequency, sines)
         return into(np.subtract, into(np.subtract, matvec(self.A, w), self.b), waves)
 
     def hvp(self, w, v, sample=None):
-        angle = self._angle(w)
-        curvature = into(np.multiply, cosine(angle), self.amplitude)
+        curvature = into(np.multiply, double_cosine(self._half(w)), self.amplitude)
         bent = into(np.multiply, matvec(self.frequency, v), curvature)
         return into(np.subtract, matvec(self.A, v), transposed_matvec(self.frequency, bent))
 
     def hess(self, w, sample=None):
-        curvature = self.amplitude * cosine(self._angle(w))
+        curvature = self.amplitude * double_cosine(self._half(w))
         return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
 
     def gradient_quotients(self, w, nu):
-        """``A u - sum_k a_k [sin(angle_k + nu v_k.u) - sin(angle_k)] v_k / nu``, see `Tasks`."""
-        rise, half = sine_rise(self._angle(w), self.amplitude / nu), nu / 2 * self.frequency
+        """``A u - sum_k a_k [sin(angle_k + nu v_k.u) - sin(angle_k)] v_k / nu``, of one part a cosine, see `Tasks`."""
+        rise, half = sine_rise(self._half(w), self.amplitude / nu), nu * self._halves[0]
 
-        def quotients(u, out):
-            waves = transposed_matvec(self.frequency, rise(matvec(half, u)))
-            np.subtract(matvec(self.A, u), waves, out=out)
+        def combined(waves, u):
+            return into(np.subtract, matvec(self.A, u), transposed_matvec(self.frequency, waves))
 
-        return quotients
+        return lambda u: rise(matvec(half, u)), combined
 
     def loss_quotients(self, w, nu):
         """``u.Au/2 - (2/nu^2) sum_k a_k cos(angle_k) sin^2(nu v_k.u/2)``, see `Tasks`."""
-        bend, half = into(np.multiply, cosine(self._angle(w)), 2 / nu**2 * self.amplitude), nu / 2 * self.frequency
+        bend = into(np.multiply, double_cosine(self._half(w)), 2 / nu**2 * self.amplitude)
+        half = nu * self._halves[0]
 
-        def quotients(u, out):
-            np.vecdot(u, matvec(self.A / 2, u), out=out)
-            out -= np.vecdot(squared_sine(matvec(half, u)), bend)
+        def quotients(u):
+            return np.vecdot(u, matvec(self.A / 2, u)) - np.vecdot(squared_sine(matvec(half, u)), bend)
 
         return quotients
 
@@ -213,7 +216,8 @@ class Trigonometric:
         """The smoothed loss of every task, w with one row a task."""
         smooth = unchecked(self, amplitude=self.amplitude * moments.damping(self.frequency, nu))
         at = w.reshape(*self.batch_shape, -1)
-        even, odd = (self.amplitude * wave(self._angle(at)) for wave in (cosine, sine))
+        even = self.amplitude * double_cosine(self._half(at))
+        odd = 2 * self.amplitude * half_sine(self._half(at))
         waves = (self.frequency, 2), (even, 1), (odd, 1)
         each = zip(*(listed(wave, self.batch_shape, core) for wave, core in waves), strict=True)
         pairs = zip(jets(smooth, w), each, strict=True)

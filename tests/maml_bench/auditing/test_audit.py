@@ -77,11 +77,11 @@ def misstated(quotients):
     """`HONEST` with differences that are stated 0.1 % off, and on which estimators rely."""
 
     def stated(self, w, nu):
-        def off(u, out):
-            getattr(Trigonometric, quotients)(self, w, nu)(u, out)
-            out *= 1.001
-
-        return off
+        honest = getattr(Trigonometric, quotients)(self, w, nu)
+        if quotients == "loss_quotients":
+            return lambda u: 1.001 * honest(u)
+        parts, combined = honest
+        return parts, lambda parts, u: 1.001 * combined(parts, u)
 
     tasks = HONEST.population
     family = type("Misstated", (Trigonometric,), {quotients: stated})

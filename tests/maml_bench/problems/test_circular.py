@@ -6,10 +6,16 @@ import pytest
 from maml_bench.problems import circular
 
 ROUNDING = 2 * np.finfo(float).eps
+VALUES = [
+    (circular.sine, np.sin),
+    (circular.cosine, np.cos),
+    (circular.half_sine, lambda half: np.sin(2 * half) / 2),
+    (circular.double_cosine, lambda half: np.cos(2 * half)),
+]
 
 
 @pytest.mark.parametrize("by_tangent", [True, False])
-@pytest.mark.parametrize(("ours", "numpys"), [(circular.sine, np.sin), (circular.cosine, np.cos)])
+@pytest.mark.parametrize(("ours", "numpys"), VALUES)
 def test_values(ours, numpys, by_tangent, monkeypatch):
     monkeypatch.setattr(circular, "BY_TANGENT", by_tangent)
     monkeypatch.setattr(circular, "CHUNK", 1000)
@@ -30,7 +36,7 @@ def test_differences(by_tangent, monkeypatch):
     )
     amplitude = np.linspace(-2, 2, 9)[:, None]
     h = np.broadcast_to(half, (9, len(half)))
-    found = circular.sine_rise(angle, amplitude)(h.copy())
+    found = circular.sine_rise(angle / 2, amplitude)(h.copy())
     assert np.abs(found - amplitude * (np.sin(angle + 2 * h) - np.sin(angle))).max() <= 10 * ROUNDING
     assert np.abs(circular.squared_sine(half.copy()) - np.sin(half) ** 2).max() <= ROUNDING
 
