@@ -230,8 +230,9 @@ def capped(
         sources: tuple[Any, Any] = tasks, Mirrored(tasks)
         if isinstance(envelope, Envelope):
             rows, G = envelope.draw(rng, (replicates, *tasks.batch_shape))
-            samples = [LinearTerm(row * noise_scale(setting, size)) for row, size in zip(rows, sizes, strict=False)]
-            sources = Given(tasks, iter(samples)), Given(tasks, iter([-sample for sample in samples]))
+            for row, size in zip(rows, sizes, strict=False):
+                row *= noise_scale(setting, size)
+            sources = Given(tasks, map(LinearTerm, rows)), Given(tasks, (LinearTerm(-row) for row in rows))
         twin = copy.deepcopy(rng) if mirrored else rng
         one = X = measured(sources[0], rng, replicates)
         if mirrored:

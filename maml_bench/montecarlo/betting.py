@@ -117,17 +117,17 @@ class Bets:
 
     def __init__(self, stakes: np.ndarray, counts=0.0, sums=0.0):
         self.stakes, self.counts, self.sums = stakes, np.full(stakes.shape, counts), np.full(stakes.shape, sums)
-        self.kept = np.broadcast_to(np.arange(stakes.shape[-1]), stakes.shape)
+        self.kept: tuple = (slice(None), slice(None))
 
     @property
     def offered(self) -> np.ndarray:
         """The stakes to be bet on the next numbers, (cells, fewer)."""
-        return np.take_along_axis(self.stakes, self.kept, -1)
+        return self.stakes[self.kept]
 
     def add(self, count: int, sums: np.ndarray) -> None:
         """Take in `logs` of ``count`` numbers at the stakes that are offered."""
-        for total, more in ((self.counts, count), (self.sums, sums)):
-            np.put_along_axis(total, self.kept, np.take_along_axis(total, self.kept, -1) + more, -1)
+        self.counts[self.kept] += count
+        self.sums[self.kept] += sums
 
     def earned(self, m: np.ndarray) -> np.ndarray:
         """The logarithms of what each has made of 1 if the mean is m (..., cells): (..., cells, STAKES)."""
@@ -144,7 +144,8 @@ class Bets:
     def narrow(self, earned: np.ndarray) -> None:
         """Keep the stakes around the one that has earned most, (cells, STAKES)."""
         last = self.stakes.shape[-1] - 1 - WINDOW[-1]
-        self.kept = np.clip(np.argmax(earned, axis=-1), -WINDOW[0], last)[:, None] + WINDOW
+        best = np.clip(np.argmax(earned, axis=-1), -WINDOW[0], last)
+        self.kept = np.arange(len(best))[:, None], best[:, None] + WINDOW
 
 
 def stakes(scale: np.ndarray, reach: float = 2.0**10) -> np.ndarray:
@@ -272,10 +273,10 @@ def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
 
 
 def _log_sum(terms, slopes, target):
-    peak = terms.max(-1, keepdims=True)
-    weights = np.exp(terms - peak)
-    total = weights.sum(-1)
-    return peak[..., 0] + np.log(total) - target, (weights * slopes).sum(-1) / total
+    peak = np.maximum.reduce(terms, axis=-1)
+    weights = np.exp(terms - peak[..., None])
+    total = np.add.reduce(weights, axis=-1)
+    return peak + np.log(total) - target, np.vecdot(weights, slopes) / total
 
 
 def _climb(excess, start):

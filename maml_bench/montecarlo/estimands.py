@@ -144,13 +144,12 @@ class Mean:
         ceiling = self.ceiling
         self.moments: Any = None  # Moments, from the first block on
         self.signed = False
-        self.rising: Any = None  # Bets that the mean is larger, and on a smaller one
-        self.falling: Any = None
-        self.low = self.lowered = np.zeros((2, cells))
+        self.rising: Any = None  # Bets that the mean is larger; with a ceiling also that of what numbers lack to it
+        self.falling: Any = None  # Bets on a smaller mean, with a bound of the mean square
+        self.low = np.zeros((2, cells if ceiling is None else 2 * cells))
         self.square = square
         if ceiling is not None:
-            stakes = betting.stakes(np.where(ceiling > 0, ceiling, 1.0))
-            self.rising, self.falling = betting.Bets(stakes), betting.Bets(stakes)
+            self.rising = betting.Bets(betting.stakes(np.tile(np.where(ceiling > 0, ceiling, 1.0), 2)))
         elif square is not None:
             size = np.sqrt(np.where(square > 0, square, 1.0))
             self.rising, self.falling = betting.Bets(betting.stakes(size)), betting.Bets(_slopes(size))
@@ -167,8 +166,6 @@ class Mean:
         """Keep the stakes that earn most against what the limits have come to, once they have left where they began."""
         if self.rising is not None and np.all(self.low > 0):
             self.rising.narrow(self.rising.earned(self.low[0]))
-        if self.square is None and np.all(self.lowered > 0):
-            self.falling.narrow(self.falling.earned(self.lowered[0]))
         if self.square is not None and np.all(self.high < np.sqrt(self.square)):
             self.falling.narrow(self.falling.earned_on_squares(self.square, self.high[0], 1))
 
@@ -195,7 +192,7 @@ class Mean:
         if self.rising is not None:
             self.low = betting.lower_limit(self.rising, self.levels, self.low)
         kind = CERTIFIED
-        ceiling = self.ceiling
+        ceiling, low = self.ceiling, self.low[:, : self.moments.mean.size]
         if self.square is not None:
             ceiling = np.sqrt(self.square)
             upper = self.high = betting.limits_of_squares(self.falling, self.square, self.levels, self.high, 1)
@@ -203,9 +200,8 @@ class Mean:
             kind = ASYMPTOTIC
             upper = _upper(moments.mean, moments.count, moments.squares, self.levels)
         else:
-            self.lowered = betting.lower_limit(self.falling, self.levels, self.lowered)
-            upper = ceiling - self.lowered
-        found = Limits(moments.mean, self.low[0], upper[0], self.low[1], upper[1], CERTIFIED, kind, ceiling)
+            upper = ceiling - self.low[:, low.shape[1] :]
+        found = Limits(moments.mean, low[0], upper[0], low[1], upper[1], CERTIFIED, kind, ceiling)
         if self.floor is not None:
             found = found.map(lambda above: self.floor + above)
         return found.map(np.sqrt) if self.root else found
@@ -219,7 +215,9 @@ class Mean:
 
 @dataclass(frozen=True)
 class MeanPlan:
-    """Reduces a block of numbers (n, cells): stakes on the numbers and on what they lack to the ceiling, or None."""
+    """Reduces a block of numbers (n, cells): stakes on the numbers and, if there is a ceiling, on what they lack to it,
+    and on squares, or None.
+    """
 
     rising: np.ndarray | None
     falling: np.ndarray | None
@@ -235,17 +233,16 @@ class MeanPlan:
             _check(self.ceiling - values, self.ceiling)
             values = np.maximum(values, 0.0)
         if np.min(values) < 0:
-            if self.root or self.falling is not None:
+            if self.root or self.falling is not None or self.ceiling is not None:
                 raise ValueError(f"a replicate is {values.min():.6g}: what is estimated is a mean of numbers >= 0")
             return Moments.of(values), None, None, True
+        numbers = values
         if self.ceiling is not None:
             _check(values, self.ceiling)
             values = np.minimum(values, self.ceiling)
-        up = None if self.rising is None else betting.logs(values, self.rising)
-        down = None
-        if self.falling is not None:
-            lacking = values if self.ceiling is None else self.ceiling - values
-            down = betting.logs(lacking, self.falling, squared=self.ceiling is None)
+            numbers = np.concatenate([values.T, (self.ceiling - values).T]).T
+        up = None if self.rising is None else betting.logs(numbers, self.rising)
+        down = None if self.falling is None else betting.logs(values, self.falling, squared=True)
         return Moments.of(values), up, down, False
 
 

@@ -39,3 +39,12 @@ def shift(x: np.ndarray, factor: np.ndarray, v: np.ndarray) -> None:
         return
     for column, part in zip(np.moveaxis(x, -1, 0), np.moveaxis(np.broadcast_to(v, x.shape), -1, 0), strict=True):
         column += factor * part
+
+
+def put(x: np.ndarray, place: np.ndarray, rows: np.ndarray) -> None:
+    """``x[place] = rows`` for numbers x (n,) or rows x (n, d) of one array, in place."""
+    if x.ndim == 1 or x.shape[-1] > FEW:
+        x[place] = rows
+        return
+    for column, part in zip(x.T, rows.T, strict=True):
+        column[place] = part

@@ -18,8 +18,11 @@ the angle as it was and multiplies the density of the radius by :math:`r^p`: fro
 :math:`\chi_{d+p}`. A factor :math:`(u\cdot v)^2`, v a unit vector, does that to the component along v alone: its square
 was :math:`\chi^2_1` and becomes :math:`\chi^2_3`; its sign and the rest, :math:`\chi^2_{d-1}`, stay. The squared radius
 is then :math:`\chi^2_{d+2}` and independent of the angle, since sums of gamma variables are independent of their
-shares; so both factors together add p more degrees to it. To add k degrees of freedom to a square is to add twice a
-gamma variable of shape k/2 to it.
+shares; so both factors together add p more degrees to it. To add k degrees of freedom to a square is to add the
+squares of k more Gaussian numbers. Of two of them the sum is :math:`-2\log U`, U uniform, and of 2n the same with a
+product of n independent U; one that is left over is drawn, and if k is no whole number the rest is twice a gamma
+variable of half the shape. What is added to the square of the component is added to that of the radius, and a factor of
+the radius is one of the component: both are known without another sum over the row.
 
 *Moments.* :math:`E\|u\|^p = 2^{p/2}\,\Gamma(\frac{d+p}2)/\Gamma(\frac d2)`, and :math:`E\|u\|^p(u\cdot v)^2 =
 E\|u\|^{p+2}/d` by symmetry.
@@ -28,12 +31,12 @@ E\|u\|^{p+2}/d` by symmetry.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 
-from maml_bench.montecarlo.rows import FEW, along, shift, squares, stretch
+from maml_bench.montecarlo.rows import FEW, along, put, shift, squares, stretch
 
 ROUNDING = 1e-9
 """Relative excess of an envelope that counts as rounding: some are attained."""
@@ -57,8 +60,9 @@ class Term:
         return self.coefficient * moment(dim, power) / (dim if self.along else 1)
 
     def __call__(self, square: np.ndarray, component: Any) -> np.ndarray:
-        value = self.coefficient * (square if self.power == 2 else square ** (self.power / 2))
-        return value * component**2 if self.along else value
+        half = self.power / 2
+        power = reduce(np.multiply, [square] * int(half)) if half in (1, 2, 3) else square**half
+        return self.coefficient * power * (component * component) if self.along else self.coefficient * power
 
 
 def moment(dim: int, power: float) -> float:
@@ -119,55 +123,95 @@ class Envelope:
         G : array (*shape)
         """
         rows = rng.standard_normal((len(self.weights), *shape, self.dim))
-        if self._parts.any():
-            self._tilt(rng, rows, v)
         sizes = squares(rows)
         components = along(rows, np.asarray(v)) if any(term.along for term in self.terms) else None
+        if self._parts.any():
+            self._tilt(rng, rows, sizes, components, v)
         G: Any = self.constant
         for term, weights in zip(self.terms, self._weights.T, strict=True):
-            G = G + np.tensordot(weights, term(sizes, components), axes=1)
+            parts = term(sizes, components)
+            G = G + (weights @ parts.reshape(len(weights), -1)).reshape(shape)
         return rows, G
 
-    def _tilt(self, rng, rows, v):
-        """Add degrees of freedom to one row at each index: to its component along v, where a term has it, and all."""
+    def _tilt(self, rng, rows, sizes, components, v):
+        """Tilt one row at each index, with its square and its component along v."""
         powers, turned = (np.array([getattr(term, name) for term in self.terms]) for name in ("power", "along"))
         parts = len(self._parts) * self._parts[:1] if self.exchangeable else self._parts
-        always, one = not np.any(self.constant), len(self.terms) == 1
+        always = not np.any(self.constant)
+        state = [rows, sizes] if components is None else [rows, sizes, components]
         if parts.size == 1 and always:
-            _add_degrees(rng, rows[0], v, powers[0], turned[0])
+            _add_degrees(rng, [x[0] for x in state], v, powers[0], turned[0])
             return
-        shape, flat = rows.shape[1:-1], rows.reshape(-1, self.dim)
+        shape = sizes.shape[1:]
         mark = (rng.random(shape) * self.mean - self.constant).ravel()
         tilted = np.arange(len(mark)) if always else np.flatnonzero(mark >= 0)
         picked = _places(np.cumsum(parts)[:-1], mark if always else mark[tilted])
-        row, term = (picked, 0) if one else np.divmod(picked, len(self.terms))
+        row, term = (picked, 0) if len(self.terms) == 1 else np.divmod(picked, len(self.terms))
         if always and len(parts) == 1:
-            _add_degrees(rng, rows[0], v, powers[term].reshape(shape), turned[term].reshape(shape))
+            _add_degrees(rng, [x[0] for x in state], v, powers[term].reshape(shape), turned[term].reshape(shape))
             return
-        place = row * len(mark) + tilted
-        u, vectors = flat.take(place, axis=0), v
+        place, vectors = row * len(mark) + tilted, v
         if turned.any() and np.size(v) > self.dim:
             vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted]
-        _add_degrees(rng, u, vectors, powers[term], turned[term])
-        flat[place] = u
+        whole = [x.reshape(sizes.size, -1) if x is rows else x.reshape(-1) for x in state]
+        taken = [x.take(place, axis=0) for x in whole]
+        _add_degrees(rng, taken, vectors, powers[term], turned[term])
+        for x, changed in zip(whole, taken, strict=True):
+            put(x, place, changed)
 
 
 def _places(edges, marks):
     """How many edges are at most each mark."""
     if len(edges) > FEW:
         return np.searchsorted(edges, marks, side="right")
-    return sum((marks >= edge for edge in edges), start=np.zeros(len(marks), dtype=np.intp))
+    places = np.zeros(len(marks), dtype=np.int8)
+    for edge in edges:
+        places += (marks >= edge).view(np.int8)
+    return places.astype(np.intp)
 
 
-def _add_degrees(rng, u, v, power, turned):
-    """Add 2 degrees of freedom to the squared component along v, where asked for, then ``power`` to the radius."""
-    shape = u.shape[:-1]
-    if np.any(turned):
-        component = along(u, v)
-        longer = np.sqrt(component**2 + 2 * turned * rng.standard_exponential(shape))
-        shift(u, np.copysign(longer, component) - component, v)
-    added = rng.standard_gamma(power / 2, shape)
-    stretch(u, np.sqrt(1 + 2 * added / squares(u)))
+def _add_degrees(rng, state, v, power, turned):
+    """Add 2 degrees of freedom to the squared component along v, where asked for, then ``power`` to the radius.
+
+    ``state`` holds rows (..., d), their squares (...) and their components along v (...), if a term is along it; all
+    are changed in place.
+    """
+    u, size, *component = state
+    longer: list[np.ndarray] = []
+    for c in component:
+        more = _chi_squares(rng, 2 * turned, size.shape)
+        longer.append(np.copysign(np.sqrt(c * c + more), c))
+        size += more
+    total = size + _chi_squares(rng, power, size.shape)
+    factor = np.sqrt(total / size)
+    stretch(u, factor)
+    for c, tilted in zip(component, longer, strict=True):
+        tilted *= factor
+        shift(u, tilted - factor * c, v)
+        c[...] = tilted
+    size[...] = total
+
+
+def _chi_squares(rng, degrees, shape):
+    """Sums of the squares of ``degrees`` Gaussian numbers; of two of them it is -2 log U, U uniform on (0, 1]."""
+    left, product = np.asarray(degrees, dtype=float), None
+    while left.max(initial=0) >= 2:
+        pairs = left >= 2
+        uniform = rng.random(shape)
+        np.subtract(1, uniform, out=uniform)
+        uniform = uniform if pairs.all() else np.where(pairs, uniform, 1.0)
+        product = uniform if product is None else np.multiply(product, uniform, out=product)
+        left = left - 2 * pairs
+    total = np.zeros(shape) if product is None else np.log(product, out=product)
+    total *= -2
+    if not left.any():
+        return total
+    if np.all((left == 0) | (left == 1)):
+        normal = rng.standard_normal(shape)
+        normal *= normal
+        normal *= left
+        return np.add(total, normal, out=total)
+    return total + 2 * rng.standard_gamma(left / 2, shape)
 
 
 def independent(envelopes: "tuple[Envelope, ...]", rng: np.random.Generator, shape: tuple[int, ...]):

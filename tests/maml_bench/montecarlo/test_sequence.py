@@ -211,7 +211,7 @@ def test_stakes_that_are_dropped_would_have_earned_little(name, monkeypatch):
     estimand = make()
     few = run(draw, estimand, 40_000, floats=2**12)[-1].limits
     kept = [bets for bets in vars(estimand).values() if isinstance(bets, betting.Bets)]
-    assert kept and all(bets.kept.shape[-1] == len(betting.WINDOW) for bets in kept)
+    assert kept and all(bets.offered.shape[-1] == len(betting.WINDOW) for bets in kept)
     monkeypatch.setattr("maml_bench.montecarlo.estimands.NARROW", math.inf)
     every = run(draw, make(), 40_000, floats=2**12)[-1].limits
     assert np.all(few.upper - few.value <= 1.05 * (every.upper - every.value))

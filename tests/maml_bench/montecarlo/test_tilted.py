@@ -77,6 +77,7 @@ def test_rows_that_may_change_places_are_as_if_one_of_them_was_picked(terms):
         assert abs((one**power).mean() - (other**power).mean()) <= SIGMAS * error
 
 
+@pytest.mark.by_chance(1e-5)
 @pytest.mark.parametrize("dim", [1, 3, 10])
 def test_tilted_moments_in_closed_form(dim):
     # Under ||u||^6 (u.v)^2 the square of the radius has d + 8 degrees of freedom, and E theta_1^2 = 3/(d + 2).
@@ -90,6 +91,56 @@ def test_tilted_moments_in_closed_form(dim):
     squares = np.vecdot(rows[0], rows[0])
     assert_mean(squares, dim + 3)
     assert_mean(rows[0, :, 0] ** 2 / squares, 1 / dim)
+
+
+@pytest.mark.by_chance(1e-5)
+@pytest.mark.parametrize("power", [1, 2, 2.5, 3, 4, 5, 6, 7.5])
+def test_a_power_of_the_radius_adds_as_many_degrees_of_freedom(power):
+    rows, G = Envelope(2, (Term(3.0, power),)).draw(np.random.default_rng(11), (COUNT,))
+    squares, degrees = np.vecdot(rows[0], rows[0]), 2 + power
+    assert_mean(squares, degrees)
+    assert_mean(squares**2, degrees * (degrees + 2))
+    np.testing.assert_allclose(G, 3 * squares ** (power / 2), rtol=1e-12)
+
+
+@pytest.mark.by_chance(1e-5)
+@pytest.mark.parametrize("one, other", [(3, 2), (4, 2), (5, 1), (6, 4), (3.5, 2), (2, 0)])
+def test_terms_are_mixed_in_proportion_to_their_means(one, other):
+    """Of the two means, 3 and 1, the law has three quarters and one; so its square radius has the mixed moments."""
+    dim = 3
+    terms = Term(3 / moment(dim, one), one), Term(1 / moment(dim, other), other)
+    rows, G = Envelope(dim, terms).draw(np.random.default_rng(12), (COUNT,))
+    squares = np.vecdot(rows[0], rows[0])
+    assert_mean(squares, dim + (3 * one + other) / 4)
+    assert_mean(squares**2, sum(share * (dim + p) * (dim + p + 2) for share, p in ((0.75, one), (0.25, other))))
+    assert_mean(4 / G, 1.0)  # the law has the density G/EG
+
+
+@pytest.mark.by_chance(1e-5)
+def test_a_term_along_a_vector_is_mixed_with_one_that_is_not():
+    """As for zo-stein: the component's share is Beta(3/2, (d-1)/2) where it is tilted, Beta(1/2, (d-1)/2) elsewhere."""
+    dim = 3
+    terms = Term(1 / 315, 6, along=True), Term(1 / 15, 4)  # the mean of either is 1
+    assert [term.mean(dim) for term in terms] == pytest.approx([1, 1])
+    rows, G = Envelope(dim, terms).draw(np.random.default_rng(13), (COUNT,), unit(dim))
+    squares, components = np.vecdot(rows[0], rows[0]), np.vecdot(rows[0], unit(dim))
+    assert_mean(squares, dim + (8 + 4) / 2)
+    assert_mean(components**2 / squares, (3 / 5 + 1 / 3) / 2)
+    assert_mean(squares**2, ((dim + 8) * (dim + 10) + (dim + 4) * (dim + 6)) / 2)
+    np.testing.assert_allclose(G, squares**3 * components**2 / 315 + squares**2 / 15, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dim", [2, 12])
+def test_what_is_said_of_rows_is_that_of_the_rows(dim):
+    """G is taken from squares and components that are kept along with the rows: it agrees with a sum over the rows."""
+    terms, weights = (Term(0.5, 4, along=True), Term(2.0, 1)), (0.25, 0.5, 1.0)
+    v = np.array([unit(dim), unit(dim)[::-1]])
+    for exchangeable, constant in ((False, 0.0), (False, 3.0), (True, 0.0)):
+        envelope = Envelope(dim, terms, (1.0,) * 3 if exchangeable else weights, constant, exchangeable)
+        rows, G = envelope.draw(np.random.default_rng(14), (500, 2), v)
+        squares, components = np.vecdot(rows, rows), np.vecdot(rows, v)
+        sums = sum(w * t(s, c) for w, s, c in zip(envelope.weights, squares, components, strict=True) for t in terms)
+        np.testing.assert_allclose(G, constant + sums, rtol=1e-9)
 
 
 def test_one_row_is_tilted_in_proportion_to_its_weight():
