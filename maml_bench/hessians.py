@@ -395,4 +395,10 @@ def _by_blocks(function: Callable, u: np.ndarray, batch_size: int = 1, resampled
     """
     floats = prod(u.shape[1:])
     length = max(1, FLOATS_PER_BLOCK // (floats * batch_size) if resampled else FLOATS_IN_CACHE // floats)
-    return np.concatenate([function(u[start : start + length]) for start in range(0, len(u), length)])
+    found = first = function(u[:length])
+    if len(u) > length:
+        found = np.empty((len(u), *first.shape[1:]))
+        found[:length] = first
+    for start in range(length, len(u), length):
+        found[start : start + length] = function(u[start : start + length])
+    return found

@@ -81,11 +81,9 @@ def sine_rise(start: np.ndarray, amplitude: np.ndarray) -> Callable[[np.ndarray]
 
         return rise
     begun = np.tan(start)
-    even = 2 / (1 + begun * begun)
+    even = 4 * amplitude / (1 + begun * begun)
     odd = begun * even
-    even -= 1
-    even *= 2 * amplitude
-    odd *= 2 * amplitude
+    even -= 2 * amplitude
 
     def rise_by_tangent(half):
         tangent = np.tan(half, out=half)
