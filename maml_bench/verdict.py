@@ -292,8 +292,8 @@ def sampling(claim: Claim, setting: Setting, effort: Effort) -> Iterator[Look]:
     if claim.sense == "=" and measurement.target is None:
         level /= 2  # either limit can refute it
     make = ESTIMANDS[sampled.estimand]
-    if known is not None and known.floor is not None:
-        make = partial(make, floor=known.floor)
+    if known is not None and (known.parts or known.floor is not None):
+        make = partial(make, floor=known.floor, parts=known.parts)
     estimand: Any = make(level, cells, ceiling if square is None else None, square)
     if square is not None and effort.precision < math.inf:  # it decides what it can, but may be too wide for a value
         estimand = Beside(estimand, make(level, cells, None, None))

@@ -8,17 +8,7 @@ third derivative, :math:`\tau`, everywhere; data are population values. One dire
 * of ``zeroth-order``: :math:`c\,uu^T`, or :math:`c\,(uu^T - I)` with Stein's correction, :math:`c = [l(w+\nu u) +
   l(w-\nu u) - 2l(w)]/(2\nu^2)`, :math:`|c| \le \frac L2\|u\|^2`.
 
-*Spectral variances.* For :math:`X = \|\hat H - M\|^2` in the spectral norm, :math:`\|M\| \le m`, put :math:`a =
-\frac1Q\sum_j L\|u_j\|^2`: :math:`X \le (a+m)^2 \le (1+t)a^2 + (1+1/t)m^2` and :math:`a^2 \le \frac1Q\sum_j
-L^2\|u_j\|^4`, whose root mean is :math:`r = L(d(d+2))^{1/2}`; for :math:`t = m/r` the mean of this envelope is
-:math:`(r+m)^2`. Other variances are in `variance_envelopes`.
-
-*With noise* there is a bound of the mean square of X instead. The deviation is :math:`\frac1Q\sum_j(s_ju_j^T - M) +
-\frac1{Q\nu}\sum_j\xi_ju_j^T - \frac1{Q\nu}\sum_j\xi_j'u_j^T` with the errors of batches at the two points; those at
-w may be one. For a sum of Q independent matrices of mean zero, :math:`E\|Z\|_F^2 \le z_2`, :math:`E\|Z\|_F^4 \le z_4`,
-the mean of the fourth power of the norm is at most :math:`Qz_4 + 3Q^2z_2^2` (`path_squares`). Here :math:`z_2 =
-L^2d(d+2)`, :math:`z_4^{1/4} = L(d(d+2)(d+4)(d+6))^{1/4} + \|M\|_F` for the first, :math:`m_2d` and :math:`m_4d(d+2)`
-for the others, :math:`m_4d(d+2)/Q^2` for one error times the mean direction; Minkowski's inequality joins them.
+Variances are in `variance_envelopes`.
 
 *Means.* The `residual` takes out the quadratic at w, with the Hessian H. By Taylor, the odd orders cancelling,
 
@@ -45,14 +35,10 @@ from maml_bench.claims.hessian_draws import (
     cells,
     directional,
     known_mean,
-    known_noise,
     matrix,
-    mean_hessians,
-    noiseless,
     points,
     residual_along,
 )
-from maml_bench.claims.path_squares import batch_moments
 from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.rows import squares
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, factors, independent
@@ -77,59 +63,6 @@ def of_gradients(setting: Setting) -> bool:
 def corrected(setting: Setting) -> bool:
     """Whether Stein's correction is made."""
     return kind(setting.hessian) == "zeroth-order-stein"
-
-
-def spectral_squares(setting: Setting) -> Capped | None:
-    """Replicates with the mean ``E ||H^ - E H^||^2``, spectral, of gradient differences without noise."""
-    tasks, dim = single(setting), setting.tasks.dim
-    if not (provable(setting) and of_gradients(setting) and known_noise(setting) == 0):
-        return None
-    hessian, means = noiseless(setting), mean_hessians(setting)
-    if means is None:
-        return None
-    count, shape = hessian.directions, (*tasks.batch_shape, dim, dim)
-    typical, largest = tasks.regularity.L * math.sqrt(dim * (dim + 2)), float(np.linalg.norm(means, 2, (-2, -1)).max())
-    if typical == 0:
-        return None
-    share = largest / typical
-    envelope = Envelope(
-        dim,
-        (Term((1 + share) * tasks.regularity.L**2 / count, 4),),
-        weights=(1.0,) * count,
-        constant=largest * (largest + typical),
-        exchangeable=True,
-    )
-
-    def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1])
-        deviation = matrix(hessian.along(tasks, at, u, 1, rng)) - means.reshape(shape)
-        X = np.linalg.eigvalsh(deviation.mT @ deviation)[..., -1]
-
-        def rounding():
-            error = (wobble(setting, setting.w, u) * np.linalg.norm(u, axis=-1)).sum(0) / count
-            return error * (2 * np.sqrt(G) + error)
-
-        return by_cell(bounded(X, X, G, envelope.mean, rounding), 0)
-
-    return Capped(draw, np.full(cells(setting), envelope.mean))
-
-
-def spectral_fourth_moment(setting: Setting) -> float:
-    """A bound of ``E ||H^ - E H^||^4``, spectral, of gradient differences with the noise of a sampling model."""
-    hessian, dim, L, means = smoothed(setting), setting.tasks.dim, setting.tasks.regularity.L, mean_hessians(setting)
-    if not (provable(setting) and of_gradients(setting) and known_noise(setting) and means is not None):
-        return math.inf
-    count, (m2, m4) = hessian.directions, batch_moments(setting, setting.inner.D)
-
-    def root_of_mean(second, fourth):
-        return ((fourth / count + 3 * second**2) / count**2) ** 0.25
-
-    largest = L * (dim * (dim + 2) * (dim + 4) * (dim + 6)) ** 0.25 + np.linalg.norm(means, axis=(-2, -1)).max()
-    each = root_of_mean(m2 * dim, m4 * dim * (dim + 2))
-    one = (m4 * dim * (dim + 2) / count**2) ** 0.25
-    noise = (each + max(each, one)) / hessian.nu
-    return float(root_of_mean(L**2 * dim * (dim + 2), largest**4) + noise) ** 4
 
 
 def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:

@@ -136,10 +136,14 @@ class Mean:
         Estimate the root of the mean.
     floor : array (cells,), optional
         No number is below it, by a proof: the bets are on what is above. It needs a ceiling.
+    parts : bool
+        Numbers come with others >= 0, (..., 2), whose mean is what the mean of the first lacks to the ceiling: it is
+        bet on in place of what each lacks, and no number need be below the ceiling.
     """
 
-    def __init__(self, level, cells, ceiling=None, square=None, root=False, floor=None):
-        self.levels, self.root, self.floor = np.array([[level / cells], [level]]), root, floor
+    def __init__(self, level, cells, ceiling=None, square=None, root=False, floor=None, parts=False):
+        self.levels, self.root = np.array([[level / cells], [level]]), root
+        self.floor, self.parts = floor, parts
         self.ceiling = ceiling if floor is None else ceiling - floor
         ceiling = self.ceiling
         self.moments: Any = None  # Moments, from the first block on
@@ -160,7 +164,7 @@ class Mean:
         if block >= NARROW and block & (block - 1) == 0:
             self._narrow()
         rising, falling = (None if bets is None else bets.offered for bets in (self.rising, self.falling))
-        return MeanPlan(rising, falling, self.ceiling, self.root, self.floor)
+        return MeanPlan(rising, falling, self.ceiling, self.root, self.floor, self.parts)
 
     def _narrow(self):
         """Keep the stakes that earn most against what the limits have come to, once they have left where they began."""
@@ -224,23 +228,30 @@ class MeanPlan:
     ceiling: np.ndarray | None
     root: bool
     floor: np.ndarray | None = None
+    parts: bool = False
 
     def __call__(self, values: np.ndarray) -> tuple:
+        lacking = None
+        if self.parts:
+            values, lacking = values[..., 0], values[..., 1]
         if values.ndim != 2:
             raise ValueError(f"replicates of a mean have the shape {values.shape}: must be (replicates, cells)")
         if self.floor is not None:
             values = values - self.floor
             _check(self.ceiling - values, self.ceiling)
             values = np.maximum(values, 0.0)
-        if np.min(values) < 0:
+        least = np.min(values if lacking is None else np.minimum(values, lacking))
+        if least < 0:
             if self.root or self.falling is not None or self.ceiling is not None:
-                raise ValueError(f"a replicate is {values.min():.6g}: what is estimated is a mean of numbers >= 0")
+                raise ValueError(f"a replicate is {least:.6g}: what is estimated is a mean of numbers >= 0")
             return Moments.of(values), None, None, True
         numbers = values
         if self.ceiling is not None:
-            _check(values, self.ceiling)
-            values = np.minimum(values, self.ceiling)
-            numbers = np.concatenate([values.T, (self.ceiling - values).T]).T
+            if lacking is None:
+                _check(values, self.ceiling)
+                values = np.minimum(values, self.ceiling)
+                lacking = self.ceiling - values
+            numbers = np.concatenate([values.T, lacking.T]).T
         up = None if self.rising is None else betting.logs(numbers, self.rising)
         down = None if self.falling is None else betting.logs(values, self.falling, squared=True)
         return Moments.of(values), up, down, False
@@ -485,8 +496,8 @@ class BesidePlan:
         return self.certified(values), self.near(values)
 
 
-def _root_of_mean(level, cells, ceiling, square, floor=None):
-    return Mean(level, cells, ceiling, square, root=True, floor=floor)
+def _root_of_mean(level, cells, ceiling, square, **known):
+    return Mean(level, cells, ceiling, square, root=True, **known)
 
 
 def _spectral_norm_of_mean(level, cells, ceiling, square):
@@ -500,4 +511,4 @@ ESTIMANDS: dict[str, Callable[..., Mean | Norm]] = {
     "spectral norm of mean": _spectral_norm_of_mean,
 }
 """By name: a function of the level, the number of cells, the ceiling and the bound of the mean square (or None); of a
-mean of numbers, or its root, also of the floor."""
+mean of numbers, or its root, also of the floor, and of whether there are parts."""

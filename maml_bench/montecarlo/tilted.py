@@ -235,12 +235,16 @@ class Capped:
         earlier.
     floor : array (cells,), optional
         Of numbers with a ceiling: none is below it. Without one, none is below 0.
+    parts : bool
+        The draw gives two numbers >= 0 for each cell, (replicates, cells, 2): the mean of the first is asked for, and
+        what it lacks to the ceiling is the mean of the second.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
     ceiling: np.ndarray | None
     square: np.ndarray | None = None
     floor: np.ndarray | None = None
+    parts: bool = False
 
     @property
     def cells(self) -> int:

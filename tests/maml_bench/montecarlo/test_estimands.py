@@ -175,3 +175,27 @@ def test_a_floor_moves_numbers_and_limits(name):
         np.testing.assert_allclose(getattr(moved.limits(), side), expected, rtol=1e-9, err_msg=side)
     with pytest.raises(EnvelopeExceeded):
         moved.plan(3)(floor - 0.01 + 0 * blocks[0])
+
+
+def test_two_parts_of_a_known_mean():
+    """Uniform numbers and what they lack to 1, each times a factor of its own, of mean 1 and without a bound: the mean
+    of both together is 1, and the limits are those of lower bets on each.
+    """
+    rng = np.random.default_rng(0)
+    parts, blocks = ESTIMANDS["mean"](0.01, 1, np.ones(1), None, parts=True), []
+    for number in range(4):
+        uniform = rng.random((500, 1))
+        both = np.stack([uniform, 1 - uniform], axis=-1)
+        factors = rng.exponential(1.0, both.shape)
+        blocks.append(both * factors)
+        parts.merge(parts.plan(number)(blocks[-1]))
+    found = parts.limits()
+    drawn = np.concatenate(blocks)
+    assert drawn.max() > 1 and found.lower < 0.5 < found.upper and found.upper - found.lower < 0.2
+    stakes = betting.stakes(np.ones(1))
+    for values, limit in ((drawn[..., 0], found.lower), (drawn[..., 1], 1 - found.upper)):
+        bets = betting.Bets(stakes)
+        bets.add(len(values), betting.logs(values, stakes))
+        assert betting.lower_limit(bets, 0.01, np.zeros(1)) == pytest.approx(limit)
+    with pytest.raises(ValueError, match="numbers >= 0"):
+        parts.plan(4)(np.array([[[1.0, -0.1]]]))
