@@ -33,8 +33,9 @@ variate :math:`f(\xi^TQ\xi - EQ)` adds :math:`f\sum_{ik}\|Q_{ik}\|x_ix_k` and a 
 tasks) the mean of this envelope, averaged over tasks, is :math:`q^{2N}(\sum_kp_k)^2`.
 
 *Bounded noise*, :math:`x_j \le h` for every sample (``tasks.largest_noise``), needs no tilt: the same sums bound the
-replicates themselves. Errors of sampled Hessians are bounded by ``tasks.largest_hessian_noise``. For many steps or
-large batches that is crude, and a bound of the mean square serves (`path_squares`).
+replicates themselves. The error less its linear part (`inner_path`) has the bound of a pair, or :math:`2E_N`. Errors of
+sampled Hessians are bounded by ``tasks.largest_hessian_noise``. For many steps or large batches that is crude, and a
+bound of the mean square serves (`path_squares`).
 """
 
 import copy
@@ -95,8 +96,12 @@ def second_moment(setting: Setting) -> Envelope | float:
 
 
 def drift(setting: Setting) -> Envelope | float:
-    """Of the mean of e_N over a pair."""
-    if not gaussian(setting) or not math.isfinite(setting.tasks.regularity.rho):
+    """Of the mean of e_N over a pair; of noise that is not tilted, of e_N less what is linear in the noise."""
+    smooth = math.isfinite(setting.tasks.regularity.rho)
+    if not gaussian(setting):
+        noise = largest_noise(setting.tasks)
+        return min(2 * _times(reach(setting)[-1].sum(), noise), _times(_pairs(setting)[-1].sum(), noise**2))
+    if not smooth:
         return first_moment(setting)
     weights = _pairs(setting)[-1].sum(1) * noise_scale(setting, setting.inner.S) ** 2
     pair: list[Any] = [Envelope(setting.tasks.dim, (Term(1.0, 2),), weights), first_moment(setting)]

@@ -23,14 +23,21 @@ within :math:`q\|p_j\| + \frac{\alpha\rho}4(\|e_j^+\|^2 + \|e_j^-\|^2)`. So :mat
 
 .. math:: P_{j+1}^2 = \bigl(qP_j + \tfrac{\alpha\rho}2\sqrt{r_4}\bigr)^2 + \alpha^2H^2r_2/S .
 
+*Less what is linear in the noise.* The recursion of `inner_path` for r bounds :math:`(E\|r_j\|^2)^{1/2}` by Minkowski's
+inequality, with :math:`\sqrt{r_4}` and :math:`\sqrt{r_2}` for the means of :math:`\|e_j\|^2` and of :math:`\|e_j\|`.
+
 *Meta gradient, in pairs.* The expansion of `path_envelopes`, with :math:`(E\|e_j\|^2\|e_i\|^2)^{1/2} \le
 (r_{4j}r_{4i})^{1/4}` and Minkowski's inequality in place of norms of single draws. Of a control variate
 :math:`f(\xi^TQ\xi - EQ + l^T\xi)` the pair leaves the even part and :math:`f l^T\zeta`: it adds
 :math:`f(\sum_{ik}\|Q_{ik}\|\sqrt{m_4} + \|EQ\| + \sum_j\|l_j\|Hr_{2j}^{1/2}S^{-1/2})`.
 
-*Second moment.* :math:`\|\hat G\| \le (q + \alpha h_H)^N(g_N + L\|e_N\| + \|x_T\|)`, :math:`h_H` a bound on the
-errors of sampled Hessians: by Minkowski :math:`(E\|\hat G\|^4)^{1/4} \le (q + \alpha h_H)^N(g_N + Lr_4^{1/4} +
-m_4(T)^{1/4})`.
+*Second moment.* Given the path, Hessian batches are independent of each other and of the final gradient, and the error
+of one, applied to a unit vector, has mean zero and moments :math:`m_2^H, m_4^H` as above, from :math:`\sigma_H` and
+``tasks.largest_hessian_noise``. So one factor multiplies fourth powers by at most :math:`\kappa` in the mean, by the
+expansion above, and with :math:`\|\nabla l(w_N)\| \le g_N + L\|e_N\|` Minkowski's inequality gives
+
+.. math:: (E\|\hat G\|^4)^{1/4} \le \kappa^{N/4}\bigl(g_N + Lr_4^{1/4} + m_4(T)^{1/4}\bigr), \qquad
+          \kappa = q^4 + 6q^2\alpha^2m_2^H + 4q\alpha^3\sqrt{m_2^Hm_4^H} + \alpha^4m_4^H .
 """
 
 import math
@@ -72,10 +79,20 @@ class PathSquares:
 
 def batch_moments(setting: Setting, size: int) -> tuple[float, float]:
     """Bounds of ``E ||x||^2`` and ``E ||x||^4`` for the error x of the gradient of a batch, bounded or Gaussian."""
-    variance, h = setting.tasks.regularity.sigma_g**2, largest_noise(setting.tasks)
+    variance = setting.tasks.regularity.sigma_g**2
     if gaussian(setting):
         return variance / size, (variance / size) ** 2 * (1 + 2 / setting.tasks.dim)
-    return variance / size, (h**2 * variance + 3 * (size - 1) * variance**2) / size**3
+    return _of_mean(variance, largest_noise(setting.tasks), size)
+
+
+def _of_mean(variance, largest, size):
+    return variance / size, (largest**2 * variance + 3 * (size - 1) * variance**2) / size**3
+
+
+def _fourth(fourth, second, q, alpha, m2, m4):
+    """A bound of ``E ||a - alpha x||^4``, ``||a|| <= q ||e||``, from those of the fourth and second moment of e."""
+    cross = 4 * q * math.sqrt(second) * alpha**3 * math.sqrt(m2 * m4)
+    return q**4 * fourth + 6 * q**2 * second * alpha**2 * m2 + cross + alpha**4 * m4
 
 
 def path_squares(setting: Setting) -> PathSquares:
@@ -95,8 +112,7 @@ def path_squares(setting: Setting) -> PathSquares:
         noise.append(math.sqrt(r2 / inner.S) * H if r2 else 0.0)
         straight = q * pair[-1] + (alpha * rho / 2 * math.sqrt(r4) if r4 else 0.0)
         pair.append(math.hypot(straight, alpha * noise[-1]))
-        cross = 4 * q * math.sqrt(r2) * alpha**3 * math.sqrt(m2 * m4)
-        fourth.append(q**4 * r4 + 6 * q**2 * r2 * alpha**2 * m2 + cross + alpha**4 * m4)
+        fourth.append(_fourth(r4, r2, q, alpha, m2, m4))
         second.append(q**2 * r2 + alpha**2 * m2)
     if not mirrored:  # as if the two were one
         pair, noise = [math.sqrt(r2) for r2 in second], [math.sqrt(m2)] * inner.steps
@@ -104,9 +120,15 @@ def path_squares(setting: Setting) -> PathSquares:
 
 
 def drift_square(setting: Setting) -> float:
-    """Of the mean of e_N over a pair: a bound of the mean square of its norm; infinite where none is known."""
-    found = path_squares(setting)
-    return min(found.pair[-1] ** 2, found.second[-1])
+    """Of e_N less what is linear in the noise: a bound of the mean square of its norm; infinite where none is known."""
+    found, alpha, regularity = path_squares(setting), setting.inner.alpha, setting.tasks.regularity
+    if not np.all(np.isfinite(found.second)):
+        return math.inf
+    root = 0.0
+    for second, fourth in zip(found.second[:-1], found.fourth[:-1], strict=True):
+        bent = regularity.rho / 2 * math.sqrt(fourth) if fourth else 0.0
+        root = (1 + alpha * regularity.L) * root + alpha * min(bent, 2 * regularity.L * math.sqrt(second))
+    return root**2 * SLACK
 
 
 def bias_square(setting: Setting, quadratic: np.ndarray, linear: np.ndarray, constant: float) -> float:
@@ -148,6 +170,7 @@ def fourth_moments(setting: Setting) -> np.ndarray | float:
     L = tasks.regularity.L
     end = exact_path(tasks, setting.w, inner.alpha, inner.steps)[-1]
     g = np.broadcast_to(np.linalg.norm(tasks.grad(end), axis=-1), tasks.batch_shape)
-    growth = (1 + inner.alpha * (L + spread)) ** inner.steps
+    error = _of_mean(tasks.regularity.sigma_H**2, spread, inner.D)
+    growth = _fourth(1.0, 1.0, 1 + inner.alpha * L, inner.alpha, *error) ** (inner.steps / 4)
     last = batch_moments(setting, inner.T)[1] ** 0.25
     return (growth * (g + L * found.fourth[-1] ** 0.25 + last)) ** 4 * SLACK

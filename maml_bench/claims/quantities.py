@@ -65,9 +65,7 @@ QUANTITIES: dict[str, Measurement] = {
         requires=single_loss,
         exact=inner_path.exact_drift,
         error=inner_path.drift_error,
-        sampled=Sampling(
-            either(inner_path.capped_antithetic_errors, inner_path.antithetic_errors), "norm of mean", footprint
-        ),
+        sampled=Sampling(either(inner_path.capped_drifts, inner_path.drifts), "norm of mean", footprint),
         resolution=inner_path.rounding,
     ),
     "hessian-bias": Measurement(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from scipy import stats
-from zoo import assert_same_mean, at
+from zoo import assert_mean, assert_same_mean, at, within_ceiling
 
 from maml_bench import check, claims
 from maml_bench.claims import inner_path
 from maml_bench.exact import moments
-from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
 
 
 def quadratic(steps=4, S=2, dim=3, sigma_g=0.7, alpha=0.2):
@@ -67,24 +67,35 @@ def test_first_moment_of_the_extremal_quadratic_is_the_mean_of_a_chi_variable():
     assert verdict.lower / verdict.bound <= np.sqrt(2 / np.pi) <= verdict.upper / verdict.bound
 
 
-def test_mean_is_zero_on_quadratics_and_antithetic_pairs_see_it():
+def test_mean_is_zero_on_quadratics_and_replicates_see_it():
     setting = quadratic()
     assert check("prop2-mean", setting).value == 0
-    draw = inner_path.antithetic_errors(setting)(np.random.default_rng(0), 50)
+    draw = inner_path.drifts(setting)(np.random.default_rng(0), 50)
     assert np.abs(draw).max() < 1e-15
     # Sampled, only rounding is left, which must not pass for a violation of the bound 0; the ceiling is 0 by proof.
     assert check("prop2-mean", setting, method="monte-carlo", budget=1000).outcome == "holds"
 
 
-@pytest.mark.parametrize("noise", [AdditiveGaussian(1.0), RandomPhase(1.0, 1.0)])
-def test_antithetic_mean_is_unbiased_and_far_less_noisy(noise):
+@pytest.mark.parametrize(("noise", "gain"), [(AdditiveGaussian(1.0), 20), (RandomPhase(1.0, 1.0), 100)])
+def test_without_what_is_linear_in_the_noise_the_mean_is_the_same_and_far_less_noisy(noise, gain):
     tasks = Trigonometric.random(2, 1, 3).with_noise(noise)
     setting = at(tasks, 1.0, 0.1, 3, S=2)
     errors = inner_path._errors(setting)
     plain = errors(tasks, np.random.default_rng(0), 200_000)[:, 0]
-    paired = inner_path.antithetic_errors(setting)(np.random.default_rng(1), 20_000)[:, 0]
-    assert_same_mean(plain, paired, sigmas=5)  # of two coordinates: false alarm 1e-6
-    assert np.all(paired.var(0) < plain.var(0) / 20)
+    drifts = inner_path.drifts(setting)(np.random.default_rng(1), 20_000)[:, 0]
+    assert_same_mean(plain, drifts, sigmas=5)  # of two coordinates: false alarm 1e-6
+    assert np.all(drifts.var(0) < plain.var(0) / gain)
+
+
+@pytest.mark.by_chance(6e-7)
+@pytest.mark.parametrize(
+    "tasks",
+    [SoftmaxBandit.random(3, 2, 0), Kink.random(1, 2, 0).with_noise(TwoPoint(0.5, skew=2.0))],
+    ids=["bandit", "two-point"],
+)
+def test_drifts_have_the_exact_mean(tasks):
+    setting = at(tasks, 0.3, 0.2, 2, S=2)
+    assert_mean(within_ceiling(inner_path.capped_drifts(setting)), moments(setting).path_bias)
 
 
 def test_one_task_violating_is_enough():

@@ -42,7 +42,7 @@ def test_gaussian_noise(name, dim):
     assert second.ceiling == pytest.approx(0.01 * (1 + q) ** 2 * 0.64 / 2)
     if dim == 1:
         assert_means(replicates(inner_path.capped_distances(case)), moments(case).path_first)
-        drift = replicates(inner_path.capped_antithetic_errors(case))
+        drift = replicates(inner_path.capped_drifts(case))
         assert_means(drift, moments(case).path_bias)
     assert_means(replicates(meta_gradient.capped_biases(case)), moments(case).bias)
     assert_means(replicates(meta_gradient.capped_family_bias(case)), moments(case).bias.mean(0, keepdims=True))
@@ -57,7 +57,7 @@ def test_bounded_noise(noise):
     q = 1 + case.inner.alpha * case.tasks.regularity.L
     assert second.ceiling == pytest.approx((0.1 * (1 + q) * 1.2) ** 2)
     replicates(inner_path.capped_distances(case))
-    assert_means(replicates(inner_path.capped_antithetic_errors(case)), 0.0)
+    assert_means(replicates(inner_path.capped_drifts(case)), 0.0)
     assert_means(replicates(meta_gradient.capped_squares(case)), moments(case).second_moment.mean())
 
 
@@ -80,7 +80,7 @@ def test_two_steps_from_a_kink_attain_the_ceiling_of_their_drift():
     # w~_1 on the kink: the second gradient adds rho e|e|/2, even in pairs only through p = 0 ... + alpha rho E_1^2/2.
     tasks = Bowl(np.zeros((1, 1)), np.zeros((1, 1)), rho=2.0, radius=1e3).with_noise(AdditiveGaussian(0.1))
     case = at(tasks, 0.0, 0.1, 2)
-    capped = inner_path.capped_antithetic_errors(case)
+    capped = inner_path.capped_drifts(case)
     np.testing.assert_allclose(replicates(capped, count=50), -capped.ceiling[0], rtol=1e-6)
 
 
@@ -157,6 +157,6 @@ def test_mirrored_noise_that_leaves_nothing_leaves_its_rounding(sigma_g, seed):
     """After one step the mean over a pair is 0, and so is its envelope; the noise is far larger than the point."""
     tasks = Trigonometric.random(3, 2, seed).with_noise(AdditiveGaussian(sigma_g))
     inner = InnerLoop(0.3, 1, S=4)
-    capped = inner_path.capped_antithetic_errors(Setting(tasks, np.full(3, 1e-3), inner))
+    capped = inner_path.capped_drifts(Setting(tasks, np.full(3, 1e-3), inner))
     assert np.all(capped.ceiling == 0)
     assert not capped.draw(np.random.default_rng(seed), 4096).any()
