@@ -57,7 +57,7 @@ def run(tasks, w=1.0, hessian=None, *, alpha_L=1 / 24, steps=3, **outer) -> Sett
 def draws(name: str, case: Setting, replicates: int, seed: int = 0, form: str | None = None) -> np.ndarray:
     """Replicates of a claim's left side, (replicates, cells, ...), as `check` draws them."""
     draw = claims.get(name, form or claims.forms(name)[0]).measurement.sampled.draw(case)
-    return getattr(draw, "draw", draw)(np.random.default_rng(seed), replicates)
+    return np.asarray(getattr(draw, "draw", draw)(np.random.default_rng(seed), replicates))
 
 
 def chance(rate: float) -> str:
@@ -86,7 +86,7 @@ def assert_mean(values: np.ndarray, expected, sigmas: float = 5.0, slack: float 
 
 def within_ceiling(capped, seed: int = 0, count: int = 6000, slack: float = 1e-12) -> np.ndarray:
     """Replicates of a draw with a ceiling, (count, cells, ...), none of which is beyond it."""
-    found = capped.draw(np.random.default_rng(seed), count)
+    found = np.asarray(capped.draw(np.random.default_rng(seed), count))
     assert found.shape[:2] == (count, len(capped.ceiling))
     size = np.abs(found) if found.ndim == 2 else np.linalg.norm(found.reshape(*found.shape[:2], -1), axis=-1)
     if found.ndim == 4:

@@ -40,7 +40,8 @@ from maml_bench.claims.hessian_draws import (
     residual_along,
 )
 from maml_bench.hessians import DirectionMean
-from maml_bench.montecarlo.rows import squares
+from maml_bench.montecarlo.matrices import Dyads
+from maml_bench.montecarlo.rows import squares, stretch
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded, factors, independent
 from maml_bench.setting import Setting, single, smoothed
 
@@ -157,14 +158,16 @@ def deviations(
         at = points(setting, setting.w, replicates)
         u, G = envelope.draw(rng, at.shape[:-1])
         found = _scaled(setting, setting.w, u, G, envelope.mean, spectral, slope)
-        return by_cell(found + shift if shift.any() else found, 2)
+        if np.any(found.shift):
+            return by_cell(matrix(found) + shift, 2)
+        return Dyads(by_cell(found.left[0], 1), by_cell(found.right[0], 1), shift.reshape(-1, *shift.shape[-2:]))
 
     own = np.linalg.norm(shift, 2 if spectral else "fro", axis=(-2, -1)).reshape(-1)
     return Capped(draw, own * (1 + 1e-12) + envelope.mean)
 
 
 def _scaled(setting, w, u, G, ceiling, spectral=True, slope=None):
-    """The residual's matrices for one direction, (..., d, d), less ``slope u u'``, times ceiling / G."""
+    """The residual for one direction, less ``slope u u'``, times ceiling / G."""
     found = residual_along(setting, np.broadcast_to(w, u.shape[1:]), u)
     if slope is not None:
         found = DirectionMean(found.left - matvec(slope, found.right), found.right)
@@ -173,8 +176,9 @@ def _scaled(setting, w, u, G, ceiling, spectral=True, slope=None):
         identity = 1.0 if spectral else math.sqrt(setting.tasks.dim)
         return wobble(setting, w, u)[0] * np.linalg.norm(u[0], axis=-1) + identity * stein_wobble(setting, w, u)[0]
 
-    factor = factors(residual_size(found, spectral), G, ceiling, rounding)[..., None]
-    return matrix(DirectionMean(found.left * factor, found.right, found.shift * factor))
+    factor = factors(residual_size(found, spectral), G, ceiling, rounding)
+    stretch(found.left[0], factor)
+    return replace(found, shift=found.shift * factor[..., None]) if np.any(found.shift) else found
 
 
 def products(setting: Setting) -> Capped | None:
@@ -195,7 +199,7 @@ def products(setting: Setting) -> Capped | None:
         product = np.eye(dim)
         for row, point, factor in zip(u[:, None], path, factors, strict=True):
             g = np.sum([term(squares(row[0]), None) for term in terms], axis=0)
-            product = product @ (factor - alpha * g[..., None, None] * _scaled(setting, point, row, g, 1.0))
+            product = product @ (factor - alpha * g[..., None, None] * matrix(_scaled(setting, point, row, g, 1.0)))
         return by_cell(product * (ceiling / G)[..., None, None], 2)
 
     return Capped(draw, np.full(cells(setting), ceiling))

@@ -103,6 +103,9 @@ WINDOW = np.arange(-2, 2)
 EVERY, NEAR = 16, 0.25
 """Of so many replicates in a row one is seen, of those that are so near to their centre, in units of C."""
 
+LARGE, POWERS, MARGIN = 128, 32, 0.01
+"""From so many entries on a largest eigenvalue is bounded, from so many powers and to this margin."""
+
 ROUNDS = 60
 
 
@@ -235,6 +238,28 @@ def counted(distances: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.nd
     return chosen, np.where(far[chosen], 1, np.where(strided[chosen], EVERY, 0)[:, None])
 
 
+def largest_eigenvalues(grams: np.ndarray) -> np.ndarray:
+    """Bounds of the largest eigenvalues of Gram matrices (cells, m, m), from above.
+
+    Those of large matrices are ``MARGIN`` larger: ``s I - G`` has a Cholesky factor, with s from powers of G, which
+    costs half of what eigenvalues do. Where it has none they are worked out.
+    """
+    if grams.shape[-1] < LARGE:
+        return np.linalg.eigvalsh(grams)[:, -1]
+    vectors = grams.sum(-1, keepdims=True)
+    for _ in range(POWERS):
+        vectors = grams @ vectors
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny)
+    bounds = np.linalg.norm(grams @ vectors, axis=1)[:, 0] * (1 + MARGIN)
+    rest = -grams
+    np.einsum("cmm->cm", rest)[...] += bounds[:, None]
+    try:
+        np.linalg.cholesky(rest)
+    except np.linalg.LinAlgError:
+        return np.linalg.eigvalsh(grams)[:, -1]
+    return bounds
+
+
 def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach: np.ndarray, level) -> np.ndarray:
     """An upper limit of the norm of a mean, (cells,), with further axes in front if ``level`` has them.
 
@@ -256,8 +281,8 @@ def upper_limit_of_norm(count: int, norm: np.ndarray, largest: np.ndarray, reach
         terms = count * slopes * (top - below)[..., None] - drag
         return _log_sum(terms, count * slopes, target)
 
-    # With one slope alone the limit would be this; the average of all reaches 1/level before the last of them does.
-    top = np.max((target[..., None] + drag) / (count * slopes), axis=-1)
+    # With one slope alone the limit would be this; the average of all reaches 1/level before any of them does.
+    top = np.min((target[..., None] + drag) / (count * slopes), axis=-1)
     return norm + top - _climb(excess, np.zeros(top.shape))
 
 

@@ -8,6 +8,7 @@ A limit is *certified* if it is valid at its level whatever the law (`maml_bench
 *asymptotic*: valid for many replicates with a finite variance.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from maml_bench.montecarlo import betting
-from maml_bench.montecarlo.rows import along, squares
+from maml_bench.montecarlo.matrices import Columns, Dyads, Whole
+from maml_bench.montecarlo.rows import squares
 from maml_bench.montecarlo.tilted import ROUNDING, EnvelopeExceeded
 
 CERTIFIED, ASYMPTOTIC, EXACT, SEARCH = "certified", "asymptotic", "exact", "search"
@@ -105,8 +107,13 @@ class Moments:
     @classmethod
     def of(cls, values: np.ndarray) -> "Moments":
         """Of values (n, cells, ...); the squares are summed over all but the first two axes: (cells,)."""
-        mean = values.mean(0)
-        return cls(len(values), mean, squares((values - mean).reshape(*values.shape[:2], -1)).sum(0))
+        every = np.ones(len(values))
+        flat = values.reshape(len(values), -1)
+        mean = every @ flat / len(values)
+        away = flat - mean
+        away *= away
+        shape = values.shape[1:]
+        return cls(len(values), mean.reshape(shape), (every @ away).reshape(shape[0], -1).sum(-1))
 
     def __add__(self, other: "Moments") -> "Moments":
         count = self.count + other.count
@@ -362,7 +369,7 @@ class Norm:
         return Limits(value, self.low[0], self.high[0], self.low[1], self.high[1], kind, kind, ceiling)
 
     def _upper(self, count, norm):
-        largest = np.maximum(np.min([np.linalg.eigvalsh(gram)[:, -1] for gram in self.gram], axis=0), 0.0)
+        largest = np.maximum(np.min([betting.largest_eigenvalues(gram) for gram in self.gram], axis=0), 0.0)
         if self.square is not None:
             slopes = self.bets.stakes
             sums = -slopes * (count * norm[:, None]) - slopes**3 * largest[:, None] / 6
@@ -391,42 +398,46 @@ class NormPlan:
     ceiling: np.ndarray | None
     spectral: bool
 
-    def __call__(self, values: np.ndarray) -> tuple:
-        count, cells = values.shape[:2]
-        flat = values.reshape(count, cells, -1)
-        centre = np.zeros(flat.shape[1:]) if self.centre is None else self.centre.reshape(flat.shape[1:])
-        away = flat if self.centre is None else flat - centre
-        sizes = squares(away)
+    def __call__(self, values: np.ndarray | Dyads) -> tuple:
+        block = values if isinstance(values, Dyads) else Whole(values)
+        count, entries = len(block), math.prod(block.shape[2:])
+        few = entries < FEW and entries <= LARGEST_GRAM
+        centre = np.zeros(block.shape[1:]) if self.centre is None else self.centre
+        beside = block if self.centre is None else block - centre
+        away: Columns | Dyads | Whole = Columns.of(beside) if few else beside
+        sizes, gap = away.squared_norms(), away.mean()
         if self.ceiling is not None:
-            self._check(values, np.sqrt(sizes.max(0)) + np.linalg.norm(centre, axis=-1))
-        gap = (np.ones(count) @ away.reshape(count, -1) / count).reshape(away.shape[1:])
-        spread = np.maximum(sizes.sum(0) - count * squares(gap), 0.0)
-        moments = Moments(count, (centre + gap).reshape(values.shape[1:]), spread)
-        if self.ceiling is None and self.stakes is not None:  # a bound of the mean square: third powers, no centre
-            away = flat * (squares(flat) ** 0.25)[..., None]
-        elif self.ceiling is not None and flat.shape[-1] >= FEW:
-            seen, weights = betting.counted(np.sqrt(sizes), 2 * np.where(self.ceiling > 0, self.ceiling, 1.0))
-            away = away[seen] * np.sqrt(weights)[..., None]
-        gram = _grams(away.reshape(-1, *values.shape[1:]), self.spectral)
+            self._check(block, np.sqrt(sizes.max(0)) + _norm(centre, spectral=False))
+        spread = np.maximum(sizes.sum(0) - count * squares(gap.reshape(len(gap), -1)), 0.0)
+        moments = Moments(count, centre + gap, spread)
         sums = bets = None
         if self.direction is not None:
-            x = along(flat, self.direction.reshape(cells, -1))
+            x = away.inner(self.direction) + (self.direction * centre).reshape(len(centre), -1).sum(-1)
             sums = Moments.of(x)
             if self.ceiling is not None and self.stakes is not None:
                 bets = betting.logs(np.maximum(self.ceiling + x, 0.0), self.stakes)
             elif self.stakes is not None:
                 bets = betting.logs(-x, self.stakes, squared=True)
-        return moments, gram, sums, bets
+        if self.ceiling is None and self.stakes is not None:  # a bound of the mean square: third powers, no centre
+            away = _weighted(block, block.squared_norms() ** 0.25)
+        elif self.ceiling is not None and not few:
+            seen, weights = betting.counted(np.sqrt(sizes), 2 * np.where(self.ceiling > 0, self.ceiling, 1.0))
+            away = _weighted(beside[seen], np.sqrt(weights))
+        return moments, _grams(away, self.spectral), sums, bets
 
-    def _check(self, values, most):
+    def _check(self, block, most):
         """Frobenius norms bound spectral ones. They are worked out where ``most``, which bounds all, is too large."""
         if np.all(most <= self.ceiling):
             return
-        sizes = np.sqrt(squares(values.reshape(*values.shape[:2], -1)))
+        sizes = np.sqrt(block.squared_norms())
         large = sizes > self.ceiling
         if self.spectral and np.any(large):
-            sizes[large] = np.linalg.norm(values[large], 2, axis=(-2, -1))
+            sizes[large] = np.linalg.norm(np.asarray(block)[large], 2, axis=(-2, -1))
         _check(sizes, self.ceiling)
+
+
+def _weighted(block, weights):
+    return Whole(np.asarray(block) * weights.reshape(*weights.shape, *(1,) * (len(block.shape) - 2)))
 
 
 def _grams(away, spectral):
@@ -435,12 +446,12 @@ def _grams(away, spectral):
     The Gram matrix; if it is too large, for a direction u v' of unit vectors the sums of ``away' away`` and
     ``away away'``, else the sum of squares.
     """
-    flat = np.swapaxes(away.reshape(*away.shape[:2], -1), 0, 1)
-    if flat.shape[-1] <= LARGEST_GRAM:
-        return [flat.mT @ flat]
+    if math.prod(away.shape[2:]) <= LARGEST_GRAM:
+        flat = away.entries()
+        return [flat @ flat.mT]
     if not spectral:
-        return [np.einsum("cnd,cnd->c", flat, flat)[:, None, None]]
-    rows = np.swapaxes(away, 0, 1)
+        return [away.squared_norms().sum(0)[:, None, None]]
+    rows = np.swapaxes(np.asarray(away), 0, 1)
     down, across = (x.reshape(len(x), -1, x.shape[-1]) for x in (rows, np.swapaxes(rows, -1, -2)))
     return [down.mT @ down, across.mT @ across]
 

@@ -9,11 +9,16 @@ MANY = 64
 """From so many numbers on, an inner product for each row costs less than an array of products."""
 
 
+def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """``x.y`` along the last axis, of arrays with one shape."""
+    if x.shape[-1] >= MANY:
+        return np.vecdot(x, y)
+    return ((x * y).reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1])).reshape(x.shape[:-1])
+
+
 def squares(x: np.ndarray) -> np.ndarray:
     """``||x||^2`` along the last axis."""
-    if x.shape[-1] >= MANY:
-        return np.vecdot(x, x)
-    return ((x * x).reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1])).reshape(x.shape[:-1])
+    return products(x, x)
 
 
 def along(x: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from maml_bench.montecarlo.estimands import Beside, Limits, Mean, Norm
+from maml_bench.montecarlo.matrices import Dyads, finite
 from maml_bench.montecarlo.workers import Workers
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -63,13 +64,13 @@ def block_generator(seed: int, block: int) -> np.random.Generator:
 def _block(draw, plan, seed, number, size, kept):
     with np.errstate(all="ignore"):
         values = draw(block_generator(seed, number), size)[:kept]
-    if not np.all(np.isfinite(values)):
+    if not finite(values):
         raise OverflowError("replicates overflow or are undefined: the run diverges at these parameters")
     return plan(values)
 
 
 def looks(
-    draw: Draw,
+    draw: Callable[[np.random.Generator, int], np.ndarray | Dyads],
     estimand: Mean | Norm | Beside,
     *,
     seed: int,

@@ -142,20 +142,24 @@ class Envelope:
         if parts.size == 1 and always:
             _add_degrees(rng, [x[0] for x in state], v, powers[0], turned[0])
             return
-        shape = sizes.shape[1:]
+        shape, count = sizes.shape[1:], sizes[0].size
         mark = (rng.random(shape) * self.mean - self.constant).ravel()
-        tilted = np.arange(len(mark)) if always else np.flatnonzero(mark >= 0)
-        picked = _places(np.cumsum(parts)[:-1], mark if always else mark[tilted])
-        row, term = (picked, 0) if len(self.terms) == 1 else np.divmod(picked, len(self.terms))
+        tilted: Any = slice(None) if always else np.flatnonzero(mark >= 0)
+        picked: Any = _places(np.cumsum(parts)[:-1], mark[tilted])
+        if len(self.terms) == 1 or len(parts) == 1:
+            row, term = (picked, 0) if len(self.terms) == 1 else (0, picked)
+        else:
+            row, term = np.divmod(picked, len(self.terms))
+        chosen = powers[term], turned[term]
         if always and len(parts) == 1:
-            _add_degrees(rng, [x[0] for x in state], v, powers[term].reshape(shape), turned[term].reshape(shape))
+            _add_degrees(rng, [x[0] for x in state], v, *(x.reshape(shape) for x in chosen))
             return
-        place, vectors = row * len(mark) + tilted, v
+        place, vectors = row * count + np.arange(count)[tilted], v
         if turned.any() and np.size(v) > self.dim:
             vectors = np.broadcast_to(v, (*shape, self.dim)).reshape(-1, self.dim)[tilted]
         whole = [x.reshape(sizes.size, -1) if x is rows else x.reshape(-1) for x in state]
         taken = [x.take(place, axis=0) for x in whole]
-        _add_degrees(rng, taken, vectors, powers[term], turned[term])
+        _add_degrees(rng, taken, vectors, *chosen)
         for x, changed in zip(whole, taken, strict=True):
             put(x, place, changed)
 
@@ -227,7 +231,7 @@ class Capped:
     Attributes
     ----------
     draw : callable
-        ``draw(rng, replicates) -> (replicates, cells, ...)``.
+        ``draw(rng, replicates) -> (replicates, cells, ...)``, an array or `Dyads`.
     ceiling : array (cells,) or None
         None of the replicates of a cell exceeds it in size.
     square : array (cells,) or None
@@ -240,7 +244,7 @@ class Capped:
         what it lacks to the ceiling is the mean of the second.
     """
 
-    draw: Callable[[np.random.Generator, int], np.ndarray]
+    draw: Callable[[np.random.Generator, int], Any]
     ceiling: np.ndarray | None
     square: np.ndarray | None = None
     floor: np.ndarray | None = None
@@ -251,7 +255,7 @@ class Capped:
         given = self.square if self.ceiling is None else self.ceiling
         return 0 if given is None else len(given)
 
-    def __call__(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
+    def __call__(self, rng: np.random.Generator, replicates: int) -> Any:
         return self.draw(rng, replicates)
 
 
