@@ -71,7 +71,7 @@ from maml_bench.claims.hessian_draws import (
 )
 from maml_bench.claims.hessian_envelopes import corrected, excess_orders, of_gradients, provable, stein_wobble, wobble
 from maml_bench.claims.requirements import LARGEST_MATRIX
-from maml_bench.montecarlo.rows import squares
+from maml_bench.montecarlo.rows import along, products, squares
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
 from maml_bench.setting import Setting, single, smoothed
 
@@ -149,14 +149,14 @@ def remainder(setting: Setting, v: np.ndarray | None) -> Envelope | None:
     return min(envelopes, key=lambda envelope: envelope.mean)
 
 
-def _of_gradients(h, f, p, g, q, along, dim):
+def _of_gradients(h, f, p, g, q, vector, dim):
     def times_w(factor, power):
-        return Term(factor, power, along=True) if along else Term(factor, power + 2)
+        return Term(factor, power, along=True) if vector else Term(factor, power + 2)
 
     return (
         times_w(h * f, p + 1),
         times_w(h * f / 2, p),
-        Term(h * f / 2 * (1 if along else dim), p),
+        Term(h * f / 2 * (1 if vector else dim), p),
         times_w(f**2, 2 * p),
         times_w(g**2 / 2, 2 * q),
     )
@@ -182,7 +182,7 @@ class _Parts:
     odd: np.ndarray
 
     def sum(self) -> np.ndarray:
-        halves = np.vecdot(self.known, self.even) + squares(self.odd) / 2
+        halves = products(self.known, self.even) + squares(self.odd) / 2
         return halves.sum(0) + squares(self.even[0] - self.even[1]) / 2
 
     def wobble(self, errors: np.ndarray) -> np.ndarray:
@@ -201,8 +201,8 @@ def _parts(setting, at, u, v, rng):
         opposite = one.along(tasks, at, -u, 1, rng).left
         even, odd = (drawn - opposite) / 2 - pushed, (drawn + opposite) / 2
         return _Parts(_image(pushed, u, v) - mean, _image(even, u, v), _image(odd, u, v))
-    curvature, square = np.vecdot(u, pushed)[..., None] / 2, squares(u)[..., None]
-    excess = np.vecdot(drawn, u)[..., None] / square - curvature
+    curvature, square = products(u, pushed)[..., None] / 2, squares(u)[..., None]
+    excess = products(drawn, u)[..., None] / square - curvature
     image = _image(u, u, v) - (v if corrected(setting) else 0.0)
     return _Parts(curvature * image - mean, excess * image, np.zeros_like(image))
 
@@ -210,7 +210,7 @@ def _parts(setting, at, u, v, rng):
 def _image(left, u, v):
     if v is None:
         return (left[..., :, None] * u[..., None, :]).reshape(*u.shape[:-1], -1)
-    return left * np.vecdot(u, v)[..., None]
+    return left * along(u, v)[..., None]
 
 
 def _around(setting, v, envelope, known, noise):
