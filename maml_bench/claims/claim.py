@@ -239,9 +239,11 @@ def by_measurement(chosen: Iterable[Claim]) -> list[tuple[Claim, ...]]:
 
 
 def footprint(setting: Setting) -> int:
-    """Floats that one replicate of the inner loop occupies for the largest of its batches."""
+    """Floats that one replicate of the inner loop occupies for the largest of its batches: a step has four arrays at a
+    time.
+    """
     tasks = math.prod(setting.tasks.batch_shape)
-    return tasks * setting.tasks.dim * max(setting.inner.S, setting.inner.D, setting.inner.T)
+    return 4 * tasks * setting.tasks.dim * max(setting.inner.S, setting.inner.D, setting.inner.T)
 
 
 def by_cell(values: np.ndarray, core: int) -> np.ndarray:

@@ -320,7 +320,7 @@ EACH_TASK = Measurement(
 
 def gradient_floats(setting: Setting) -> int:
     """Floats that one replicate of the meta gradient takes, with the directions of its Hessians."""
-    return footprint(setting) * getattr(setting.hessian, "directions", 1)
+    return footprint(setting) * (2 + getattr(setting.hessian, "directions", 0)) // 2
 
 
 def squares(setting: Setting) -> Draw:

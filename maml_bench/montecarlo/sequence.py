@@ -25,7 +25,7 @@ HALVED = 5
 """The number of the block from which on one adds less than there is."""
 
 BLOCK_FLOATS = 2**20
-LARGEST_BLOCK = 2**24
+LARGEST_BLOCK = 2**26
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def test_sizes_of_blocks_grow_to_what_fits():
     sizes = [block_size(number, 1) for number in range(15)]
     assert sizes == [64, 64, 128, 256, 512, 512, 512, 1024, 1024, 2048, 2048, 4096, 4096, 8192, 8192]
     assert block_size(100, 2**12) == 256
-    assert block_size(0, 2**24) == 1
-    with pytest.raises(ValueError, match="one replicate needs arrays of 2.1 GB, at most 0.13 GB"):
+    assert block_size(0, 2**26) == 1
+    with pytest.raises(ValueError, match="one replicate needs arrays of 2.1 GB, at most 0.54 GB"):
         block_size(0, 2**28)
     assert FIRST_BLOCK < LAST_BLOCK
 
