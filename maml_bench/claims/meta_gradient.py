@@ -319,8 +319,12 @@ EACH_TASK = Measurement(
 
 
 def gradient_floats(setting: Setting) -> int:
-    """Floats that one replicate of the meta gradient takes, with the directions of its Hessians."""
-    return footprint(setting) * (2 + getattr(setting.hessian, "directions", 0)) // 2
+    """Floats that one replicate of the meta gradient takes: those of a step, or four for every number of a
+    direction of its Hessians, for each sample if these are drawn under every point.
+    """
+    batch = setting.inner.D if getattr(setting.hessian, "data", None) == "resampled" else 1
+    numbers = math.prod(setting.tasks.batch_shape) * setting.tasks.dim
+    return max(footprint(setting), 4 * numbers * batch * getattr(setting.hessian, "directions", 0))
 
 
 def squares(setting: Setting) -> Draw:

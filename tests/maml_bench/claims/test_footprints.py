@@ -48,7 +48,7 @@ def floats(draw, replicates):
 @pytest.mark.parametrize("measurement", MEASUREMENTS.values(), ids=MEASUREMENTS)
 @pytest.mark.parametrize("size", [(12, 2, 5, 3), (40, 9, 30, 9)], ids=["small", "large"])
 def test_a_replicate_takes_about_what_is_said(measurement, size):
-    """Between an eighth of it and seven times where this was written: what is held for a moment counts."""
+    """Between a twelfth of it and two and a half times where this was written: what is held for a moment counts."""
     for case in cases(*size):
         if measurement.requires(case):
             continue
@@ -56,4 +56,4 @@ def test_a_replicate_takes_about_what_is_said(measurement, size):
         draw = getattr(draw, "draw", draw)
         draw(np.random.default_rng(0), 8)  # what is kept for good
         taken = (floats(draw, 24) - floats(draw, 8)) / 16
-        assert 1 / 10 < taken / measurement.sampled.footprint(case) < 8, case
+        assert 1 / 16 < taken / measurement.sampled.footprint(case) < 4, case
