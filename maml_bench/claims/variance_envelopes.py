@@ -50,6 +50,7 @@ first and :math:`f^2\|u\|^{2p}` in the second.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,56 +175,80 @@ def _of_losses(h, k, f, p, stein, dim):
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """A - EA, M and E of both directions, (2, ..., n): applied to v, or all entries."""
+class _Bracket:
+    """What both directions add to the variance of the quadratic, (...), with bounds of the norms of A - EA, M and E for
+    each direction, (2, ...): rounding is judged by them.
+    """
 
-    known: np.ndarray
-    even: np.ndarray
-    odd: np.ndarray
-
-    def sum(self) -> np.ndarray:
-        halves = products(self.known, self.even) + squares(self.odd) / 2
-        return halves.sum(0) + squares(self.even[0] - self.even[1]) / 2
+    sum: np.ndarray
+    norms: Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
     def wobble(self, errors: np.ndarray) -> np.ndarray:
         """What errors of each direction's M and E can add to the sum."""
-        total, sizes = errors.sum(0), [np.sqrt(squares(part)) for part in (self.known, self.odd)]
-        gap = np.sqrt(squares(self.even[0] - self.even[1]))
-        return (sizes[0] * errors).sum(0) + total * (gap + sizes[1].sum(0) + total)
+        total, (known, even, odd) = errors.sum(0), self.norms()
+        return (known * errors).sum(0) + total * (even.sum(0) + odd.sum(0) + total)
 
 
-def _parts(setting, at, u, v, rng):
-    tasks, one = single(setting), noiseless(setting, len(u))
-    pushed, drawn = tasks.hvp(at, u), one.along(tasks, at, u, 1, rng).left
-    mean: Any = known_mean(setting, setting.w)
-    mean = mean.reshape(*mean.shape[:-2], -1) if v is None else matvec(mean, v)
-    if of_gradients(setting):
-        opposite = one.along(tasks, at, -u, 1, rng).left
-        even, odd = (drawn - opposite) / 2 - pushed, (drawn + opposite) / 2
-        return _Parts(_image(pushed, u, v) - mean, _image(even, u, v), _image(odd, u, v))
-    curvature, square = products(u, pushed)[..., None] / 2, squares(u)[..., None]
-    excess = products(drawn, u)[..., None] / square - curvature
-    image = _image(u, u, v) - (v if corrected(setting) else 0.0)
-    return _Parts(curvature * image - mean, excess * image, np.zeros_like(image))
+def _of_slopes(H, u, v, drawn, opposite):
+    """The bracket of gradient differences along u and -u.
 
-
-def _image(left, u, v):
+    With p = Hu, of ``M = m u'`` and ``E = e u'`` only inner products are needed: W, ``p.m``, and that of EA = H with M,
+    which is ``p.m`` for all entries and ``(u.v)(Hv.m)`` along v.
+    """
+    pushed, odd = matvec(H, u), (drawn + opposite) / 2
+    even = drawn - odd - pushed
+    both = products(pushed, even)
     if v is None:
-        return (left[..., :, None] * u[..., None, :]).reshape(*u.shape[:-1], -1)
-    return left * along(u, v)[..., None]
+        W, mixed, centre = squares(u), products(u[0], u[1]), both
+    else:
+        component = along(u, v)
+        W, mixed, centre = component**2, component[0] * component[1], component * along(even, matvec(H, v))
+    halves = W * (both + (squares(even) + squares(odd)) / 2) - centre
+    root = np.sqrt(W)
+
+    def norms():
+        size = np.linalg.norm(H, axis=(-2, -1))
+        return tuple(np.sqrt(squares(x)) * root + y for x, y in ((pushed, size), (even, 0.0), (odd, 0.0)))
+
+    return _Bracket(halves.sum(0) - mixed * products(even[0], even[1]), norms)
+
+
+def _of_curvatures(H, mean, u, v, left, stein):
+    """The bracket of second differences: both A and M are multiples of ``uu'``, or of ``uu' - I``, applied to v."""
+    square, component = squares(u), along(u, v)
+    curvature = products(u, matvec(H, u)) / 2
+    excess = products(left, u) / square - curvature
+    image, mixed = square * component**2, component[0] * component[1] * products(u[0], u[1])
+    centre = component * along(u, mean)
+    if stein:
+        image, mixed = image - 2 * component**2 + 1, mixed - (component**2).sum(0) + 1
+        centre = centre - np.vecdot(mean, v)
+    halves = excess * (curvature * image - centre + excess * image / 2)
+
+    def norms():
+        root = np.sqrt(np.maximum(image, 0.0))
+        return np.abs(curvature) * root + np.sqrt(squares(mean)), np.abs(excess) * root, np.zeros_like(root)
+
+    return _Bracket(halves.sum(0) - excess[0] * excess[1] * mixed, norms)
 
 
 def _around(setting, v, envelope, known, noise):
-    Q, spare = smoothed(setting).directions, 512 * EPS * (setting.tasks.dim + 8)
+    tasks, one, Q = single(setting), noiseless(setting, 2), smoothed(setting).directions
+    spare = 512 * EPS * (setting.tasks.dim + 8)
     floor, ceiling = ((known * (1 + sign * spare) + sign * envelope.mean) / Q + noise for sign in (-1, 1))
+    H: Any = tasks.hess(setting.w)
+    mean = None if v is None else matvec(known_mean(setting, setting.w), v)
 
     def draw(rng, replicates):
         at = points(setting, setting.w, replicates)
         u, G = envelope.draw(rng, at.shape[:-1], v)
-        parts = _parts(setting, at, u, v, rng)
-        X = parts.sum()
-        found = bounded(X, np.abs(X), G, envelope.mean, lambda: parts.wobble(wobbles(setting, u, v)))
-        return (known + by_cell(found, 0)) / Q + noise
+        drawn = one.along(tasks, at, u, 1, rng).left
+        if of_gradients(setting):
+            found = _of_slopes(H, u, v, drawn, one.along(tasks, at, -u, 1, rng).left)
+        else:
+            found = _of_curvatures(H, mean, u, v, drawn, corrected(setting))
+        X = bounded(found.sum, np.abs(found.sum), G, envelope.mean, lambda: found.wobble(wobbles(setting, u, v)))
+        return (known + by_cell(X, 0)) / Q + noise
 
     return Capped(draw, ceiling, floor=floor)
 
@@ -241,8 +266,7 @@ def vector_floats(setting: Setting) -> int:
 
 
 def frobenius_floats(setting: Setting) -> int:
-    """The same in the Frobenius norm, with the matrices of both directions or those of two copies."""
+    """The same in the Frobenius norm, with the small matrices of its distance."""
     dim, directions = setting.tasks.dim, 2 * smoothed(setting).directions
     pair = provable(setting) and known_noise(setting) is not None
-    own = 8 * dim if pair and dim <= LARGEST_MATRIX else 2 * min(dim, 2 if pair else directions)
-    return vector_floats(setting) + cells(setting) * dim * own
+    return vector_floats(setting) + cells(setting) * dim * 2 * min(dim, 2 if pair else directions)

@@ -61,7 +61,7 @@ class Term:
 
     def __call__(self, square: np.ndarray, component: Any) -> np.ndarray:
         half = self.power / 2
-        power = reduce(np.multiply, [square] * int(half)) if half in (1, 2, 3) else square**half
+        power = reduce(np.multiply, [square] * int(half)) if half in range(1, 6) else square**half
         return self.coefficient * power * (component * component) if self.along else self.coefficient * power
 
 
@@ -198,16 +198,15 @@ def _add_degrees(rng, state, v, power, turned):
 
 def _chi_squares(rng, degrees, shape):
     """Sums of the squares of ``degrees`` Gaussian numbers; of two of them it is -2 log U, U uniform on (0, 1]."""
-    left, product = np.asarray(degrees, dtype=float), None
-    while left.max(initial=0) >= 2:
-        pairs = left >= 2
+    degrees = np.asarray(degrees, dtype=float)
+    product = np.ones(shape)
+    for pairs in range(2, int(degrees.max(initial=0)) + 1, 2):
         uniform = rng.random(shape)
-        np.subtract(1, uniform, out=uniform)
-        uniform = uniform if pairs.all() else np.where(pairs, uniform, 1.0)
-        product = uniform if product is None else np.multiply(product, uniform, out=product)
-        left = left - 2 * pairs
-    total = np.zeros(shape) if product is None else np.log(product, out=product)
+        uniform *= degrees >= pairs
+        product *= np.subtract(1, uniform, out=uniform)
+    total = np.log(product, out=product)
     total *= -2
+    left = degrees - 2 * np.floor(degrees / 2)
     if not left.any():
         return total
     if np.all((left == 0) | (left == 1)):
