@@ -10,7 +10,13 @@ from zoo import assert_mean, at, within_ceiling
 
 from maml_bench import check, claims
 from maml_bench.claims import variance_envelopes as envelopes
-from maml_bench.claims.hessian_draws import frobenius_variance, quadratic_variance, vector_variance
+from maml_bench.claims.hessian_draws import (
+    directions_at,
+    frobenius_variance,
+    known_mean,
+    quadratic_variance,
+    vector_variance,
+)
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, RankOne, Trigonometric
@@ -55,6 +61,32 @@ def test_in_the_frobenius_norm_and_with_noise(losses, nu, dim):
     noisy = setting(losses(dim).with_noise(AdditiveGaussian(0.4)), GaussianSmoothing(nu, 2), nu)
     assert_means(replicates(envelopes.vector_squares(noisy)), vector_variance(noisy))
     assert_means(replicates(envelopes.frobenius_squares(noisy)), frobenius_variance(noisy))
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+@pytest.mark.parametrize(("hessian", "along"), [(SMOOTHED, True), (SMOOTHED, False), (PLAIN, True), (STEIN, True)])
+def test_replicates_are_those_of_matrices_written_out(hessian, dim, along):
+    case = setting(LOSSES["trigonometric"](dim), hessian, 0.3)
+    tasks, w, v = case.tasks, case.w, directions_at(case) if along else None
+    rest = envelopes.remainder(case, v)
+    u, G = rest.draw(np.random.default_rng(5), (50, 2), v)
+    hats = [case.hessian.along(tasks, w, sign * u, 1, np.random.default_rng(0)).left for sign in (1, -1)]
+    identity = np.eye(dim) if hessian is STEIN else 0.0
+    outer, H = u[..., :, None] * u[..., None, :] - identity, tasks.hess(w)
+    if hessian is SMOOTHED:
+        A, (ahead, behind) = (
+            H @ outer,
+            (sign * hat[..., None] * u[..., None, :] for sign, hat in zip((1, -1), hats, strict=True)),
+        )
+    else:
+        A = np.einsum("...i,...ij,...j", u, H, u)[..., None, None] / 2 * outer
+        ahead = behind = (np.vecdot(hats[0], u) / np.vecdot(u, u))[..., None, None] * outer
+    parts = A - known_mean(case, w), (ahead + behind) / 2 - A, (ahead - behind) / 2
+    known, even, odd = ((x @ v[..., None])[..., 0] if along else x.reshape(*x.shape[:-2], -1) for x in parts)
+    X = (np.vecdot(known, even) + np.vecdot(odd, odd) / 2).sum(0) + np.vecdot(even[0] - even[1], even[0] - even[1]) / 2
+    capped = (envelopes.vector_squares if along else envelopes.frobenius_squares)(case)
+    expected = (quadratic_variance(case, v) + X * rest.mean / G) / 2
+    np.testing.assert_allclose(capped.draw(np.random.default_rng(5), 50), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("dim", [1, 4])
