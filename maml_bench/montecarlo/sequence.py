@@ -20,7 +20,7 @@ from maml_bench.montecarlo.workers import Workers
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 """``draw(rng, replicates) -> (replicates, cells, ...)``: independent replicates of a quantity."""
 
-FIRST_BLOCK, LAST_BLOCK = 64, 8192
+FIRST_BLOCK, LAST_BLOCK = 64, 16384
 HALVED = 5
 """The number of the block from which on one adds less than there is."""
 
