@@ -46,7 +46,10 @@ and with it, by :math:`\|u(u\cdot v) - v\|^2 \le \|u\|^2W + 1`, also :math:`\fra
 first and :math:`f^2\|u\|^{2p}` in the second.
 
 *Noise.* The data noise of gradient differences has mean zero given the directions, and its mean square is known:
-:math:`2\sigma_g^2/(QD\nu^2)`, times d in the Frobenius norm, is added to population replicates.
+:math:`2\sigma_g^2/(QD\nu^2)`, times d in the Frobenius norm, is added to population replicates. Where only
+:math:`\|\xi\| \le h` is known of the error of one sample, what is added is sampled: batches at w + νu and at w are
+independent, so that it is :math:`E[\|\xi(w+\nu u)\|^2W + \|\xi(w)\|^2\,EW]/(QD\nu^2)`. With u from the law tilted
+by W that is :math:`EW/(QD\nu^2)` times the mean of :math:`\|\xi(w+\nu u)\|^2 + \|\xi(w)\|^2 \le 2h^2`.
 """
 
 import math
@@ -71,7 +74,7 @@ from maml_bench.claims.hessian_draws import (
     squared_distance,
 )
 from maml_bench.claims.hessian_envelopes import corrected, excess_orders, of_gradients, provable, stein_wobble, wobble
-from maml_bench.claims.requirements import LARGEST_MATRIX
+from maml_bench.claims.requirements import LARGEST_MATRIX, largest_noise
 from maml_bench.montecarlo.rows import along, products, squares
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
 from maml_bench.setting import Setting, single, smoothed
@@ -98,16 +101,44 @@ def frobenius_squares(setting: Setting) -> Capped | None:
 
 
 def _squares(setting, v, terms):
-    """Of the two kinds of replicates those that are known to be closer together."""
-    noise = known_noise(setting)
+    """Of the two kinds of replicates those that are known to be closer together, with the noise of the data."""
+    noise, bounded_noise = known_noise(setting), None
     if noise is None:
-        return None
+        noise, bounded_noise = 0.0, _of_batches(setting, v)
+        if bounded_noise is None:
+            return None
     hessian, dim = smoothed(setting), setting.tasks.dim
     added = 2 * noise**2 * (dim if v is None else 1) / (hessian.directions * setting.inner.D * hessian.nu**2)
     envelope, rest = Envelope(dim, terms, weights=(1.0, 1.0), exchangeable=True), remainder(setting, v)
     if rest is not None and 2 * rest.mean < envelope.mean and (known := quadratic_variance(setting, v)) is not None:
-        return _around(setting, v, rest, known, added)
-    return _whole(setting, v, envelope, added)
+        found = _around(setting, v, rest, known, added)
+    else:
+        found = _whole(setting, v, envelope, added)
+    return found if bounded_noise is None else _plus(found, bounded_noise)
+
+
+def _of_batches(setting, v):
+    """What the noise of batches adds, where a range is all that is known; None without one."""
+    tasks, hessian, h = setting.tasks, smoothed(setting), largest_noise(setting.tasks)
+    if not (of_gradients(setting) and hessian.data == "resampled" and math.isfinite(h)):
+        return None
+    tilted = Envelope(tasks.dim, (Term(1.0, 2) if v is None else Term(1.0, 0, along=True),))
+    ceiling = 2 * h**2 * tilted.mean / (hessian.directions * setting.inner.D * hessian.nu**2)
+
+    def draw(rng, replicates):
+        at = points(setting, setting.w, replicates)
+        u, _ = tilted.draw(rng, at.shape[:-1], v)
+        errors = (tasks.grad(x, tasks.sample(rng, x, 1)) - tasks.grad(x) for x in (at, at + hessian.nu * u[0]))
+        size = np.sum([squares(error) for error in errors], axis=0)
+        return by_cell(bounded(size, size, np.full(size.shape, 2 * h**2), ceiling), 0)
+
+    return Capped(draw, np.full(cells(setting), ceiling))
+
+
+def _plus(one, other):
+    """The sum of independent replicates; the others are at least 0."""
+    draw = lambda rng, replicates: one.draw(rng, replicates) + other.draw(rng, replicates)
+    return Capped(draw, one.ceiling + other.ceiling, floor=one.floor)
 
 
 def _whole(setting, v, envelope, noise):
@@ -261,12 +292,12 @@ def wobbles(setting: Setting, u: np.ndarray, v: np.ndarray | None) -> np.ndarray
 
 def vector_floats(setting: Setting) -> int:
     """Floats of one replicate along a vector: two directions with differences, or as many as the setting has."""
-    pair = provable(setting) and known_noise(setting) is not None
+    pair = vector_squares(setting) is not None
     return 16 * cells(setting) * setting.tasks.dim if pair else direction_floats(setting)
 
 
 def frobenius_floats(setting: Setting) -> int:
     """The same in the Frobenius norm, with the small matrices of its distance."""
     dim, directions = setting.tasks.dim, 2 * smoothed(setting).directions
-    pair = provable(setting) and known_noise(setting) is not None
+    pair = frobenius_squares(setting) is not None
     return vector_floats(setting) + cells(setting) * dim * 2 * min(dim, 2 if pair else directions)

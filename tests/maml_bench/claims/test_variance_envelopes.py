@@ -6,9 +6,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from zoo import assert_mean, at, within_ceiling
+from zoo import assert_mean, assert_same_mean, at, within_ceiling
 
 from maml_bench import check, claims
+from maml_bench.claims import gaussian_smoothing
 from maml_bench.claims import variance_envelopes as envelopes
 from maml_bench.claims.hessian_draws import (
     directions_at,
@@ -19,7 +20,7 @@ from maml_bench.claims.hessian_draws import (
 )
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
-from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, RankOne, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, RankOne, SoftmaxBandit, Trigonometric
 
 assert_means = partial(assert_mean, sigmas=5.5, slack=1e-9)
 replicates = partial(within_ceiling, slack=1e-9)
@@ -87,6 +88,23 @@ def test_replicates_are_those_of_matrices_written_out(hessian, dim, along):
     capped = (envelopes.vector_squares if along else envelopes.frobenius_squares)(case)
     expected = (quadratic_variance(case, v) + X * rest.mean / G) / 2
     np.testing.assert_allclose(capped.draw(np.random.default_rng(5), 50), expected, rtol=1e-9)
+
+
+@pytest.mark.by_chance(1e-6)
+@pytest.mark.parametrize("nu", [0.1, 2.0])
+def test_noise_of_which_a_range_is_known(nu):
+    """Of bandits it depends on the point: the mean is that of plain replicates; and limits are certified."""
+    bandits = SoftmaxBandit.random(4, 3, 5)
+    case = at(bandits, 0.3, 0.1, 2, GaussianSmoothing(nu, 8), D=3)
+    for capped, plain in (
+        (envelopes.vector_squares, gaussian_smoothing.vector_squares),
+        (envelopes.frobenius_squares, gaussian_smoothing.frobenius_squares),
+    ):
+        assert_same_mean(replicates(capped(case), count=20_000), plain(case)(np.random.default_rng(1), 40_000))
+    verdict = check("prop7-vector", case)
+    assert (verdict.outcome, verdict.evidence) == ("holds", "certified")
+    silent = replace(case, tasks=SoftmaxBandit(np.zeros((1, 4))))  # no reward: no noise, and nothing else
+    assert np.all(replicates(envelopes.vector_squares(silent), count=10) == 0)
 
 
 @pytest.mark.parametrize("dim", [1, 4])
