@@ -105,6 +105,6 @@ def test_what_cannot_be_asked():
 
 
 def test_a_winner_that_few_replicates_leave_open_is_decided_with_more():
-    # What a few hundred replicates show of it is 0.7 of the bound, but their upper limit is three times as large.
-    found = tightness("prop7-spectral", "sharp", rounds=1, seconds=0.5)
+    # Replicates of an equality whose right side is known: a few hundred do not tell 2 % of it.
+    found = tightness("prop5", "identity", rounds=1, seconds=0.5)
     assert found.verdict.outcome == "holds" and found.verdict.replicates > 512
