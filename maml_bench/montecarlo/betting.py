@@ -31,7 +31,8 @@ For the upper limit let :math:`\varphi` be the fixed, unknown direction with :ma
 
 The product over i is at least :math:`\exp\bigl(n\lambda(\|\mu\| - \|\bar Y\|)/C - \psi(\lambda)\Lambda/C^2\bigr)` with
 :math:`\Lambda` the largest eigenvalue of :math:`\sum_i(Y_i-z_i)(Y_i-z_i)^T`, whatever :math:`\varphi` is. Averaged over
-a grid of :math:`\lambda` it grows with :math:`\|\mu\|`; the value that makes it :math:`1/\delta` is an upper limit.
+a grid of :math:`\lambda` it grows with :math:`\|\mu\|`; the value that makes it :math:`1/\delta` is an upper limit. A
+number that is larger than the eigenvalue serves as well: an s for which :math:`sI` less the sum is positive definite.
 
 *With fewer outer products.* Let the sum leave out replicates with :math:`\|Y_i - z_i\| \le \rho C`, but of m in a
 row, with one centre, count one, if it is such, m times. Write B for the indicator that one is such, :math:`x =

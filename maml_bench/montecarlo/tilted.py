@@ -199,10 +199,11 @@ def _add_degrees(rng, state, v, power, turned):
 def _chi_squares(rng, degrees, shape):
     """Sums of the squares of ``degrees`` Gaussian numbers; of two of them it is -2 log U, U uniform on (0, 1]."""
     degrees = np.asarray(degrees, dtype=float)
-    product = np.ones(shape)
+    product, least = np.ones(shape), degrees.min(initial=np.inf)
     for pairs in range(2, int(degrees.max(initial=0)) + 1, 2):
         uniform = rng.random(shape)
-        uniform *= degrees >= pairs
+        if pairs > least:  # where fewer degrees are asked for the factor is 1
+            uniform *= degrees >= pairs
         product *= np.subtract(1, uniform, out=uniform)
     total = np.log(product, out=product)
     total *= -2
