@@ -100,6 +100,8 @@ def drift(setting: Setting) -> Envelope | float:
     smooth = math.isfinite(setting.tasks.regularity.rho)
     if not gaussian(setting):
         noise = largest_noise(setting.tasks)
+        if math.isinf(noise):
+            return noise
         return min(2 * _times(reach(setting)[-1].sum(), noise), _times(_pairs(setting)[-1].sum(), noise**2))
     if not smooth:
         return first_moment(setting)

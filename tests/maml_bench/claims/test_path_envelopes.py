@@ -12,7 +12,7 @@ from maml_bench import InnerLoop, Setting
 from maml_bench.claims import inner_path, meta_gradient, path_envelopes
 from maml_bench.exact import moments
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
-from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
 
 assert_means = partial(assert_mean, sigmas=5.5)
 replicates = within_ceiling
@@ -136,6 +136,12 @@ def test_a_false_certificate_is_shown():
     tasks = Understated(-3.0 * np.eye(1)[None], np.ones((1, 1))).with_noise(AdditiveGaussian(1.0))
     with pytest.raises(EnvelopeExceeded, match="exceeds its envelope"):
         replicates(inner_path.capped_squared_distances(setting(tasks, steps=3, alpha=0.3)))
+
+
+def test_unbounded_noise_has_no_ceiling_where_nothing_bends_either():
+    # Of one step nothing is left but what is linear in the noise: 0 times an infinite bound is not a number.
+    unbounded = Quadratic.concave(2).with_noise(TwoPoint(1.0, skew=1.0, tilt=1.0))
+    assert math.isinf(path_envelopes.drift(Setting(unbounded, np.ones(2), InnerLoop(0.1, 1))))
 
 
 def test_rows_of_the_reach_are_geometric():
