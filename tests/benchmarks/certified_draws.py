@@ -1,8 +1,9 @@
 """What certified limits cost: the time of a run to the end of a budget over that of plain draws in the same blocks.
 
 ``python -m tests.benchmarks.certified_draws`` prints the least of several ratios, each of two runs one after the other.
-The aim is 1.3. Replicates of a variance are made of two directions and their opposites, less what is known: of one
-direction they take about twice the time of plain ones, and a hundredth of their number; of many, a part of the time.
+The aim is 1.3. Replicates of a variance are made of two directions, less what is known. Those of gradient differences
+need their opposites, too, twice as many gradients as plain ones of one direction: 1.5 to 1.9. A hundredth of the number
+decides as much; and of many directions a replicate takes a part of the time.
 """
 
 import time
