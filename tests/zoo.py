@@ -1,7 +1,7 @@
 """What many tests share: small problems by name, a setting in one line, draws of a claim, assertions about means."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,16 @@ def families(dim: int = 4, tasks: int = 3, seed: int = 1, **radius) -> dict:
     """A quadratic, a smooth and a kinked family, and one on a ball: what estimators are tried on."""
     found = {family.__name__.lower(): family.random(dim, tasks, seed) for family in (Quadratic, Trigonometric, Kink)}
     return found | {"rank-one": RankOne.random(dim, tasks, seed, **radius)}
+
+
+@dataclass(frozen=True, eq=False)
+class Understated(Quadratic):
+    """A quadratic whose certificate halves its L."""
+
+    @property
+    def regularity(self):
+        found = super().regularity
+        return replace(found, L=found.L / 2)
 
 
 def tilted(tasks, shift: float = 0.1) -> FiniteSum:

@@ -1,10 +1,10 @@
 """Propositions 1 and 4 in the finite-sum case, against hand computations."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from zoo import assert_mean, at, within_ceiling
+from zoo import Understated, assert_mean, at, within_ceiling
 
 from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.adaptation import exact_path
@@ -158,16 +158,6 @@ def test_second_moments_of_logistic_pairs_are_certified():
             assert (verdict.outcome, verdict.evidence) == ("holds", "certified")
         assert check(claims.get("finite-prop4", "local").scaled(0.25), setting).outcome == "violated"
     assert finite_sum.capped_squares(at(tasks, 1.0, 1.0, 9, GaussianSmoothing(0.01, 1))) is None
-
-
-@dataclass(frozen=True, eq=False)
-class Understated(Quadratic):
-    """A quadratic whose certificate halves its L."""
-
-    @property
-    def regularity(self):
-        found = super().regularity
-        return replace(found, L=found.L / 2)
 
 
 def test_a_false_certificate_is_shown_by_the_second_moment():

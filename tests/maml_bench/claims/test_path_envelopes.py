@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from zoo import assert_mean, at, within_ceiling
+from zoo import Understated, assert_mean, at, within_ceiling
 
 from maml_bench import InnerLoop, Setting
 from maml_bench.claims import inner_path, meta_gradient, path_envelopes
@@ -120,16 +120,6 @@ class Rough(Trigonometric):
     @property
     def regularity(self):
         return replace(super().regularity, tau=math.inf)
-
-
-@dataclass(frozen=True, eq=False)
-class Understated(Quadratic):
-    """A quadratic whose certificate halves its L."""
-
-    @property
-    def regularity(self):
-        found = super().regularity
-        return replace(found, L=found.L / 2)
 
 
 def test_a_false_certificate_is_shown():
