@@ -73,7 +73,7 @@ STUDY = Study(
     "How far does the stochastic inner path stray from the exact one?",
     [
         sweep(setting, ("prop2-first", "prop2-second"), AXES, QUICK, budget=40_000),
-        sweep(setting, ("prop2-mean",), AXES | {"N": (1, 5, 20)}, QUICK, budget=20_000),
+        sweep(setting, ("prop2-mean",), AXES | {"N": (1, 5, 20)}, QUICK, budget=160_000),
     ],
     figures={
         "second-moment": Figure("prop2-second", x="N", across="problem", by="αL", where={"S": 1}),
