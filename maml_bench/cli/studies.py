@@ -90,7 +90,7 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
 
     from maml_bench.cli.progress import Progress, print_findings
     from maml_bench.study import record, telling
-    from maml_bench.study.findings import frame
+    from maml_bench.study.findings import frame, locked
     from maml_bench.study.run import jobs, run
     from maml_bench.study.site import write_index
 
@@ -108,14 +108,16 @@ def conduct(names: Sequence[str], output: Path, *, quick: bool, seed: int, worke
                         click.echo("\n".join(map(json.dumps, found)))
                 table = frame(rows)
                 violated += int((table["outcome"] == "violated").sum())
-                record.write(folder, quick=quick, seed=seed)
-                report = telling.write(study, table, template(name), folder)
+                with locked(output, wait=True):  # who writes a page reads what others have told
+                    record.write(folder, quick=quick, seed=seed)
+                    report = telling.write(study, table, template(name), folder)
                 if not as_json:
                     print_findings(study, table)
                     click.echo(f"report: {report}\n")
                 if (written := folder / "counterexamples").is_dir() and (table["outcome"] == "violated").any():
                     click.echo(f"counterexamples, scripts to be replayed: {written}", err=True)
-        page = write_index(output, STUDIES)
+        with locked(output, wait=True):
+            page = write_index(output, STUDIES)
     except KeyboardInterrupt:
         print(
             f"\ninterrupted; finished cases are kept in {output};\nthe same command goes on from there", file=sys.stderr

@@ -174,20 +174,20 @@ def _write(path: Path, mode: str, rows: Iterable[Mapping]) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold the folder against other processes; the system frees it when the process ends, however it ends.
 
     Raises
     ------
     BlockingIOError
-        If another process holds it.
+        If another process holds it, and is not to be waited for.
     """
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise BlockingIOError(f"{folder} is in use: another process writes its findings there") from None
         yield

@@ -1,13 +1,16 @@
 """A study of the user's own from the command line: on the page, row by row, and compared with another run."""
 
+import fcntl
 import json
 import resource
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from maml_bench.cli.commands import main
+from maml_bench.cli.studies import conduct
 from maml_bench.counterexample import replay
 from maml_bench.study.findings import locked
 
@@ -114,6 +117,35 @@ def test_a_second_process_in_the_same_folder_is_refused(bench, tmp_path):
         2,
         f"Error: {tmp_path / 'small'} is in use: another process writes its findings there",
     )
+
+
+def test_of_two_that_end_at_the_same_moment_neither_fails_and_the_page_has_both(bench, tmp_path, monkeypatch):
+    """The other ends, or waits for its turn, when this one has written its page and not yet put it in its place."""
+    script, codes, waits = tmp_path / "mine.py", [], Event()
+    script.write_text(VIOLATED.replace("scaled(0.5)", "scaled(2.0)"))
+    other = Thread(target=lambda: codes.append(conduct([str(script)], tmp_path, quick=False, seed=0, workers=1)))
+    lock, move = fcntl.flock, Path.replace
+
+    def locking(file, how):
+        if not how & fcntl.LOCK_NB:
+            waits.set()
+        lock(file, how)
+
+    def moving(path, target):
+        if target.name == "index.html" and other.ident is None:
+            waits.clear()
+            other.start()
+            while other.is_alive() and not waits.wait(0.01):
+                pass
+        return move(path, target)
+
+    monkeypatch.setattr(fcntl, "flock", locking)
+    monkeypatch.setattr(Path, "replace", moving)
+    code, _, complaint = bench("study", SCRIPT, "--quick", "--output", tmp_path)
+    other.join()
+    assert (code, codes) == (0, [0]), complaint
+    page = (tmp_path / "index.html").read_text()
+    assert 'id="study-small"' in page and 'id="study-mine"' in page
 
 
 @pytest.mark.parametrize(("room", "file"), [(100, "small/findings.jsonl"), (20_000, "index.html")])
