@@ -170,6 +170,11 @@ class Trigonometric:
     def _halves(self):
         return self.frequency / 2, self.phase / 2
 
+    @cached_property
+    def _weighted(self):
+        """The rows ``2 a_k v_k``: their product with half sines has the amplitudes in it without a pass of its own."""
+        return 2 * self.amplitude[..., None] * self.frequency
+
     def _half(self, w):
         """Half the angle of every cosine."""
         frequency, phase = self._halves
@@ -180,18 +185,16 @@ class Trigonometric:
         return smooth + np.vecdot(self.amplitude, double_cosine(self._half(w)))
 
     def grad(self, w, sample=None):
-        sines = into(np.multiply, half_sine(self._half(w)), 2 * self.amplitude)
-        waves = transposed_matvec(self.frequency, sines)
+        waves = transposed_matvec(self._weighted, half_sine(self._half(w)))
         return into(np.subtract, into(np.subtract, matvec(self.A, w), self.b), waves)
 
     def hvp(self, w, v, sample=None):
-        curvature = into(np.multiply, double_cosine(self._half(w)), self.amplitude)
-        bent = into(np.multiply, matvec(self.frequency, v), curvature)
-        return into(np.subtract, matvec(self.A, v), transposed_matvec(self.frequency, bent))
+        bent = into(np.multiply, matvec(self._halves[0], v), double_cosine(self._half(w)))
+        return into(np.subtract, matvec(self.A, v), transposed_matvec(self._weighted, bent))
 
     def hess(self, w, sample=None):
-        curvature = self.amplitude * double_cosine(self._half(w))
-        return self.A - self.frequency.swapaxes(-1, -2) @ (curvature[..., None] * self.frequency)
+        bent = double_cosine(self._half(w))[..., None] * self._halves[0]
+        return self.A - self._weighted.swapaxes(-1, -2) @ bent
 
     def gradient_quotients(self, w, nu):
         """``A u - sum_k a_k [sin(angle_k + nu v_k.u) - sin(angle_k)] v_k / nu``, of one part a cosine, see `Tasks`."""
