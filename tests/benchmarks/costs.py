@@ -108,9 +108,9 @@ def second_worker(rounds: int = 9, calls: int = 8) -> Mapping[str, float]:
         pool.starmap(_prepared, [(0, 2)] * 4)
         Workers(2).map([(work, 0, 2)] * 2)
         for _ in range(rounds):
-            alone = _elapsed(lambda: Workers(1).map([(work, 0, calls), (work, 1, calls)]))
-            workers = _elapsed(lambda: Workers(2).map([(work, 0, calls), (work, 1, calls)]))
-            processes = _elapsed(lambda: pool.starmap(_prepared, [(0, calls), (1, calls)], chunksize=1))
+            alone = elapsed(lambda: Workers(1).map([(work, 0, calls), (work, 1, calls)]))
+            workers = elapsed(lambda: Workers(2).map([(work, 0, calls), (work, 1, calls)]))
+            processes = elapsed(lambda: pool.starmap(_prepared, [(0, calls), (1, calls)], chunksize=1))
             rows.append((alone / workers, alone / processes, processes / workers))
     names = ("two workers", "two processes", "workers over processes")
     return dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
@@ -122,7 +122,8 @@ def _prepared(seed, calls):
         return work(seed, calls)
 
 
-def _elapsed(function):
+def elapsed(function: Callable[[], object]) -> float:
+    """Wall time of a call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

@@ -44,11 +44,12 @@ class HotPath:
     peer: str = ""
 
 
-def _trigonometric(rng):
+def trigonometric(rng: np.random.Generator, replicates: int = REPLICATES) -> dict[str, HotPath]:
+    """The paths of `SETTING`."""
     noisy, inner, ggs = SETTING.tasks, SETTING.inner, SETTING.hessian
-    tasks, point, w = noisy.population, SETTING.w, np.ones((REPLICATES, 1, DIM))
-    angles = tasks.frequency @ point + tasks.phase + 0.01 * rng.standard_normal((REPLICATES, TASKS, DIM))
-    out, normals = np.empty_like(angles), np.empty((REPLICATES, TASKS, DIM))
+    tasks, point, w = noisy.population, SETTING.w, np.ones((replicates, 1, DIM))
+    angles = tasks.frequency @ point + tasks.phase + 0.01 * rng.standard_normal((replicates, TASKS, DIM))
+    out, normals = np.empty_like(angles), np.empty((replicates, TASKS, DIM))
     zo = ZerothOrder(1e-2, DIRECTIONS, data="population")
 
     def ours():
@@ -154,4 +155,4 @@ def _others(rng):
 def hot_paths(seed: int = 0) -> dict[str, HotPath]:
     """All of them, by name, on a random stream like that of a block."""
     rng = block_generator(seed, 0)
-    return _trigonometric(rng) | _others(rng)
+    return trigonometric(rng) | _others(rng)

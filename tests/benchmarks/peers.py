@@ -1,7 +1,8 @@
 """Three hot paths as one would write them in JAX or PyTorch: for one point, mapped over tasks and replicates.
 
-The same arrays, in doubles, on one thread; JAX compiles. The programs take the normal numbers they need, so that the
-tests can hand them ours; timed, they draw their own. A peer that is not installed is left out (the extra ``peers``).
+The same arrays, in doubles, on as many threads as ours; JAX compiles. The programs take the normal numbers they need,
+so that the tests can hand them ours; timed, they draw their own. A peer that is not installed is left out (the extra
+``peers``).
 """
 
 import importlib.util
@@ -65,14 +66,18 @@ def arrays(tasks) -> tuple[np.ndarray, ...]:
     return tasks.A, tasks.b, tasks.amplitude, tasks.frequency, tasks.phase
 
 
-def timed(name: str, setting, replicates: int) -> Mapping[str, Callable[[], object]]:
-    """The programs of one peer, ready to run: each call draws its normals and does its work."""
-    return {"jax": _jax, "torch": _torch}[name](setting, replicates)
+def timed(name: str, setting, replicates: int, threads: int = 1) -> Mapping[str, Callable[[], object]]:
+    """The programs of one peer, ready to run: each call draws its normals and does its work.
+
+    JAX takes the number of threads as it starts, and more than one is one for every processor.
+    """
+    return {"jax": _jax, "torch": _torch}[name](setting, replicates, threads)
 
 
-def _jax(setting, replicates):
-    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
+def _jax(setting, replicates, threads):
+    if threads == 1:
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -87,10 +92,10 @@ def _jax(setting, replicates):
     return {name: ready(*entry) for name, entry in programs(jax.numpy, jax.vmap, setting).items()}
 
 
-def _torch(setting, replicates):
+def _torch(setting, replicates, threads):
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     task = tuple(map(torch.tensor, arrays(setting.tasks.population)))
     w = torch.ones((replicates, setting.tasks.dim), dtype=torch.float64)
     lead = (replicates, *setting.tasks.batch_shape)

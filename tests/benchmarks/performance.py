@@ -1,9 +1,9 @@
 """How fast the bench is, in ratios: ``make benchmark``, or ``python tests/benchmarks/performance.py``.
 
 Writes ``report.md``, ``performance.json`` and two drawings: the hot paths over their floors and beside JAX and PyTorch,
-and that ratio over the one of the table that was committed last; the time to a verdict beside plain sampling; a whole
-study; exponents of cost, and what the largest problems take; and what a second worker adds. Only ratios are comparable
-between machines, or between runs.
+and that ratio over the one of the table that was committed last; peers on two threads; the time to a verdict beside
+plain sampling; a whole study; exponents of cost, and what the largest problems take; and what a second worker adds.
+Only ratios are comparable between machines, or between runs.
 """
 
 import json
@@ -19,6 +19,7 @@ import costs
 import drawings
 import numpy as np
 import peers
+import two_threads
 import verdict_times
 from hot_paths import REPLICATES, SETTING, HotPath, hot_paths
 from threadpoolctl import threadpool_limits
@@ -80,6 +81,14 @@ tasks).
 LARGEST = """
 `prop1` at d = 300 with 10 tasks, of the {:g} s of processor time that it may take; and the memory of one meta gradient
 with ten directions at d = 10⁶, of the {:g} GB:
+
+"""
+THREADS = """
+## Two threads each
+
+Wall time of a peer on two threads over that of two workers of the bench, for the same replicates altogether. What the
+workers wait for each other's Python code counts less in larger blocks; the bench gives them about 1,600 replicates of
+such an inner path.
 
 """
 WORKERS = """
@@ -205,6 +214,9 @@ def run(quick: bool = False) -> dict[str, Any]:
         say(f"verdict {number} of {len(rows)}: {title}")
     say("the study inner-path")
     now["study"] = whole(STUDY, quick)
+    if peers.NAMES:
+        say("peers on two threads")
+        now["two threads"] = two_threads.measured(rounds if quick else 9, seconds)
     say("exponents, the largest, workers")
     rounds, calls = (1, 1) if quick else (9, 8)
     now["exponents"], now["largest"] = costs.exponents(min(rounds, 5)), costs.largest()
@@ -222,6 +234,7 @@ def told(now: Mapping[str, Any], before: Mapping[str, Any], words: str) -> str:
         INTRO.format(origin=origin, before=words) + table(now["hot paths"], comparable(before, floors), floors),
         f"\nNot installed, so not compared: {absent} (the extra `peers`).\n" if absent else "",
         "\n![hot paths](ratios.svg)\n",
+        THREADS + two_threads.table(now["two threads"]) if "two threads" in now else "",
         VERDICTS + verdict_times.caption(now["verdicts"]),
         verdict_times.table(now["verdicts"], before.get("verdicts", {})),
         "\n![verdicts](verdicts.svg)\n",

@@ -21,6 +21,7 @@ NOW = {
     },
     "hot paths": {"inner path": {"floor": 1.5, "library": 0.9, "jax": 2.0}, "kink": {"floor": 3.0}},
     "floors": {"inner path": "N sines", "kink": "N normals"},
+    "two threads": {"inner path": {"jax 256": 2.25, "jax 1024": 3.8}},
     "verdicts": FOUND,
     "study": {"cases": 200, "seconds": 30.0},
     "exponents": {"N": 1.0},
@@ -36,11 +37,20 @@ BEFORE = {
 
 def test_the_report_tells_every_section_and_what_it_compares_with():
     text = performance.told(NOW, BEFORE, "the table of commit 1234567")
-    for title in ("Hot paths", "Time to a verdict", "A whole study", "Growth of the cost", "A second worker"):
+    for title in (
+        "Hot paths",
+        "Two threads each",
+        "Time to a verdict",
+        "A whole study",
+        "Growth of the cost",
+        "A second worker",
+    ):
         assert f"\n## {title}\n" in text
     assert "`change` compares with the table of commit 1234567." in text
     assert "2026-01-02, commit abc; numpy 2.4; Linux, 2 processors, load 0.2 as it began." in text
     assert "Not installed, so not compared: PyTorch (the extra `peers`)." in text
+    assert "| hot path | JAX / time, 256 a thread | JAX / time, 1024 a thread |" in text
+    assert "| inner path | 2.25 | 3.80 |" in text
     assert "of the 5 s" in text
     assert "of the 2 GB:\n\n| prop1, seconds |\n| ---: |\n| 1.50 |" in text
     assert "| 200 | 30.0 | 0.50 | ×0.50 |" in text  # half of what is allowed, half as long for a case
@@ -50,6 +60,11 @@ def test_a_floor_that_does_something_else_is_not_compared_with():
     for then, change in (("N sines", "×0.50"), ("2N sines", "–")):
         text = performance.told(NOW, BEFORE | {"floors": {"inner path": then}}, "a table")
         assert f"| 2.00 | {change} | N sines |" in text
+
+
+def test_without_peers_there_are_no_two_threads():
+    alone = {key: value for key, value in NOW.items() if key != "two threads"}
+    assert "Two threads each" not in performance.told(alone, {}, "nothing")
 
 
 def test_nothing_before_is_no_change():
