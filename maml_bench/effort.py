@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytic import arguments
-from maml_bench.montecarlo.workers import Workers
+from maml_bench.montecarlo.workers import as_workers
 
 METHODS = ("auto", "exact", "search", "monte-carlo")
 
 
-def _pool(name: str, value: Any) -> Workers:
-    return value if isinstance(value, Workers) else Workers(value)
+def _workers(name: str, value: Any) -> Any:
+    return as_workers(value)
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,5 @@ class Effort:
             budget=arguments.natural,
             seconds=arguments.duration,
             precision=arguments.limit,
-            workers=_pool,
+            workers=_workers,
         )

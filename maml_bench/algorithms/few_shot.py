@@ -10,7 +10,7 @@ from maml_bench.adaptation import InnerLoop, exact_path
 from maml_bench.algorithms.methods import algorithm
 from maml_bench.algorithms.outer_loop import train
 from maml_bench.algorithms.seeds import best, row
-from maml_bench.montecarlo.workers import Workers
+from maml_bench.montecarlo.workers import Workers, as_workers
 from maml_bench.problems.digits import digits
 from maml_bench.problems.logistic import Logistic
 from maml_bench.setting import OuterLoop, Setting
@@ -123,7 +123,7 @@ def _chosen(trial: DigitsTrial, method: str, seed: int) -> tuple[float, float] |
 
 def measure(trial: DigitsTrial, *, seed: int, budget: int, workers: Workers | int = 1) -> list[dict]:
     """Rows: means over ``budget`` splits, and differences to the first method on the same split."""
-    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    workers = as_workers(workers)
     steps = dict(zip(trial.methods, workers.map([(_chosen, trial, m, seed) for m in trial.methods]), strict=True))
     jobs = [(_trained, trial, m, steps[m], seed + 1 + k) for m in trial.methods for k in range(budget)]
     done = workers.map(jobs)

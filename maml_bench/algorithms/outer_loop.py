@@ -26,7 +26,7 @@ from maml_bench.algorithms.samples import Samples
 from maml_bench.arrays import fits
 from maml_bench.meta_gradient import exact_meta_gradient_along
 from maml_bench.montecarlo.sequence import block_generator
-from maml_bench.montecarlo.workers import Workers
+from maml_bench.montecarlo.workers import Workers, as_workers
 from maml_bench.problems.finite_sum import FullBatch, TaskPairs
 from maml_bench.problems.protocol import Tasks
 from maml_bench.setting import Setting, given, looped, losses
@@ -148,7 +148,7 @@ def train(
     fits(outer.iterations * replicates, f"iterations = {outer.iterations}, replicates = {replicates}")
     if outer.C_beta is not None and not setting.tasks.regularity.L > 0:
         raise ValueError("C_beta: the step size 1/(C_beta L^_w) needs L > 0; give beta in its place")
-    pool = workers if isinstance(workers, Workers) else Workers(workers)
+    pool = as_workers(workers)
     run = {"setting": setting, "replicates": replicates, "seed": seed}
     blocks = load(checkpoint, run, Block) if checkpoint is not None else None
     blocks = _start(setting, replicates, seed) if blocks is None else blocks

@@ -16,7 +16,7 @@ from maml_bench.algorithms.methods import NAMED
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
 from maml_bench.capabilities import Hessian
 from maml_bench.meta_gradient import exact_meta_gradient, meta_objective, stochastic_meta_gradient
-from maml_bench.montecarlo.workers import Workers
+from maml_bench.montecarlo.workers import Workers, as_workers
 from maml_bench.problems.navigation import LINEAR, RELU, Navigation
 from maml_bench.problems.softmax_bandit import SoftmaxBandit
 
@@ -124,7 +124,7 @@ def measure(trial: PolicyTrial, *, seed: int, budget: int, workers: Workers | in
 
     ``budget`` is the number of seeds, with the same tasks for every trial of a problem at one seed.
     """
-    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    workers = as_workers(workers)
     beta = trial.betas[0]
     if len(trial.betas) > 1:
         beta = trial.betas[best(run(trial, trial.betas, seed, TUNING, trial.tuning)["after"].mean(0))[0]]

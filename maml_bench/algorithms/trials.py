@@ -9,7 +9,7 @@ from maml_bench.adaptation import exact_path
 from maml_bench.algorithms.optimizers import SGD, Adam
 from maml_bench.algorithms.programs import METHODS, Batch, Collapsed, Program, descend
 from maml_bench.algorithms.seeds import best, blocks, checkpoints, generators, row
-from maml_bench.montecarlo.workers import Workers
+from maml_bench.montecarlo.workers import Workers, as_workers
 from maml_bench.problems.rank_one import RankOne
 from maml_bench.problems.sine import NETWORK, SineRegression
 
@@ -144,7 +144,7 @@ def measure(trial: Trial, *, seed: int, budget: int, workers: Workers | int = 1,
     number of seeds; ``block`` of them advance together, unless given as many as keep arrays small.
     """
     block = block or (1 if trial.problem == "sine" else 25)
-    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    workers = as_workers(workers)
     chosen = dict(zip(trial.methods, workers.map([(_chosen, trial, m, seed) for m in trial.methods]), strict=True))
     jobs = [
         (runs, trial, method, chosen[method][:1], chosen[method][1:], seed, *part)

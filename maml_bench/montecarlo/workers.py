@@ -3,6 +3,8 @@
 Results keep the jobs' order, and a job depends on nothing but its arguments, so no choice made here changes a number.
 """
 
+import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,7 +62,8 @@ class Workers:
             return client.gather(futures)
         keep_memory()
         count = min(self.count, len(jobs))
-        if count <= 1:
+        # A job of a worker that has jobs of its own does them itself: it might wait for threads that wait for it.
+        if count <= 1 or getattr(_own, "busy", False):
             with _blas().limit(limits=1, user_api="blas"):
                 return [function(*arguments) for function, *arguments in jobs]
         if self.processes:
@@ -69,8 +72,26 @@ class Workers:
             return joblib.Parallel(n_jobs=count)(joblib.delayed(_alone)(*job) for job in jobs)
         # The limit holds for the whole process, so with threads it is set once around all jobs. No joblib: it asks only
         # every 10 ms whether its threads are done, which is as long as a block of replicates takes.
-        with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(count) as threads:
-            return list(threads.map(lambda job: job[0](*job[1:]), jobs))
+        with _blas().limit(limits=1, user_api="blas"):
+            return list(_threads(self.count).map(lambda job: job[0](*job[1:]), jobs))
+
+
+def as_workers(workers: Workers | int) -> Workers:
+    """Workers as they are, or so many threads."""
+    return workers if isinstance(workers, Workers) else Workers(workers)
+
+
+_own = threading.local()
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Threads that stay: new ones get the memory of their arrays from the system again, a fifth of a block's time."""
+    return ThreadPoolExecutor(count, initializer=setattr, initargs=(_own, "busy", True))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)  # a child of this process has none of its threads
 
 
 @cache

@@ -54,6 +54,34 @@ def test_threads_are_waited_for_not_asked_now_and_then(monkeypatch):
     assert Workers(2).map([(threading.Event().wait, 0.05)] * 2) == [False, False]
 
 
+def test_a_worker_does_its_own_jobs_itself():
+    def outer(k):
+        return Workers(2).map([(pow, k, n) for n in (1, 2, 3)])
+
+    assert Workers(2).map([(outer, k) for k in range(4)]) == [[k, k**2, k**3] for k in range(4)]
+
+
+def test_an_error_leaves_the_threads_for_the_next_jobs():
+    with pytest.raises(ZeroDivisionError):
+        Workers(2).map([(divmod, 1, k) for k in (1, 0, 2)])
+    assert Workers(2).map([(divmod, 5, k) for k in (1, 2)]) == [(5, 0), (2, 1)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_has_threads_of_its_own():
+    program = """
+import os
+from maml_bench.montecarlo.workers import Workers
+
+jobs = [(pow, k, 2) for k in range(4)]
+Workers(2).map(jobs)
+if not os.fork():
+    os._exit(Workers(2).map(jobs) != [0, 1, 4, 9])
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, timeout=30).returncode == 0
+
+
 def test_a_cluster_gives_the_same_bits(cluster, alone):
     assert verdict(Workers(cluster=cluster.scheduler_address)) == alone
 
@@ -118,5 +146,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start if platform.lib
 """
     # Dask leaves settings of its own in the environment.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    done = subprocess.run([sys.executable, "-c", count, "keep"], capture_output=True, text=True, check=True, env=plain)
+    done = subprocess.run([sys.executable, "-c", count, "keep"], text=True, check=True, env=plain)
     assert int(done.stdout) < 10_000
