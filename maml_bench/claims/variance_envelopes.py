@@ -80,9 +80,17 @@ from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
 from maml_bench.setting import Setting, single, smoothed
 
 
+def in_pairs(setting: Setting) -> bool:
+    """Whether two directions serve for any number: the noise of the data has a known mean square, or a bound."""
+    if not provable(setting):
+        return False
+    resampled = of_gradients(setting) and smoothed(setting).data == "resampled"
+    return known_noise(setting) is not None or (resampled and math.isfinite(largest_noise(setting.tasks)))
+
+
 def vector_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||(H^ - E H^) v||^2``, v from `directions_at`."""
-    return _squares(setting, directions_at(setting), product_terms(setting)) if provable(setting) else None
+    return _squares(setting, directions_at(setting), product_terms(setting)) if in_pairs(setting) else None
 
 
 def product_terms(setting: Setting) -> tuple[Term, ...]:
@@ -95,33 +103,26 @@ def product_terms(setting: Setting) -> tuple[Term, ...]:
 
 def frobenius_squares(setting: Setting) -> Capped | None:
     """Replicates with the mean ``E ||H^ - E H^||_F^2`` of gradient differences."""
-    if not (provable(setting) and of_gradients(setting)):
+    if not (in_pairs(setting) and of_gradients(setting)):
         return None
     return _squares(setting, None, (Term(setting.tasks.regularity.L**2, 4),))
 
 
 def _squares(setting, v, terms):
     """Of the two kinds of replicates those that are known to be closer together, with the noise of the data."""
-    noise, bounded_noise = known_noise(setting), None
-    if noise is None:
-        noise, bounded_noise = 0.0, _of_batches(setting, v)
-        if bounded_noise is None:
-            return None
-    hessian, dim = smoothed(setting), setting.tasks.dim
-    added = 2 * noise**2 * (dim if v is None else 1) / (hessian.directions * setting.inner.D * hessian.nu**2)
+    hessian, dim, noise = smoothed(setting), setting.tasks.dim, known_noise(setting)
+    added = 2 * (noise or 0.0) ** 2 * (dim if v is None else 1) / (hessian.directions * setting.inner.D * hessian.nu**2)
     envelope, rest = Envelope(dim, terms, weights=(1.0, 1.0), exchangeable=True), remainder(setting, v)
     if rest is not None and 2 * rest.mean < envelope.mean and (known := quadratic_variance(setting, v)) is not None:
         found = _around(setting, v, rest, known, added)
     else:
         found = _whole(setting, v, envelope, added)
-    return found if bounded_noise is None else _plus(found, bounded_noise)
+    return _plus(found, _of_batches(setting, v)) if noise is None else found
 
 
 def _of_batches(setting, v):
-    """What the noise of batches adds, where a range is all that is known; None without one."""
+    """What the noise of batches adds, where a range is all that is known."""
     tasks, hessian, h = setting.tasks, smoothed(setting), largest_noise(setting.tasks)
-    if not (of_gradients(setting) and hessian.data == "resampled" and math.isfinite(h)):
-        return None
     tilted = Envelope(tasks.dim, (Term(1.0, 2) if v is None else Term(1.0, 0, along=True),))
     ceiling = 2 * h**2 * tilted.mean / (hessian.directions * setting.inner.D * hessian.nu**2)
 
@@ -292,12 +293,10 @@ def wobbles(setting: Setting, u: np.ndarray, v: np.ndarray | None) -> np.ndarray
 
 def vector_floats(setting: Setting) -> int:
     """Floats of one replicate along a vector: two directions with differences, or as many as the setting has."""
-    pair = vector_squares(setting) is not None
-    return 16 * cells(setting) * setting.tasks.dim if pair else direction_floats(setting)
+    return 16 * cells(setting) * setting.tasks.dim if in_pairs(setting) else direction_floats(setting)
 
 
 def frobenius_floats(setting: Setting) -> int:
     """The same in the Frobenius norm, with the small matrices of its distance."""
-    dim, directions = setting.tasks.dim, 2 * smoothed(setting).directions
-    pair = frobenius_squares(setting) is not None
-    return vector_floats(setting) + cells(setting) * dim * 2 * min(dim, 2 if pair else directions)
+    dim, directions = setting.tasks.dim, 2 if in_pairs(setting) else 2 * smoothed(setting).directions
+    return vector_floats(setting) + cells(setting) * dim * 2 * min(dim, directions)
