@@ -146,5 +146,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start if platform.lib
 """
     # Dask leaves settings of its own in the environment.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    done = subprocess.run([sys.executable, "-c", count, "keep"], text=True, check=True, env=plain)
+    done = subprocess.run([sys.executable, "-c", count, "keep"], capture_output=True, text=True, check=True, env=plain)
     assert int(done.stdout) < 10_000
