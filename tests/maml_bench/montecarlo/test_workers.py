@@ -54,22 +54,21 @@ def test_threads_are_waited_for_not_asked_now_and_then(monkeypatch):
     assert Workers(2).map([(threading.Event().wait, 0.05)] * 2) == [False, False]
 
 
-def test_a_worker_does_its_own_jobs_itself():
-    def outer(k):
-        return Workers(2).map([(pow, k, n) for n in (1, 2, 3)])
-
-    assert Workers(2).map([(outer, k) for k in range(4)]) == [[k, k**2, k**3] for k in range(4)]
-
-
 def test_an_error_leaves_the_threads_for_the_next_jobs():
     with pytest.raises(ZeroDivisionError):
         Workers(2).map([(divmod, 1, k) for k in (1, 0, 2)])
     assert Workers(2).map([(divmod, 5, k) for k in (1, 2)]) == [(5, 0), (2, 1)]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_has_threads_of_its_own():
-    program = """
+OWN_JOBS = """
+from maml_bench.montecarlo.workers import Workers
+
+def outer(k):
+    return Workers(2).map([(pow, k, n) for n in (1, 2, 3)])
+
+assert Workers(2).map([(outer, k) for k in range(4)]) == [[k, k**2, k**3] for k in range(4)]
+"""
+FORKED = """
 import os
 from maml_bench.montecarlo.workers import Workers
 
@@ -77,9 +76,17 @@ jobs = [(pow, k, 2) for k in range(4)]
 Workers(2).map(jobs)
 if not os.fork():
     os._exit(Workers(2).map(jobs) != [0, 1, 4, 9])
-os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+assert os.wait()[1] == 0
 """
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, timeout=30).returncode == 0
+no_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+@pytest.mark.parametrize(
+    "program", [pytest.param(OWN_JOBS, id="own"), pytest.param(FORKED, id="forked", marks=no_fork)]
+)
+def test_jobs_do_not_wait_for_threads_that_will_not_come(program):
+    # A worker that has jobs of its own does them itself, and a forked child has none of its parent's threads.
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=30)
 
 
 def test_a_cluster_gives_the_same_bits(cluster, alone):
