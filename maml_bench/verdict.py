@@ -20,7 +20,8 @@ from maml_bench.evidence import Evidence, Outcome
 from maml_bench.exact import AGREEMENT, precisely
 from maml_bench.montecarlo.betting import LEAST
 from maml_bench.montecarlo.deadline import TimeUp, within
-from maml_bench.montecarlo.estimands import ESTIMANDS, Beside, Limits
+from maml_bench.montecarlo.estimands import ESTIMANDS, Beside
+from maml_bench.montecarlo.limits import Limits
 from maml_bench.montecarlo.sequence import Look, block_size, looks
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.montecarlo.workers import Workers

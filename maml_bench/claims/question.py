@@ -11,7 +11,7 @@ import numpy as np
 
 from maml_bench.claims.claim import Claim
 from maml_bench.evidence import Evidence, Outcome
-from maml_bench.montecarlo.estimands import Limits
+from maml_bench.montecarlo.limits import Limits
 from maml_bench.setting import Setting
 
 ROUNDING = 1e-10

@@ -101,6 +101,9 @@ SQUARE_SLOPES = 4 * 2.0 ** np.arange(1.0 - STAKES, 1)
 WINDOW = np.arange(-2, 2)
 """Stakes that are kept, from the best one on: with more numbers smaller stakes are best."""
 
+NARROW = 8
+"""The number of the block from which on only those are kept."""
+
 EVERY, NEAR = 16, 0.25
 """Of so many replicates in a row one is seen, of those that are so near to their centre, in units of C."""
 
@@ -162,6 +165,11 @@ def stakes(scale: np.ndarray, reach: float = 2.0**10) -> np.ndarray:
     """
     scale = np.asarray(scale, dtype=float)
     return np.geomspace(1 / (reach * scale), reach / scale, STAKES, axis=-1)
+
+
+def square_slopes(size: np.ndarray) -> np.ndarray:
+    """A grid of slopes for each cell, (cells, STAKES); ``size`` (cells,): the root of the bound of the mean square."""
+    return SQUARE_SLOPES / size[:, None]
 
 
 def logs(numbers: np.ndarray, stakes: np.ndarray, squared: bool = False) -> np.ndarray:
@@ -296,6 +304,15 @@ def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
     """
     grown = 1 + count / TUNED
     return np.sqrt(2 * squares * (1 + TUNED / count) * np.log(np.sqrt(grown) / np.asarray(level, dtype=float))) / count
+
+
+def normal_upper(mean: np.ndarray, count: int, squares: np.ndarray, level) -> np.ndarray:
+    """The upper limit of a mean, or of a norm, at that distance; inf before there are LEAST numbers.
+
+    Where all numbers agree there is none: an event too rare to be drawn would not show.
+    """
+    reach = normal_reach(count, squares, level) if count >= LEAST else np.full(np.shape(level), np.inf)
+    return mean + np.where(squares > 0, reach, np.inf)
 
 
 def _log_sum(terms, slopes, target):

@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from maml_bench.montecarlo.estimands import Beside, Limits, Mean, Norm
+from maml_bench.montecarlo.estimands import Beside
+from maml_bench.montecarlo.limits import Limits
 from maml_bench.montecarlo.matrices import Dyads, finite
+from maml_bench.montecarlo.mean import Mean
+from maml_bench.montecarlo.norm import Norm
 from maml_bench.montecarlo.workers import Workers
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]

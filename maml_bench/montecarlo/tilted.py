@@ -299,3 +299,20 @@ def bounded(X: np.ndarray, size: np.ndarray, G: np.ndarray, ceiling, rounding=la
     """``X * ceiling / G``, whose size is at most the ceiling; X may have more axes than G. See `factors`."""
     found = factors(size, G, ceiling, rounding)
     return X * found.reshape(*G.shape, *(1,) * (X.ndim - G.ndim))
+
+
+def within(sizes: np.ndarray, ceiling: np.ndarray) -> None:
+    """Check the sizes of a block's replicates, (n, cells), against their ceilings (cells,).
+
+    Raises
+    ------
+    EnvelopeExceeded
+        If one exceeds its ceiling by more than rounding.
+    """
+    wrong = sizes > ceiling * (1 + ROUNDING)
+    if np.any(wrong):
+        replicate, cell = map(int, np.unravel_index(np.argmax(np.where(wrong, sizes - ceiling, -np.inf)), sizes.shape))
+        raise EnvelopeExceeded(
+            f"replicate {replicate} of its block has the size {sizes[replicate, cell]:.17g} in cell {cell} and exceeds "
+            f"its ceiling {np.broadcast_to(ceiling, sizes.shape)[replicate, cell]:.17g}"
+        )

@@ -11,7 +11,9 @@ from maml_bench import audit, check, claim, claims, measure
 from maml_bench.claims.question import Question
 from maml_bench.hessians import GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo import betting
-from maml_bench.montecarlo.estimands import Limits, Mean, Norm
+from maml_bench.montecarlo.limits import Limits
+from maml_bench.montecarlo.mean import Mean
+from maml_bench.montecarlo.norm import Norm
 from maml_bench.montecarlo.sequence import looks
 from maml_bench.montecarlo.workers import Workers
 from maml_bench.power import power
@@ -20,7 +22,7 @@ from maml_bench.study import Study, sweep
 from maml_bench.study.run import ERROR, run
 from maml_bench.verdict import check_all
 
-LIMITS = ("lower_limit", "limits_of_squares", "upper_limit_of_norm", "normal_reach")
+LIMITS = ("lower_limit", "limits_of_squares", "upper_limit_of_norm", "normal_reach", "normal_upper")
 """Whatever a limit of a sampled value comes from; each takes a level."""
 
 NOISE = AdditiveGaussian(1.0)

@@ -7,7 +7,7 @@ import pytest
 
 from maml_bench.montecarlo import betting
 from maml_bench.montecarlo.betting import Bets
-from maml_bench.montecarlo.estimands import Norm
+from maml_bench.montecarlo.norm import Norm
 
 RUNS = 4000
 """Each run is a cell. A limit with a false-alarm rate of 1 % is wrong in more than 75 of 4000 runs with probability

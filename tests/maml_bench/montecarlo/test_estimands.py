@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from maml_bench.montecarlo import betting
-from maml_bench.montecarlo.estimands import ESTIMANDS, Limits, Mean, Moments, Norm
+from maml_bench.montecarlo.estimands import ESTIMANDS
+from maml_bench.montecarlo.limits import Limits
+from maml_bench.montecarlo.mean import Mean
+from maml_bench.montecarlo.moments import Moments
+from maml_bench.montecarlo.norm import Norm
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 
 SIDES = ("value", "lower", "upper", "lower_alone", "upper_alone")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from maml_bench.montecarlo import betting
-from maml_bench.montecarlo.estimands import Norm
 from maml_bench.montecarlo.matrices import Columns, Dyads, Whole, finite
+from maml_bench.montecarlo.norm import Norm
 
 
 def block(cells, dim, other, count=50):

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from maml_bench.montecarlo import betting
-from maml_bench.montecarlo.estimands import ASYMPTOTIC, CERTIFIED, Mean, Moments, Norm, NormPlan
+from maml_bench.montecarlo.limits import ASYMPTOTIC, CERTIFIED
+from maml_bench.montecarlo.mean import Mean
+from maml_bench.montecarlo.moments import Moments
+from maml_bench.montecarlo.norm import Norm, NormPlan
 from maml_bench.montecarlo.sequence import FIRST_BLOCK, LAST_BLOCK, block_generator, block_size, looks
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.montecarlo.workers import Workers
@@ -130,7 +133,7 @@ def test_spectral_and_frobenius_norms_of_mean_matrices():
 @pytest.mark.parametrize("spectral", [False, True])
 def test_large_matrices_keep_small_sums_and_their_limits_hold(spectral, monkeypatch):
     tight = run(matrices, Norm(0.01, 1, ceiling=np.array([1.0]), spectral=spectral), 20_000)[-1].limits
-    monkeypatch.setattr("maml_bench.montecarlo.estimands.LARGEST_GRAM", 3)
+    monkeypatch.setattr("maml_bench.montecarlo.norm.LARGEST_GRAM", 3)
     estimand = Norm(0.01, 1, ceiling=np.array([1.0]), spectral=spectral)
     loose = run(matrices, estimand, 20_000)[-1].limits
     assert all(gram.shape[-1] <= 2 for gram in estimand.gram)
@@ -212,7 +215,7 @@ def test_stakes_that_are_dropped_would_have_earned_little(name, monkeypatch):
     few = run(draw, estimand, 40_000, floats=2**12)[-1].limits
     kept = [bets for bets in vars(estimand).values() if isinstance(bets, betting.Bets)]
     assert kept and all(bets.offered.shape[-1] == len(betting.WINDOW) for bets in kept)
-    monkeypatch.setattr("maml_bench.montecarlo.estimands.NARROW", math.inf)
+    monkeypatch.setattr("maml_bench.montecarlo.betting.NARROW", math.inf)
     every = run(draw, make(), 40_000, floats=2**12)[-1].limits
     assert np.all(few.upper - few.value <= 1.05 * (every.upper - every.value))
     assert np.all(few.value - few.lower <= 1.05 * (every.value - every.lower))
