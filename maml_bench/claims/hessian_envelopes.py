@@ -68,23 +68,26 @@ def corrected(setting: Setting) -> bool:
 
 def residual_terms(setting: Setting, spectral: bool = True) -> tuple[Term, ...]:
     """The envelope of the norm of one direction's `residual`, spectral or Frobenius."""
-    regularity, nu, dim = setting.tasks.regularity, smoothed(setting).nu, setting.tasks.dim
+    dim, orders = setting.tasks.dim, remainder_orders(setting)
     if of_gradients(setting):
-        orders = ((regularity.rho * nu / 2, 3), (regularity.tau * nu**2 / 6, 4), (2 * regularity.L, 2))
-        offers = [(Term(factor, power),) for factor, power in orders]
+        offers: list[tuple[Term, ...]] = [(Term(factor, power + 1),) for factor, power in orders]
     else:
         identity = (1.0 if spectral else math.sqrt(dim)) if corrected(setting) else 0.0
         offers = [
             (Term(factor, power + 2), *((Term(factor * identity, power),) if identity else ()))
-            for factor, power in excess_orders(setting)
+            for factor, power in orders
         ]
-    return min((terms for terms in offers if math.isfinite(terms[0].coefficient)), key=lambda t: _mean(t, dim))
+    return min(offers, key=lambda terms: _mean(terms, dim))
 
 
-def excess_orders(setting: Setting) -> tuple[tuple[float, int], ...]:
-    """Bounds ``factor * ||u||^power`` of a second difference less ``u'Hu/2``."""
+def remainder_orders(setting: Setting) -> list[tuple[float, int]]:
+    """Bounds ``factor * ||u||^power`` of a difference less that of the quadratic at w: of gradients (the mean along u
+    and -u), or of losses.
+    """
     regularity, nu = setting.tasks.regularity, smoothed(setting).nu
-    return (regularity.rho * nu / 6, 3), (regularity.tau * nu**2 / 24, 4), (regularity.L, 2)
+    rho, tau, L = regularity.rho * nu, regularity.tau * nu**2, regularity.L
+    slopes, curvatures = ((rho / 2, 2), (tau / 6, 3), (2 * L, 1)), ((rho / 6, 3), (tau / 24, 4), (L, 2))
+    return [order for order in (slopes if of_gradients(setting) else curvatures) if math.isfinite(order[0])]
 
 
 def _mean(terms, dim):
@@ -96,7 +99,7 @@ def excesses(setting: Setting) -> Capped | None:
     if not provable(setting):
         return None
     dim = setting.tasks.dim
-    offers = [(Term(factor, power),) for factor, power in excess_orders(setting) if math.isfinite(factor)]
+    offers = [(Term(*order),) for order in remainder_orders(setting)]
     envelope = Envelope(dim, min(offers, key=lambda terms: _mean(terms, dim)))
 
     def draw(rng, replicates):

@@ -73,7 +73,14 @@ from maml_bench.claims.hessian_draws import (
     quadratic_variance,
     squared_distance,
 )
-from maml_bench.claims.hessian_envelopes import corrected, excess_orders, of_gradients, provable, stein_wobble, wobble
+from maml_bench.claims.hessian_envelopes import (
+    corrected,
+    of_gradients,
+    provable,
+    remainder_orders,
+    stein_wobble,
+    wobble,
+)
 from maml_bench.claims.requirements import LARGEST_MATRIX, largest_noise
 from maml_bench.montecarlo.rows import along, products, squares
 from maml_bench.montecarlo.tilted import Capped, Envelope, Term, bounded
@@ -165,19 +172,14 @@ def remainder(setting: Setting, v: np.ndarray | None) -> Envelope | None:
     dim = setting.tasks.dim
     if dim > LARGEST_MATRIX:
         return None
-    regularity, nu, h = (
-        setting.tasks.regularity,
-        smoothed(setting).nu,
-        float(np.linalg.norm(hessians(setting), 2, (-2, -1)).max()),
-    )
+    orders, h = remainder_orders(setting), float(np.linalg.norm(hessians(setting), 2, (-2, -1)).max())
     if of_gradients(setting):
+        regularity, nu = setting.tasks.regularity, smoothed(setting).nu
         odd = min(((regularity.rho * nu / 2, 2), (regularity.L, 1)), key=lambda order: Term(*order).mean(dim))
-        orders = (regularity.rho * nu / 2, 2), (regularity.tau * nu**2 / 6, 3), (2 * regularity.L, 1)
-        offers = [_of_gradients(h, f, p, *odd, v is not None, dim) for f, p in orders if math.isfinite(f)]
+        offers = [_of_gradients(h, f, p, *odd, v is not None, dim) for f, p in orders]
     else:
         k = float(np.linalg.norm(matvec(known_mean(setting, setting.w), directions_at(setting)), axis=-1).max())
-        stein = corrected(setting)
-        offers = [_of_losses(h, k, f, p, stein, dim) for f, p in excess_orders(setting) if math.isfinite(f)]
+        offers = [_of_losses(h, k, f, p, corrected(setting), dim) for f, p in orders]
     envelopes = [Envelope(dim, terms, weights=(1.0, 1.0), exchangeable=True) for terms in offers]
     return min(envelopes, key=lambda envelope: envelope.mean)
 
