@@ -65,7 +65,7 @@ MEAN_FACTOR = Definition(mu, (1 - (alpha * L) ** 2) ** N / sp.cos(omega))
 CONE = (TURN, MEAN_FACTOR)
 
 CONE_CONDITION = Condition(
-    "2N arcsin(alpha L) < pi/2, that is alpha < sin(pi/(4N))/L", alpha * L < sp.sin(sp.pi / (4 * N))
+    "alpha L < sin(pi/(4N)), that is 2N arcsin(alpha L) < pi/2", alpha * L < sp.sin(sp.pi / (4 * N))
 )
 """What the cone form of Lemma A needs: the inner loop turns the gradient by less than a right angle."""
 

@@ -254,7 +254,7 @@ class Bound:
 
     @cached_property
     def abbreviations(self) -> tuple[Definition, ...]:
-        """Those of ``where`` that the formula and the conditions use, directly or through others."""
+        """Those of ``where`` that the formula and the conditions use, directly or through others, each once."""
         kept, free = [], set()
         for part in (self.formula, *(condition.relation for condition in self.conditions)):
             free |= part.free_symbols | _functions(part)
@@ -262,7 +262,7 @@ class Bound:
             if definition.name in free:
                 kept.append(definition)
                 free |= definition.value.free_symbols | _functions(definition.value)
-        return tuple(reversed(kept))
+        return tuple(dict.fromkeys(reversed(kept)))
 
     def __repr__(self) -> str:
         return f"Bound({self.statement!r}, {self.form!r}: {self.formula})"

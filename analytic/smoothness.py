@@ -92,8 +92,8 @@ _TWO_POINT_LAW = (
 )
 
 BATCH_CONDITIONS = (
-    Condition("D_beta >= 64 sigma_g^2 C_L^2/a^2 (Lemma B)", D_beta * a**2 >= 64 * sigma_g**2 * C_L**2),
-    Condition("B_beta >= 4 C_L^2 sigma^2/(3 a^2) (Lemma B)", B_beta * a**2 >= sp.Rational(4, 3) * sigma**2 * C_L**2),
+    Condition("D_beta a^2 >= 64 sigma_g^2 C_L^2 (Lemma B)", D_beta * a**2 >= 64 * sigma_g**2 * C_L**2),
+    Condition("B_beta a^2 >= 4/3 sigma^2 C_L^2 (Lemma B)", B_beta * a**2 >= sp.Rational(4, 3) * sigma**2 * C_L**2),
 )
 """Batch sizes for the estimate of the meta step size that Lemma B asks for."""
 

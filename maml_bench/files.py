@@ -108,7 +108,8 @@ def load(word: str, option: str, fits, wanted: str):
     if not name or not hasattr(made, name):
         fitting = [key for key, value in vars(made).items() if not key.startswith("_") and fits(value)]
         listed = f"; it has {', '.join(fitting)}" if fitting else ""
-        raise ValueError(f"{option} = {word}: {path} has no object {name!r}, which should be {wanted}{listed}")
+        lacks = f"{path} has no object {name!r}, which should be" if name else "must be FILE.py:object, the object"
+        raise ValueError(f"{option} = {word}: {lacks} {wanted}{listed}")
     found = getattr(made, name)
     if not fits(found) and callable(found):
         try:

@@ -1,6 +1,7 @@
 """What an audit found."""
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -96,6 +97,18 @@ class Audit:
     def applicable(self) -> tuple[Applicability, ...]:
         return tuple(entry for entry in self.statements if entry.applies)
 
+    @property
+    def reach(self) -> list[str]:
+        """What applies, and for each reason what does not, a line each; a statement's forms where not all are alike."""
+        known, lines = Counter(entry.statement for entry in self.statements), []
+        for reason, entries in groupby(sorted(self.statements, key=lambda e: e.reason), key=lambda e: e.reason):
+            forms: dict[str, list[str]] = {}
+            for entry in entries:
+                forms.setdefault(entry.statement, []).append(entry.form)
+            alike = (name if len(of) == known[name] else f"{name} ({', '.join(of)})" for name, of in forms.items())
+            lines.append(f"{f'does not apply, {reason}' if reason else 'applies'}: {', '.join(alike)}")
+        return lines
+
     def __getitem__(self, name: str) -> Row:
         """The row called ``name``."""
         for row in self.rows:
@@ -120,10 +133,4 @@ class Audit:
         for row in self.rows:
             numbers = f"{row.claimed:>12.5g} {row.found:>12.5g} {row.ratio:>8.4f}"
             lines.append(f"{row.name:<18} {numbers}  {row.outcome:<11}  {row.checked}")
-        for reason, entries in groupby(sorted(self.statements, key=lambda e: e.reason), key=lambda e: e.reason):
-            forms: dict[str, list[str]] = {}
-            for entry in entries:
-                forms.setdefault(entry.statement, []).append(entry.form)
-            names = ", ".join(f"{name} ({', '.join(group)})" for name, group in forms.items())
-            lines.append(f"does not apply, {reason}: {names}" if reason else f"applies: {names}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.reach])

@@ -115,11 +115,7 @@ def print_audit(found: Audit) -> None:
         title=f"{found.problem}: {verdict} (seed {found.seed}, {found.seconds:.1f} s)",
     )
     console = Console(highlight=False)
-    names = sorted({entry.statement for entry in found.applicable})
-    console.print(f"\napplies: {', '.join(names)}", markup=False)
-    for reason in sorted({entry.reason for entry in found.statements if entry.reason}):
-        forms = [f"{e.statement} ({e.form})" for e in found.statements if e.reason == reason]
-        console.print(f"does not apply, {reason}: {', '.join(forms)}", markup=False)
+    console.print("\n" + "\n".join(found.reach), markup=False)
 
 
 def statement_text(statement: Statement, latex: bool) -> str:

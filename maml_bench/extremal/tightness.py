@@ -101,7 +101,8 @@ class Tightness:
         inner, regularity = self.setting.inner, self.setting.tasks.regularity
         return (
             f"{self.verdict}\n"
-            f"largest ratio found {self.ratio:.6g} ({self.arena}; searched {self.searched:.6g}), supremum {known}\n"
+            f"largest ratio found {self.ratio:.6g}, by {self.arena}; by search alone {self.searched:.6g}; "
+            f"supremum {known}\n"
             f"at d = {self.setting.tasks.dim}, N = {inner.steps}, alpha L = {inner.alpha * regularity.L:.4g}; "
             f"constants {'withstand an audit' if self.audit.passed else 'REFUTED by the audit'}\n"
             f"{self.evaluations} problems in {self.rounds} rounds, {self.seconds:.1f} s"

@@ -135,8 +135,8 @@ def test_missing_unknown_and_contradicting_constants_are_named():
         ("prop3", "paper", {"alpha": 0.1}, "alpha = 0.1, steps = 3, L = 2"),
         ("prop3", "sharp", {"alpha": [0.01, 0.1]}, "left side is 2.98"),
         ("prop4", "refined", {"alpha": 0.1}, "q\\^\\(2N\\) < 2"),
-        ("lemma-b-first", "paper", {"D_beta": 1, "sigma_g": 100}, "D_beta >= 64"),
-        ("lemma-b-second", "paper", {"B_beta": 1, "sigma": 1000}, "B_beta >= 4"),
+        ("lemma-b-first", "paper", {"D_beta": 1, "sigma_g": 100}, "D_beta a\\^2 >= 64"),
+        ("lemma-b-second", "paper", {"B_beta": 1, "sigma": 1000}, "B_beta a\\^2 >= 4/3"),
         ("prop7-spectral", "sharp", {"directions": 7}, "Q >= d"),
         ("thm1", "paper", {"B": 1, "C_beta": 5}, "theta > 0"),
         ("thm1", "sharp", {"C_beta": 10}, "theta > 0"),
@@ -149,6 +149,23 @@ def test_missing_unknown_and_contradicting_constants_are_named():
 def test_a_violated_hypothesis_is_named(name, form, change, words):
     with pytest.raises(HypothesisError, match=words):
         bound(name, form)(**{**POINT, **change})
+
+
+def test_the_sides_of_a_violated_hypothesis_are_those_of_its_first_inequality():
+    """By hand, for q = 1.2 and N = 2: a = q^4 L and C_L = alpha rho q^3 (1 + q); sin(pi/8) against alpha L."""
+    here = {**POINT, "alpha": 0.1, "steps": 2, "sigma_g": 4.0, "D_beta": 1}
+    a, C_L = 1.2**4 * 2, 0.1 * 1.2**3 * 2.2
+    sides = f"left side is {a**2:g}, the right side {64 * 4**2 * C_L**2:g}"
+    with pytest.raises(HypothesisError, match=rf"D_beta a\^2 >= 64 sigma_g\^2 C_L\^2 .* {sides}"):
+        bound("lemma-b-first", "paper")(**here)
+    with pytest.raises(HypothesisError, match=r"alpha L < sin\(pi/\(4N\)\), .* side is 0.4, the right side 0.382683"):
+        bound("lemma-a", "cone")(**{**here, "alpha": 0.2})
+
+
+def test_no_abbreviation_is_spelled_out_twice():
+    for name, form in FORMS:
+        heads = [line.head for line in bound(name, form).abbreviations]
+        assert len(set(heads)) == len(heads), (name, form)
 
 
 def test_overflow_is_an_error_not_a_number():

@@ -40,7 +40,11 @@ def test_an_audit_in_words():
         "sigma_g                       2            3   1.5000  violated     noise",
         "tau                         nan          nan      nan  not checked  unknown",
     ]
-    assert "prop1 (paper, sharp" in next(line for line in str(found).splitlines() if line.startswith("applies: "))
+    reach = dict(line.split(": ") for line in str(found).splitlines()[6:])
+    assert ", prop1, " in reach["applies"] and "prop6 (paper, sharp, refined), " in reach["applies"]
+    assert "prop6 (smooth)" in reach["does not apply, no finite tau is known"]
+    assert "prop2-mean, prop3 (paper, sharp, local, " in reach["does not apply, sigma_g is refuted"]
+    assert reach["does not apply, speaks of support and target losses"].startswith("finite-lemma-a, finite-prop1, ")
     assert repr(found) == "Audit(Quadratic: 3 checks, sigma_g)" and not found.passed
     assert found["sigma_g"] is rows[1] and found.violations == rows[1:2]
     with pytest.raises(KeyError, match="no row 'rho'; rows: L, sigma_g, tau"):

@@ -164,7 +164,7 @@ def test_tightness_finds_a_bound_that_is_a_tenth_too_small(bench):
     honest, planted = bench("tightness", *options, "--code"), bench("tightness", *options, "--factor", 0.9, "--json")
     assert honest.returncode == 0
     assert max(map(len, honest.stdout.partition("problems in")[0].splitlines())) <= 80
-    assert "largest ratio found 1 (" in honest.stdout
+    assert "largest ratio found 1, by " in honest.stdout
     assert "N = 1, alpha L = 0.2;" in honest.stdout and "inner=InnerLoop(alpha=" in honest.stdout
     assert "problems" in honest.stderr
     assert planted.returncode == 1

@@ -59,7 +59,7 @@ def test_a_file_to_start_from_runs(bench, tmp_path, kind, monkeypatch):
         (
             "from maml_bench import claims\nmine = claims.get('prop1')\n",
             "mine.py",
-            "has no object '', which should be a claim, as maml_bench.claim makes; it has mine",
+            "claim = mine.py: must be FILE.py:object, the object a claim, as maml_bench.claim makes; it has mine",
         ),
     ],
 )
