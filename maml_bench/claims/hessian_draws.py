@@ -22,10 +22,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from maml_bench.arrays import listed
+from maml_bench.arrays import listed, matvec
 from maml_bench.capabilities import AlongDirections, Directional, drawn, kind, mean_hessian, name, stated
 from maml_bench.claims.claim import EPS, by_cell
-from maml_bench.claims.requirements import difference_noise
+from maml_bench.claims.requirements import LARGEST_MATRIX, difference_noise
 from maml_bench.exact import smoothings
 from maml_bench.hessians import DirectionMean
 from maml_bench.montecarlo.sequence import Draw
@@ -71,24 +71,24 @@ def residual(
     one, tasks = noiseless(setting, directions), single(setting)
     mirrored = kind(one) == "gaussian-smoothing"
     return _less_quadratic(
-        setting, at, one.operator(tasks, at, 1, rng), one.operator(tasks, at, 1, twin) if mirrored else None
+        setting, w, one.operator(tasks, at, 1, rng), one.operator(tasks, at, 1, twin) if mirrored else None
     )
 
 
-def residual_along(setting: Setting, at: np.ndarray, u: np.ndarray) -> DirectionMean:
-    """`residual` at the points ``at`` for given directions (Q, *at.shape)."""
+def residual_along(setting: Setting, w: np.ndarray, u: np.ndarray) -> DirectionMean:
+    """`residual` for given directions (Q, replicates, *batch_shape, d)."""
     rng = np.random.default_rng(0)  # population values: nothing is drawn
-    one, tasks = noiseless(setting, len(u)), single(setting)
+    at, one, tasks = points(setting, w, u.shape[1]), noiseless(setting, len(u)), single(setting)
     mirrored = kind(one) == "gaussian-smoothing"
     return _less_quadratic(
-        setting, at, one.along(tasks, at, u, 1, rng), one.along(tasks, at, -u, 1, rng) if mirrored else None
+        setting, w, one.along(tasks, at, u, 1, rng), one.along(tasks, at, -u, 1, rng) if mirrored else None
     )
 
 
-def _less_quadratic(setting, at, drawn, opposite):
+def _less_quadratic(setting, w, drawn, opposite):
     """What is drawn (for gradient differences, and for the opposite directions) less the estimator of the quadratic."""
-    u = drawn.right
-    pushed = setting.tasks.hvp(at, u)
+    u, tasks = drawn.right, single(setting)
+    pushed = matvec(tasks.hess(w), u) if tasks.dim <= LARGEST_MATRIX else tasks.hvp(w, u)
     if opposite:
         return DirectionMean((drawn.left - opposite.left) / 2 - pushed, u)
     curvature = np.vecdot(u, pushed)[..., None] / 2

@@ -36,7 +36,6 @@ from maml_bench.claims.hessian_draws import (
     directional,
     known_mean,
     matrix,
-    points,
     residual_along,
 )
 from maml_bench.hessians import DirectionMean
@@ -103,9 +102,8 @@ def excesses(setting: Setting) -> Capped | None:
     envelope = Envelope(dim, min(offers, key=lambda terms: _mean(terms, dim)))
 
     def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1])
-        found = residual_along(setting, at, u)
+        u, G = envelope.draw(rng, (replicates, *setting.tasks.batch_shape))
+        found = residual_along(setting, setting.w, u)
         square = np.vecdot(u[0], u[0])
         X = np.vecdot(found.left[0], u[0]) / square
 
@@ -158,8 +156,7 @@ def deviations(
     shift = np.broadcast_to(known, (*setting.tasks.batch_shape, setting.tasks.dim, setting.tasks.dim))
 
     def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1])
+        u, G = envelope.draw(rng, (replicates, *setting.tasks.batch_shape))
         found = _scaled(setting, setting.w, u, G, envelope.mean, spectral, slope)
         if np.any(found.shift):
             return by_cell(matrix(found) + shift, 2)
@@ -171,7 +168,7 @@ def deviations(
 
 def _scaled(setting, w, u, G, ceiling, spectral=True, slope=None):
     """The residual for one direction, less ``slope u u'``, times ceiling / G."""
-    found = residual_along(setting, np.broadcast_to(w, u.shape[1:]), u)
+    found = residual_along(setting, w, u)
     if slope is not None:
         found = DirectionMean(found.left - matvec(slope, found.right), found.right)
 
