@@ -1,5 +1,7 @@
 """Functions that bounds are written with: how each is typeset, and how it is computed without losing digits."""
 
+import functools
+
 import numpy as np
 import scipy
 import sympy as sp
@@ -138,6 +140,7 @@ def norm_moment(k, d):
 
 
 NUMERIC_FUNCTIONS = {
+    "functools": functools,  # of which sympy's Max and Min are made
     "geometric_sum": geometric_sum,
     "quotient": quotient,
     "norm_moment": norm_moment,

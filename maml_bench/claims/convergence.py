@@ -30,7 +30,6 @@ from maml_bench.claims.requirements import (
     zeroth_order,
 )
 from maml_bench.exact import meta_gradients
-from maml_bench.meta_gradient import meta_objective
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
 from maml_bench.setting import Setting, looped, losses
@@ -94,13 +93,10 @@ def estimated_step_size(setting: Setting) -> str:
 def outer_constants(setting: Setting, names) -> dict[str, object]:
     """As `constants`, with those of the outer loop, and what is known of constants that a bound can do without."""
     outer = looped(setting)
-    own = {"B": outer.B, "K": outer.iterations, "C_beta": outer.C_beta, "B_beta": outer.B_beta, "D_beta": outer.D_beta}
-    found = constants(setting, [name for name in names if name not in own and name != "gap"])
-    found |= {name: value for name, value in own.items() if value is not None}
+    known = {name: size for name in ("B_beta", "D_beta") if (size := getattr(outer, name)) is not None}
+    found = constants(setting, names) | known
     if math.isfinite(setting.tasks.regularity.tau):
         found["tau"] = setting.tasks.regularity.tau
-    if "gap" in names:
-        found["gap"] = gap(setting)
     return found
 
 
@@ -139,13 +135,6 @@ def _step_size(power: int) -> Measurement:
 
 
 # --- The theorems
-
-
-def gap(setting: Setting) -> float:
-    """The meta objective at w less a proved lower bound of its infimum."""
-    support, target = losses(setting)
-    start = meta_objective(support, setting.w, setting.inner.alpha, setting.inner.steps, target).mean()
-    return max(float(start - lowest_objective(setting)), 0.0)
 
 
 def plain_algorithm(setting: Setting) -> str:

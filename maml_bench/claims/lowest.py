@@ -37,7 +37,7 @@ import numpy as np
 from maml_bench.adaptation import exact_path
 from maml_bench.algorithms.outer_loop import slopes
 from maml_bench.claims.bisection import lowest
-from maml_bench.meta_gradient import exact_meta_gradient_along
+from maml_bench.meta_gradient import exact_meta_gradient_along, meta_objective
 from maml_bench.problems.finite_sum import TaskPairs
 from maml_bench.problems.noise import population
 from maml_bench.setting import Setting, losses
@@ -49,6 +49,13 @@ CLOSE = 0.01
 """The search ends when this fraction of the start's height above the least value seen is left open."""
 
 DESCENT = 200
+
+
+def gap(setting: Setting) -> float:
+    """The meta objective at w less a proved lower bound of its infimum; inf where none is known."""
+    support, target = losses(setting)
+    start = meta_objective(support, setting.w, setting.inner.alpha, setting.inner.steps, target).mean()
+    return max(float(start - lowest_objective(setting)), 0.0)
 
 
 def lowest_objective(setting: Setting) -> float:

@@ -17,6 +17,7 @@ holds
 """
 
 import difflib
+import math
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ import sympy as sp
 from sympy.parsing.sympy_parser import parse_expr
 
 from analytic import abbreviations
-from analytic.arguments import one_of, shown
+from analytic.arguments import one_of, real, shown
 from analytic.bound import Bound, Definition
 from analytic.vocabulary import CONSTANTS
 from maml_bench.claims.claim import TOLERANCE, Claim, Measurement, Sampling, by_cell
@@ -121,11 +122,11 @@ def claim(
             raise ValueError(f"{name_} = {shown(part)}: must be a function of a setting")
     if not callable(draw):
         raise ValueError(f"draw = {shown(draw)}: must be a function draw(setting, rng, replicates), or a name")
-    drawn = Drawn(name, draw, ESTIMANDS[estimand], envelope)
+    drawn = Drawn(name, draw, ESTIMANDS[estimand], envelope, each_task)
     measurement = Measurement(
         words=f"{estimand} of {name}",
         requires=requires or (lambda setting: ""),
-        exact=_listed(exact) if exact else lambda setting: None,
+        exact=_listed(name, exact, each_task) if exact else lambda setting: None,
         sampled=Sampling(drawn, estimand, drawn.floats),
         constants=constants_of_each_task if each_task else constants,
     )
@@ -143,10 +144,21 @@ def _known(name: str) -> Measurement:
     raise ValueError(f"draw = {shown(name)}: must be a function, or one of {', '.join([*QUANTITIES, *claims.names()])}")
 
 
-def _listed(exact):
+def _listed(name, exact, each_task):
+    """The exact value of each cell, checked."""
+
     def of(setting):
-        value = exact(setting)
-        return None if value is None else np.atleast_1d(np.asarray(value, dtype=float)).reshape(-1)
+        given = exact(setting)
+        if given is None:
+            return None
+        tasks = math.prod(setting.tasks.batch_shape)
+        try:
+            value = real(given).reshape(-1)
+        except (TypeError, ValueError, OverflowError):
+            value = np.empty(0)
+        if value.size not in (1, tasks) or not np.all(np.isfinite(value) & (value >= 0)):
+            raise ValueError(f"claim {name!r}: exact gave {shown(given)}; it must be a number >= 0, or {tasks} of them")
+        return np.broadcast_to(value, tasks) if each_task else value
 
     return of
 
@@ -164,12 +176,15 @@ class Drawn:
         Last axes of one replicate of one task.
     envelope : callable, optional
         ``envelope(setting)``: what no replicate exceeds in size.
+    each_task : bool
+        There is a cell for each task, also where they share their replicates.
     """
 
     name: str
     draw: Callable[[Setting, np.random.Generator, int], np.ndarray]
     core: int
     envelope: Callable[[Setting], object] | None = None
+    each_task: bool = False
 
     def __call__(self, setting: Setting) -> Draw:
         """Replicates (replicates, cells, ...), with a ceiling where an envelope is stated."""
@@ -189,13 +204,18 @@ class Drawn:
 
     def _checked(self, values, setting, replicates):
         try:
+            if np.iscomplexobj(values) or np.ma.is_masked(values):
+                raise TypeError  # NumPy would take the real parts, and what the mask hides
             values = np.asarray(values, dtype=float)
         except (TypeError, ValueError):
             given = f"claim {self.name!r}: draw gave a {type(values).__name__}"
+            given += " of complex numbers" if np.iscomplexobj(values) else ""
             raise ValueError(f"{given}; it must be an array of numbers, {SHAPES[self.core]}") from None
         tasks = setting.tasks.batch_shape
         lead = values.shape[: values.ndim - self.core]
-        if lead not in ((replicates,), (replicates, *tasks), (replicates, int(np.prod(tasks))), (replicates, 1)):
+        count = math.prod(tasks)
+        shapes = (replicates,), (replicates, *tasks), (replicates, count), (replicates, 1)
+        if lead not in shapes or values.size == 0:
             raise ValueError(
                 f"claim {self.name!r}: draw gave an array of shape {values.shape} for {replicates} replicates of tasks "
                 f"{tasks}; it must be {SHAPES[self.core]}"
@@ -205,7 +225,8 @@ class Drawn:
                 f"claim {self.name!r}: draw gave {values.min():.4g}; what a mean is taken of must be numbers >= 0 (of "
                 "numbers of either sign, measure the norm of a mean of vectors of one entry)"
             )
-        return by_cell(values if len(lead) > 1 else values[:, None], self.core)
+        cells = by_cell(values if len(lead) > 1 else values[:, None], self.core)
+        return np.broadcast_to(cells, (replicates, count, *cells.shape[2:])) if self.each_task else cells
 
     def floats(self, setting: Setting) -> int:
         """Floats that one replicate takes at most while it is drawn, measured on a few."""
@@ -242,6 +263,8 @@ def stated(name: str, bound: "str | float | sp.Expr | Bound") -> Bound:
         raise ValueError(f"bound = {shown(bound)}: must be a formula, not {type(formula).__name__}")
     if formula.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
         raise ValueError(f"bound = {shown(bound)}: must be a finite number where its symbols are")
+    if formula.has(sp.I):
+        raise ValueError(f"bound = {shown(bound)}: must be a real number, and I is the root of -1")
     strangers = sorted(symbol.name for symbol in formula.free_symbols if symbol.name not in known)
     if strangers:
         near = difflib.get_close_matches(strangers[0], known, n=1, cutoff=0.0)[0]
@@ -249,4 +272,10 @@ def stated(name: str, bound: "str | float | sp.Expr | Bound") -> Bound:
     formula = formula.xreplace({symbol: known[symbol.name] for symbol in formula.free_symbols})
     used = [definitions for head, definitions in _ABBREVIATIONS.values() if formula.has(head)]
     where = tuple(dict.fromkeys(definition for definitions in used for definition in definitions))
-    return Bound(name, "own", formula, where, (), "stated by its author")
+    found = Bound(name, "own", formula, where, (), "stated by its author")
+    try:
+        found.judged({constant: np.ones(1) for constant in found.arguments})
+    except (NameError, TypeError, ValueError, NotImplementedError, ArithmeticError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"bound = {shown(bound)}: cannot be computed ({reason})") from None
+    return found

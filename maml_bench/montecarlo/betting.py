@@ -90,6 +90,9 @@ FLOATS = 2**16
 LEAST = 64
 """Fewest replicates of which the normal approximation is used."""
 
+AGREE = 1e-14
+"""Numbers that differ by less than this fraction of their mean agree: their sum is rounded."""
+
 TUNED = 512
 """The number of replicates at which asymptotic limits are closest; below it they are wide on purpose."""
 
@@ -309,10 +312,10 @@ def normal_reach(count: int, squares: np.ndarray, level) -> np.ndarray:
 def normal_upper(mean: np.ndarray, count: int, squares: np.ndarray, level) -> np.ndarray:
     """The upper limit of a mean, or of a norm, at that distance; inf before there are LEAST numbers.
 
-    Where all numbers agree there is none: an event too rare to be drawn would not show.
+    Where all numbers agree, to rounding, there is none: an event too rare to be drawn would not show.
     """
     reach = normal_reach(count, squares, level) if count >= LEAST else np.full(np.shape(level), np.inf)
-    return mean + np.where(squares > 0, reach, np.inf)
+    return mean + np.where(squares > count * (AGREE * mean) ** 2, reach, np.inf)
 
 
 def _log_sum(terms, slopes, target):

@@ -7,7 +7,8 @@ from zoo import at, draws, run, tilted
 from analytic import bound
 from maml_bench import check, claims, train
 from maml_bench.algorithms import Adam, Reptile
-from maml_bench.claims.convergence import gap, outer_constants
+from maml_bench.claims.convergence import outer_constants
+from maml_bench.claims.lowest import gap
 from maml_bench.hessians import FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RankOne, Trigonometric
 

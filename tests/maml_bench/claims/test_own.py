@@ -8,7 +8,7 @@ import sympy as sp
 from zoo import at
 
 from analytic import bound
-from maml_bench import check, claim
+from maml_bench import InnerLoop, OuterLoop, Setting, check, claim
 from maml_bench.claims.own import stated
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
 from maml_bench.problems import AdditiveGaussian, Quadratic
@@ -35,6 +35,28 @@ def test_a_bound_is_read_from_text_numbers_symbols_and_bounds():
     assert stated("x", bound("prop1")) is bound("prop1")
 
 
+def test_a_bound_may_take_the_larger_of_two_and_what_an_outer_loop_has():
+    assert stated("x", "Max(L, 3) + min(alpha, S)")(L=1.0, alpha=0.5, S=2) == 3.5
+    quadratic, outer = Quadratic(np.eye(2), np.zeros((1, 2))), OuterLoop(5, 3, C_beta=2.0)
+    case = Setting(quadratic, np.array([3.0, 4.0]), InnerLoop(0.5, 1), outer=outer)
+    # calL(w) = |w|^2/8, its minimum 0: with the outer loop K B C_beta Delta = 5 * 3 * 2 * 25/8
+    exact = lambda setting: 5 * 3 * 2 * 25 / 8
+    assert check(claim("x", "K*B*C_beta*Delta", squares, exact=exact), case).ratio == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["nu", "Q", "delta", "K", "C_beta", "b", "hessian_bias", "epsilon"])
+def test_a_constant_that_the_setting_does_not_have_is_named(name):
+    found = check(claim("x", name, squares), SETTING)
+    assert found.outcome == "not applicable"
+    assert found.reason.startswith("the bound needs ") and "which this setting does not have" in found.reason
+
+
+@pytest.mark.parametrize("formula", ["s(N)", "wonder(L)", "Product(alpha, (k, 1, N))", "Integral(x, (x, 0, L))"])
+def test_what_cannot_be_computed_is_refused_before_anything_is_drawn(formula):
+    with pytest.raises(ValueError, match="cannot be computed"):
+        stated("x", formula)
+
+
 def test_what_is_not_a_bound_is_said_with_the_nearest_known_symbol():
     with pytest.raises(ValueError, match="unknown symbol 'task_grad_nrm'; the nearest known is 'task_grad_norm'"):
         stated("x", "task_grad_nrm**2")
@@ -42,6 +64,8 @@ def test_what_is_not_a_bound_is_said_with_the_nearest_known_symbol():
         stated("x", "3*")
     with pytest.raises(ValueError, match="must be a formula"):
         stated("x", "L < 2")
+    with pytest.raises(ValueError, match="must be a real number, and I is the root of -1"):
+        stated("x", "I*L")
 
 
 @pytest.mark.by_chance(1e-2)
@@ -87,6 +111,35 @@ def test_the_constants_are_those_of_the_setting_or_of_each_task():
     assert check(claim("g", "task_grad_norm", draw, exact=exact, each_task=True), SETTING).ratio == pytest.approx(1)
 
 
+@pytest.mark.parametrize("number", [[1.0, 2.0, 3.0], [], -1.0, np.nan, 1j, "one"])
+@pytest.mark.parametrize("each_task", [False, True])
+def test_an_exact_value_that_is_none_is_named(number, each_task):
+    mine = claim("mine", "9", squares, exact=lambda setting: number, each_task=each_task)
+    with pytest.raises(ValueError, match="claim 'mine': exact gave .*; it must be a number >= 0, or 2 of them"):
+        check(mine, SETTING)
+
+
+@pytest.mark.by_chance(1e-2)
+@pytest.mark.parametrize("exact", [None, lambda setting: 1.2])
+def test_one_number_for_all_tasks_is_set_against_the_bound_of_each(exact):
+    # Mean 1.2, bounds sqrt 2 and 1: wrong with probability at most 1 %.
+    draw = lambda setting, rng, n: rng.uniform(0, 2.4, n)
+    mine = claim("g", "task_grad_norm", draw, exact=exact, each_task=True, envelope=lambda setting: 2.4)
+    found = check(mine, SETTING)
+    assert (found.outcome, found.cell) == ("violated", 1)
+    assert check(mine.scaled(1.3), SETTING).outcome == "holds"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.ones((64, 2)) + 1j, np.ma.masked_equal(np.tile([1.0, 2.0], (64, 1)), 2.0)],
+    ids=["complex", "masked"],
+)
+def test_replicates_lose_nothing_silently(values):
+    with pytest.raises(ValueError, match="claim 'mine': draw gave a .*; it must be an array of numbers"):
+        check(claim("mine", "9", lambda setting, rng, n: values[:n]), SETTING)
+
+
 @pytest.mark.parametrize(
     ("draw", "estimand"),
     [
@@ -94,6 +147,7 @@ def test_the_constants_are_those_of_the_setting_or_of_each_task():
         (lambda setting, rng, n: np.ones((n, 3)), "mean"),
         (lambda setting, rng, n: 1.0, "mean"),
         (lambda setting, rng, n: np.ones(n), "norm of mean"),
+        (lambda setting, rng, n: np.ones((n, 2, 0)), "norm of mean"),
     ],
 )
 def test_a_draw_of_the_wrong_shape_says_what_would_be_right(draw, estimand):

@@ -195,8 +195,9 @@ def test_signed_numbers_have_asymptotic_limits_on_both_sides():
     assert np.all(found.lower < [0, 0.5]) and np.all([0, 0.5] < found.upper) and np.all(found.upper < [0.02, 0.54])
 
 
-def test_numbers_that_all_agree_have_no_asymptotic_upper_limit():
-    assert run(lambda rng, count: np.ones((count, 1)), Mean(0.01, 1), 5000)[-1].limits.upper[0] == np.inf
+@pytest.mark.parametrize("number", [1.0, 0.7, 1e-7])  # sums of the last two are rounded
+def test_numbers_that_all_agree_have_no_asymptotic_upper_limit(number):
+    assert run(lambda rng, count: np.full((count, 1), number), Mean(0.01, 1), 5000)[-1].limits.upper[0] == np.inf
 
 
 STAKED = {
