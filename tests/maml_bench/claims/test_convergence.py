@@ -145,7 +145,7 @@ def test_the_theorems_hold_and_a_bound_below_the_start_does_not(name, case):
         ("thm1", setting(Quadratic.concave(2)), "a proved lower bound of the meta objective"),
         ("cor1", setting(alpha_L=1 / 20), "alpha = 1/(8 N L)"),
         ("cor1", setting(C_beta=50.0), "C_beta = 100, not 50"),
-        ("thm1", setting(alpha_L=1.0), "alpha < "),
+        ("thm1", setting(alpha_L=1.0), "alpha L < sin("),
         ("thm1", setting(C_beta=0.3), "theta > 0"),
     ],
 )
