@@ -184,7 +184,7 @@ def start_norm(setting: Setting) -> float:
 def capped_means(setting: Setting) -> Capped | None:
     """`means_of_runs` with a ceiling, where one is known."""
     found = ceilings.ceilings(setting)
-    ceiling = None if found is None else ceilings.of_mean(found, start_norm(setting))
+    ceiling = None if found is None else ceilings.of_mean(found.norms + found.beyond(), start_norm(setting))
     return None if ceiling is None else Capped(means_of_runs(setting), ceiling)
 
 
@@ -204,6 +204,11 @@ def rounding(setting: Setting) -> float:
     return 64 * np.finfo(float).eps * (setting.inner.steps + 1) * float(gradients + reach)
 
 
+def resolution(setting: Setting) -> float:
+    """What rounding can add, and runs beyond their ceilings."""
+    return rounding(setting) + ceilings.beyond(setting)
+
+
 def _theorem(losses_needed, *requirements) -> Measurement:
     """E ||grad calL(w_zeta)|| for algorithms that satisfy the requirements."""
     needs = (losses_needed, estimated_step_size, plain_algorithm, *requirements, unconfined, bounded_below)
@@ -212,7 +217,7 @@ def _theorem(losses_needed, *requirements) -> Measurement:
         words="E ||grad calL(w_zeta)||, zeta averaged out",
         requires=first_reason(*needs),
         sampled=Sampling(draw, "mean", run_floats),
-        resolution=rounding,
+        resolution=resolution,
         constants=outer_constants,
     )
 

@@ -7,8 +7,6 @@ The weighted mean square is a ratio of expectations, ``E[G^2/L_w] <= x^2 E[1/L_w
 value a of L_w this says ``E[(a/L_w) G^2 + (1 - a/L_w) x^2] <= x^2``, the mean of numbers >= 0, and that is measured.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from analytic import statement
@@ -87,13 +85,20 @@ def capped_weighted_squares(setting: Setting) -> Capped | None:
     if found is None:
         return None
     start = convergence.start_norm(setting)
-    ceiling = ceilings.of_mean(np.maximum(found**2, _bound("thm1-square", setting)), start**2)
+    squares = np.maximum(found.norms**2, _bound("thm1-square", setting)) + found.beyond(2)
+    ceiling = ceilings.of_mean(squares, start**2)
     return None if ceiling is None else Capped(weighted_squares(setting), ceiling)
 
 
-def _square(size: Callable[[Setting], float]) -> Callable[[Setting], float]:
+def _of_square(size: float, setting: Setting) -> float:
     """What rounding can add to the square of a gradient's norm of that size."""
-    return lambda setting: 2 * size(setting) * convergence.rounding(setting)
+    return 2 * size * convergence.rounding(setting)
+
+
+def _weighted_resolution(setting: Setting) -> float:
+    """That of the weighted mean square, and what runs beyond their ceilings add to it."""
+    size = _bound("thm1-square", setting) ** 0.5
+    return _of_square(size, setting) + ceilings.beyond(setting, 2)
 
 
 def _measurement(words: str, draw, *requirements, resolution, constants=constants) -> Measurement:
@@ -120,7 +125,7 @@ CLAIMS = (
         _measurement(
             "E[(a/L_w) ||grad calL||^2 + (1 - a/L_w) x^2] at w_zeta, x^2 the bound",
             either(capped_weighted_squares, weighted_squares),
-            resolution=_square(lambda setting: _bound("thm1-square", setting) ** 0.5),
+            resolution=_weighted_resolution,
         ),
     ),
     Claim(
@@ -131,7 +136,7 @@ CLAIMS = (
             "E min(||grad calL(w_zeta)||, M)^2, M twice the start's gradient",
             cut_squares,
             moving,
-            resolution=_square(level),
+            resolution=lambda setting: _of_square(level(setting), setting),
         ),
     ),
     Claim(

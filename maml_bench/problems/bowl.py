@@ -14,7 +14,7 @@ class Bowl:
     Parameters
     ----------
     A : array (d, d)
-        Symmetric positive semidefinite, shared by all tasks.
+        Symmetric positive semidefinite, shared by all tasks; 0 if gradients are bounded.
     linear : array (tasks, d)
     slope : array (tasks,)
     bend : float
@@ -26,3 +26,13 @@ class Bowl:
     linear: np.ndarray
     slope: np.ndarray
     bend: float
+
+
+LARGEST = 1024
+"""Dimensions up to which a family states a bowl that is round: whoever asks takes the eigenvalues of a full matrix."""
+
+
+def round_bowl(curvature: float, linear: np.ndarray, slope: np.ndarray, bend: float) -> Bowl | None:
+    """A bowl with ``A = curvature I``; None in more than `LARGEST` dimensions."""
+    dim = linear.shape[-1]
+    return None if dim > LARGEST else Bowl(curvature * np.eye(dim), linear, slope, bend)

@@ -11,6 +11,7 @@ from analytic.moments import separable
 from analytic.moments.gaussian import Smoothing
 from analytic.regularity import Regularity
 from maml_bench.arrays import fits, jets, listed, select
+from maml_bench.problems.bowl import Bowl, round_bowl
 from maml_bench.problems.noise import NoisyTasks
 from maml_bench.problems.ramp import Ramp
 
@@ -102,6 +103,13 @@ class Kink:
         near = np.sqrt(2 * s / self.rho)
         t = np.where(near <= r, near, s / (self.rho * r) + r / 2)
         return np.broadcast_to(self.loss(self.center + np.sign(self.slope) * t), self.batch_shape)
+
+    @cached_property
+    def bowl(self) -> Bowl | None:
+        """``h'(t) = L t - r(t)``, where r goes from 0 at the kink to ``L radius/2`` at the radius, and stays there."""
+        L = self.regularity.L
+        linear = listed(L * self.center + self.slope, self.batch_shape, 1)
+        return round_bowl(L, linear, np.full(len(linear), np.sqrt(self.dim) * L * self.radius / 2), L)
 
     def gradient_gap(self, other: "Kink") -> np.ndarray:
         """A bound, per task, on ``||grad l(w) - grad l_other(w)||`` for all w, by the argument of sigma."""

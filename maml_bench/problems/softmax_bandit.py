@@ -13,6 +13,7 @@ from analytic.moments import softmax_bandit as moments
 from analytic.moments.path import PathMoments, stacked
 from analytic.regularity import Regularity
 from maml_bench.arrays import fits, into, last_axis_first, running_sums, select, singly
+from maml_bench.problems.bowl import Bowl, round_bowl
 
 PATH_LIMIT = 500_000
 """Most paths of action counts to enumerate, for all tasks together: about a second of work."""
@@ -145,6 +146,12 @@ class SoftmaxBandit:
     def infimum(self) -> np.ndarray:
         """The infimum of each task: minus its largest reward."""
         return -self.rewards.max(-1)
+
+    @cached_property
+    def bowl(self) -> Bowl | None:
+        """No curvature that lasts: the gradient of a task is at most ``(sqrt(2)/4) R``."""
+        slope = np.ptp(self.rewards, axis=-1).reshape(-1) / np.sqrt(8)
+        return round_bowl(0.0, np.zeros((len(slope), self.dim)), slope, self.regularity.L)
 
     def __getitem__(self, index) -> "SoftmaxBandit":
         return select(self, index, rewards=1)
