@@ -33,7 +33,8 @@ class Mean:
         No number is below it, by a proof: the bets are on what is above. It needs a ceiling.
     parts : bool
         Numbers come with others >= 0, (..., 2), whose mean is what the mean of the first lacks to the ceiling: it is
-        bet on in place of what each lacks, and no number need be below the ceiling.
+        bet on in place of what each lacks, and no number need be below the ceiling. Either mean tells the value: that
+        which spreads less.
     """
 
     def __init__(self, level, cells, ceiling=None, square=None, root=False, floor=None, parts=False):
@@ -41,7 +42,7 @@ class Mean:
         self.floor, self.parts = floor, parts
         self.ceiling = ceiling if floor is None else ceiling - floor
         ceiling = self.ceiling
-        self.moments: Any = None  # Moments, from the first block on
+        self.moments: Any = None  # Moments, from the first block on; of parts of both, one beside the other
         self.signed = False
         self.rising: Any = None  # Bets that the mean is larger; with a ceiling also that of what numbers lack to it
         self.falling: Any = None  # Bets on a smaller mean, with a bound of the mean square
@@ -91,7 +92,11 @@ class Mean:
         if self.rising is not None:
             self.low = betting.lower_limit(self.rising, self.levels, self.low)
         kind = CERTIFIED
-        ceiling, low = self.ceiling, self.low[:, : self.moments.mean.size]
+        ceiling, mean = self.ceiling, moments.mean
+        if self.parts:
+            (mean, rest), (spread, other) = mean.reshape(2, -1), moments.squares.reshape(2, -1)
+            mean = np.where(other < spread, np.maximum(ceiling - rest, 0.0), mean)
+        low = self.low[:, : mean.size]
         if self.square is not None:
             ceiling = np.sqrt(self.square)
             upper = self.high = betting.limits_of_squares(self.falling, self.square, self.levels, self.high, 1)
@@ -100,7 +105,7 @@ class Mean:
             upper = betting.normal_upper(moments.mean, moments.count, moments.squares, self.levels)
         else:
             upper = ceiling - self.low[:, low.shape[1] :]
-        found = Limits(moments.mean, low[0], upper[0], low[1], upper[1], CERTIFIED, kind, ceiling)
+        found = Limits(mean, low[0], upper[0], low[1], upper[1], CERTIFIED, kind, ceiling)
         if self.floor is not None:
             found = found.map(lambda above: self.floor + above)
         return found.map(np.sqrt) if self.root else found
@@ -149,4 +154,4 @@ class MeanPlan:
             numbers = np.concatenate([values.T, lacking.T]).T
         up = None if self.rising is None else betting.logs(numbers, self.rising)
         down = None if self.falling is None else betting.logs(values, self.falling, squared=True)
-        return Moments.of(values), up, down, False
+        return Moments.of(numbers if self.parts else values), up, down, False

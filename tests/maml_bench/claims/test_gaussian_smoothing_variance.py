@@ -6,6 +6,8 @@ fixed; ten were tried.
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.integrate import quad
 from zoo import assert_mean, draws, families, slanted
 
 from maml_bench import InnerLoop, Setting, check, claims
@@ -123,6 +125,17 @@ def test_spectral_and_what_it_lacks_to_the_frobenius_norm(family, directions):
     found = replicates("prop7-spectral", case)
     assert_mean(found.sum(-1), hessian_draws.frobenius_variance(case), slack=1e-11)
     assert np.all(found >= 0) and np.all(found[..., 0] >= found.sum(-1) / case.tasks.dim * (1 - 1e-9))
+
+
+def test_a_spectral_norm_is_told_by_what_it_lacks_to_the_frobenius_norm():
+    """One direction on a bowl: uu^T - I has the square norm max((x - 1)^2, 1), x of chi squared, which spreads widely,
+    and lacks d - 1 or less to the Frobenius norm, which hardly does.
+    """
+    found = check("prop7-spectral", setting(Quadratic(np.eye(4), np.ones((1, 4))), directions=1), form="refined")
+    density = stats.chi2(4).pdf
+    mean = sum(quad(lambda x: max((x - 1) ** 2, 1) * density(x), *ends)[0] for ends in ((0, 2), (2, np.inf)))
+    assert found.evidence == "certified" and found.replicates < 2000 and found.lower <= found.value <= found.upper
+    assert found.value**2 == pytest.approx(mean, rel=0.02)
 
 
 def test_a_gap_of_three_percent_of_the_spectral_norm_is_certified_both_ways():

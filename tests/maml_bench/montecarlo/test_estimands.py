@@ -203,3 +203,12 @@ def test_two_parts_of_a_known_mean():
         assert betting.lower_limit(bets, 0.01, np.zeros(1)) == pytest.approx(limit)
     with pytest.raises(ValueError, match="numbers >= 0"):
         parts.plan(4)(np.array([[[1.0, -0.1]]]))
+
+
+def test_of_two_parts_the_one_that_spreads_less_tells_the_mean():
+    """One is 0.3 always, the other has the mean 0.7, in two cells of one order each; over several blocks."""
+    parts, rng = ESTIMANDS["root of mean"](0.01, 2, np.ones(2), None, parts=True), np.random.default_rng(0)
+    for number in range(3):
+        rare, always = 0.7 * rng.exponential(1.0, 100) ** 2 / 2, np.full(100, 0.3)
+        parts.merge(parts.plan(number)(np.stack([[rare, always], [always, rare]]).transpose(2, 0, 1)))
+    np.testing.assert_allclose(parts.limits().value ** 2, [0.7, 0.3], rtol=1e-12)
