@@ -63,7 +63,7 @@ GROWN = 1e4
 """Fourth roots of fourth moments may be so many times the ceilings: what lies beyond is a rounding error then."""
 
 CRUDE = 30
-"""A ceiling so many times the norm at the start would decide nothing in reasonable time."""
+"""A ceiling so many times what a mean is like would decide nothing in reasonable time."""
 
 
 def beyond(setting: Setting, power: int = 1) -> float:
@@ -72,9 +72,9 @@ def beyond(setting: Setting, power: int = 1) -> float:
     return 0.0 if found is None else found.beyond(power)
 
 
-def of_mean(values: np.ndarray, start: float) -> np.ndarray | None:
-    """The ceiling of the mean over a run, one cell; None where it is crude beside the value at the start."""
-    return values.mean(keepdims=True) if values.mean() <= CRUDE * start else None
+def of_mean(values: np.ndarray, scale: float) -> np.ndarray | None:
+    """The ceiling of the mean over a run, one cell; None where it is crude beside what the mean is like."""
+    return values.mean(keepdims=True) if values.mean() <= CRUDE * scale else None
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,9 @@ def capped_weighted_squares(setting: Setting) -> Capped | None:
     found = ceilings.ceilings(setting)
     if found is None:
         return None
-    start = convergence.start_norm(setting)
-    squares = np.maximum(found.norms**2, _bound("thm1-square", setting)) + found.beyond(2)
-    ceiling = ceilings.of_mean(squares, start**2)
+    bound = _bound("thm1-square", setting)
+    squares = np.maximum(found.norms**2, bound) + found.beyond(2)
+    ceiling = ceilings.of_mean(squares, max(convergence.start_norm(setting) ** 2, bound))
     return None if ceiling is None else Capped(weighted_squares(setting), ceiling)
 
 

@@ -175,6 +175,7 @@ def test_fourth_moments_of_runs_stay_below(steps):
         ("thm1-square", GAUSSIAN),
         ("thm1", KINKS.with_noise(AdditiveGaussian(0.5))),
         ("thm1", BANDIT),
+        ("thm1-square", BANDIT),
     ],
 )
 def test_verdicts_on_runs_are_certified(name, tasks, monkeypatch):
@@ -182,6 +183,6 @@ def test_verdicts_on_runs_are_certified(name, tasks, monkeypatch):
     verdict = check(claims.get(name, "direct").scaled(1.3), case, budget=4096)
     assert (verdict.outcome, verdict.evidence) == ("holds", "certified")
     assert verdict.replicates <= 512
-    monkeypatch.setattr(ceilings, "of_mean", lambda values, start: np.array([0.9 * verdict.value]))
+    monkeypatch.setattr(ceilings, "of_mean", lambda values, scale: np.array([0.9 * verdict.value]))
     with pytest.raises(EnvelopeExceeded):
         check(claims.get(name, "direct"), case)
