@@ -14,11 +14,10 @@ All this is about estimators that state how they are drawn along directions (`di
 is applied to vectors, or to the columns of the identity.
 """
 
-import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass, replace
-from typing import Any, cast
+from dataclasses import is_dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -33,16 +32,6 @@ from maml_bench.montecarlo.tilted import Capped
 from maml_bench.problems.noise import states
 from maml_bench.problems.quadratic import Quadratic
 from maml_bench.setting import Setting, single, smoothed
-
-
-@dataclass(frozen=True)
-class Reflected:
-    """A generator whose normal numbers have the opposite sign."""
-
-    rng: np.random.Generator
-
-    def standard_normal(self, size):
-        return -self.rng.standard_normal(size)
 
 
 def directional(setting: Setting) -> bool:
@@ -62,35 +51,38 @@ def points(setting: Setting, w: np.ndarray, replicates: int) -> np.ndarray:
     return np.broadcast_to(w, (replicates, *setting.tasks.batch_shape, setting.tasks.dim))
 
 
+def left_sides(setting: Setting, w: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Those of the estimator on population values at w for directions u (Q, replicates, *batch_shape, d).
+
+    Replicates are so many directions of one operator: what is worked out at w is worked out once.
+    """
+    every = u.reshape(-1, *u.shape[2:])
+    found = noiseless(setting, len(every)).along(single(setting), w, every, 1, np.random.default_rng(0))
+    return found.left.reshape(u.shape)
+
+
+def drawn_along(setting: Setting, w: np.ndarray, u: np.ndarray) -> AlongDirections:
+    """The estimator on population values at w for directions u (Q, replicates, *batch_shape, d)."""
+    if kind(setting.hessian) != "zeroth-order-stein":
+        return DirectionMean(left_sides(setting, w, u), u)
+    at, rng = points(setting, w, u.shape[1]), np.random.default_rng(0)  # a shift is of one replicate
+    return noiseless(setting, len(u)).along(single(setting), at, u, 1, rng)
+
+
 def residual(
     setting: Setting, w: np.ndarray, replicates: int, rng: np.random.Generator, directions: int = 1
 ) -> DirectionMean:
     """An operator whose mean is that of the setting's estimator at w less `known_mean`, that of the quadratic at w."""
-    at = points(setting, w, replicates)
-    twin = cast(np.random.Generator, Reflected(copy.deepcopy(rng)))
-    one, tasks = noiseless(setting, directions), single(setting)
-    mirrored = kind(one) == "gaussian-smoothing"
-    return _less_quadratic(
-        setting, w, one.operator(tasks, at, 1, rng), one.operator(tasks, at, 1, twin) if mirrored else None
-    )
+    shape = (directions, replicates, *setting.tasks.batch_shape, setting.tasks.dim)
+    return residual_along(setting, w, rng.standard_normal(shape))
 
 
 def residual_along(setting: Setting, w: np.ndarray, u: np.ndarray) -> DirectionMean:
     """`residual` for given directions (Q, replicates, *batch_shape, d)."""
-    rng = np.random.default_rng(0)  # population values: nothing is drawn
-    at, one, tasks = points(setting, w, u.shape[1]), noiseless(setting, len(u)), single(setting)
-    mirrored = kind(one) == "gaussian-smoothing"
-    return _less_quadratic(
-        setting, w, one.along(tasks, at, u, 1, rng), one.along(tasks, at, -u, 1, rng) if mirrored else None
-    )
-
-
-def _less_quadratic(setting, w, drawn, opposite):
-    """What is drawn (for gradient differences, and for the opposite directions) less the estimator of the quadratic."""
-    u, tasks = drawn.right, single(setting)
+    drawn, tasks = drawn_along(setting, w, u), single(setting)
     pushed = matvec(tasks.hess(w), u) if tasks.dim <= LARGEST_MATRIX else tasks.hvp(w, u)
-    if opposite:
-        return DirectionMean((drawn.left - opposite.left) / 2 - pushed, u)
+    if kind(setting.hessian) == "gaussian-smoothing":
+        return DirectionMean((drawn.left - left_sides(setting, w, -u)) / 2 - pushed, u)
     curvature = np.vecdot(u, pushed)[..., None] / 2
     shift = drawn.shift - curvature.mean(0) if kind(setting.hessian) == "zeroth-order-stein" else 0.0
     return DirectionMean(drawn.left - curvature * u, u, shift)

@@ -65,10 +65,11 @@ from maml_bench.claims.hessian_draws import (
     cells,
     direction_floats,
     directions_at,
+    drawn_along,
     hessians,
     known_mean,
     known_noise,
-    noiseless,
+    left_sides,
     points,
     quadratic_variance,
     squared_distance,
@@ -150,12 +151,11 @@ def _plus(one, other):
 
 
 def _whole(setting, v, envelope, noise):
-    tasks, hessian, Q = single(setting), noiseless(setting, 1), smoothed(setting).directions
+    Q, batch = smoothed(setting).directions, setting.tasks.batch_shape
 
     def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1], v)
-        one, other = (hessian.along(tasks, at, row, 1, rng) for row in (u[:1], u[1:]))
+        u, G = envelope.draw(rng, (replicates, *batch), v)
+        one, other = (drawn_along(setting, setting.w, row) for row in (u[:1], u[1:]))
         X = (squared_distance(one, other) if v is None else squares(one(v) - other(v))) / 2
 
         def rounding():
@@ -267,18 +267,17 @@ def _of_curvatures(H, mean, u, v, left, stein):
 
 
 def _around(setting, v, envelope, known, noise):
-    tasks, one, Q = single(setting), noiseless(setting, 2), smoothed(setting).directions
+    tasks, Q = single(setting), smoothed(setting).directions
     spare = 512 * EPS * (setting.tasks.dim + 8)
     floor, ceiling = ((known * (1 + sign * spare) + sign * envelope.mean) / Q + noise for sign in (-1, 1))
     H: Any = tasks.hess(setting.w)
     mean = None if v is None else matvec(known_mean(setting, setting.w), v)
 
     def draw(rng, replicates):
-        at = points(setting, setting.w, replicates)
-        u, G = envelope.draw(rng, at.shape[:-1], v)
-        drawn = one.along(tasks, at, u, 1, rng).left
+        u, G = envelope.draw(rng, (replicates, *tasks.batch_shape), v)
+        drawn = left_sides(setting, setting.w, u)
         if of_gradients(setting):
-            found = _of_slopes(H, u, v, drawn, one.along(tasks, at, -u, 1, rng).left)
+            found = _of_slopes(H, u, v, drawn, left_sides(setting, setting.w, -u))
         else:
             found = _of_curvatures(H, mean, u, v, drawn, corrected(setting))
         X = bounded(found.sum, np.abs(found.sum), G, envelope.mean, lambda: found.wobble(wobbles(setting, u, v)))
