@@ -87,7 +87,8 @@ class DirectionMean:
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
         product = _mean(_weights(self.right, v), self.left)
-        product -= self.shift * v
+        if np.any(self.shift):
+            product -= self.shift * v
         return product
 
 
@@ -130,16 +131,20 @@ class CombinedMean:
 
 
 # The directions become rows of a matrix, so that extra leading axes of v need no axis for the directions and no
-# temporary has both.
+# temporary has both. A matrix of one row costs two to four times as much as products of numbers.
 
 
 def _weights(right, v):
+    if len(right) == 1:
+        return np.vecdot(right[0], v)[..., None]
     weights = np.matvec(np.moveaxis(right, 0, -2), v)
     weights /= len(right)
     return weights
 
 
 def _mean(weights, left):
+    if len(left) == 1:
+        return weights * left[0]
     return np.vecmat(weights, np.moveaxis(left, 0, -2))
 
 

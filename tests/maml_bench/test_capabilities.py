@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from maml_bench.capabilities import deviation, mean_hessian, stated, usable
+from maml_bench.capabilities import CombinedMean, DirectionMean, deviation, mean_hessian, stated, usable
 from maml_bench.hessians import ExactHessian, FirstOrder, GaussianSmoothing
 from maml_bench.problems import Trigonometric
 
@@ -69,3 +69,22 @@ def test_a_class_that_draws_in_its_own_way_inherits_nothing_of_how_it_is_drawn()
     for capability, same, own in (("along", True, False), ("smoothed_mean", True, True), ("nothing", False, False)):
         assert (stated(Same(0.1, 2), capability) is not None) == same
         assert (stated(Own(0.1, 2), capability) is not None) == own
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (5, 4, 3), (3, 1, 1, 3)], ids=str)
+def test_one_direction_is_the_mean_of_itself_twice(shape):
+    """Of one direction no matrix is made; v has the axes of points (5) and tasks (4), or some, or more."""
+    rng = np.random.default_rng(0)
+    left, right = rng.standard_normal((2, 1, 5, 4, 3))
+    shift, v, twice = rng.standard_normal((5, 4, 1)), rng.standard_normal(shape), lambda x: np.concatenate([x, x])
+    combined = lambda parts, u: 2 * parts - u
+    for make in (
+        lambda of: DirectionMean(of(left), of(right), shift),
+        lambda of: DirectionMean(of(left), of(right), 0.5),
+        lambda of: CombinedMean(of(left), of(right), combined),
+    ):
+        once = make(lambda x: x)(v)
+        assert once.shape == np.broadcast_shapes(shape, (5, 4, 3))
+        np.testing.assert_allclose(once, make(twice)(v), rtol=1e-12, atol=1e-14)
+    expected = np.einsum("...i,...j,...j->...i", left[0], right[0], v) - shift * v
+    np.testing.assert_allclose(DirectionMean(left, right, shift)(v), expected, rtol=1e-12, atol=1e-14)
