@@ -1,4 +1,4 @@
-"""Hessian estimators against matrices and moments known by hand.
+"""Hessian estimators: what a draw is, which data it takes, what it costs; each by itself in `test_hessians_...`.
 
 Statistical tests reject at five standard errors of the measured mean (false alarm about 6e-7 each, by normal
 approximation) and have fixed seeds.
@@ -11,16 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hessian_by_hand import T1, T2, A, V, draws, quadratic
 from zoo import assert_mean
 
 from maml_bench import hessians
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
 
-SEED = 20260
-A = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.4]])
-V = np.array([0.3, -1.0, 0.7])
-T1, T2 = np.trace(A), np.trace(A @ A)
 LINEAR = [
     ExactHessian(),
     FirstOrder(),
@@ -32,19 +29,8 @@ LINEAR = [
 ]
 
 
-def quadratic(sigma_g=0.0):
-    tasks = Quadratic(A, np.array([0.2, -0.1, 0.5]))
-    return tasks.with_noise(AdditiveGaussian(sigma_g)) if sigma_g else tasks
-
-
 def trigonometric(tasks=4, dim=3):
     return Trigonometric.random(dim=dim, tasks=tasks, rng=5).with_noise(RandomPhase(amplitude=0.5, kappa=1.3))
-
-
-def draws(estimator, tasks, v=V, replicates=20_000, D=1, w=V):
-    """Independent values of the estimated Hessian times v at w, shape (replicates, d)."""
-    points = np.broadcast_to(w, (replicates, len(w)))
-    return estimator.operator(tasks, points, D, np.random.default_rng(SEED))(v)
 
 
 @dataclass
@@ -147,121 +133,6 @@ def test_first_order_drops_the_hessian():
     np.testing.assert_array_equal(H(V), np.zeros((4, 3)))
 
 
-# Gaussian smoothing
-
-
-def test_gaussian_smoothing_on_a_quadratic_is_A_times_the_mean_of_uu():
-    H = GaussianSmoothing(0.3, 4, data="population").operator(quadratic(), V, 1, np.random.default_rng(6))
-    expected = A @ np.einsum("qi,qj->ij", H.right, H.right) @ V / 4
-    np.testing.assert_allclose(H(V), expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize(("sigma_g", "D"), [(0.0, 1), (0.4, 1), (0.4, 5)])
-def test_gaussian_smoothing_has_the_exact_mean_and_variance_on_a_quadratic(sigma_g, D):
-    Q, nu = 3, 0.2
-    values = draws(GaussianSmoothing(nu, Q), quadratic(sigma_g), D=D)
-    assert_mean(values, A @ V)
-    noise = 2 * sigma_g**2 * (V @ V) / (Q * D * nu**2)
-    variance = (T2 * (V @ V) + (A @ V) @ (A @ V)) / Q + noise
-    assert_mean(((values - A @ V) ** 2).sum(-1), variance)
-
-
-def test_the_noise_averages_out_over_directions_though_they_share_the_batch_at_w():
-    # Were the noise terms correlated, the variance would stay away from 0 as Q grows; it is 1/Q of one direction's.
-    Q, nu, sigma_g = 100, 0.05, 1.0
-    values = draws(GaussianSmoothing(nu, Q), quadratic(sigma_g), replicates=4000)
-    variance = (T2 * (V @ V) + (A @ V) @ (A @ V)) / Q + 2 * sigma_g**2 * (V @ V) / (Q * nu**2)
-    assert_mean(((values - A @ V) ** 2).sum(-1), variance)
-
-
-def test_gaussian_smoothing_damps_each_cosine():
-    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
-    nu = 0.6
-    length = np.linalg.norm(tasks.frequency, axis=-1)
-    smooth = Trigonometric(
-        tasks.A, tasks.b, tasks.amplitude * np.exp(-((nu * length) ** 2) / 2), tasks.frequency, tasks.phase
-    )
-    assert_mean(draws(GaussianSmoothing(nu, 4), tasks), smooth.hess(V) @ V)
-
-
-# Zeroth order
-
-
-def test_zeroth_order_on_a_quadratic_is_half_uAu_times_uu():
-    rng = np.random.default_rng(9)
-    for stein in (False, True):
-        H = ZerothOrder(0.3, 4, stein=stein, data="population").operator(quadratic(), V, 1, rng)
-        u = H.right
-        outer = u[:, :, None] * u[:, None, :] - stein * np.eye(3)
-        expected = np.mean((np.vecdot(u, u @ A) / 2)[:, None, None] * outer, axis=0) @ V
-        np.testing.assert_allclose(H(V), expected, rtol=1e-10)
-
-
-def test_zeroth_order_has_a_bias_of_half_the_trace_and_the_exact_second_moment():
-    values = draws(ZerothOrder(0.1, 1), quadratic(), replicates=200_000)
-    assert_mean(values, A @ V + T1 / 2 * V)
-    AV = A @ V
-    second = (3 + 6) / 4 * ((T1**2 + 2 * T2) * (V @ V) + 4 * T1 * (V @ AV) + 8 * (AV @ AV))
-    assert_mean((values**2).sum(-1), second)
-
-
-def test_the_variance_of_zeroth_order_falls_like_one_over_Q():
-    AV = A @ V
-    mean = AV + T1 / 2 * V
-    one = (3 + 6) / 4 * ((T1**2 + 2 * T2) * (V @ V) + 4 * T1 * (V @ AV) + 8 * (AV @ AV)) - mean @ mean
-    values = draws(ZerothOrder(0.1, 5), quadratic(), replicates=50_000)
-    assert_mean(((values - mean) ** 2).sum(-1), one / 5)
-
-
-def test_the_stein_correction_removes_the_bias_of_zeroth_order():
-    assert_mean(draws(ZerothOrder(0.1, 3, stein=True), quadratic(), replicates=50_000), A @ V)
-
-
-def test_the_baseline_of_evolution_strategies_leaves_the_hessian_of_the_smoothed_loss_times_1_less_1_over_Q():
-    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
-    nu, Q = 0.6, 4
-    damping = np.exp(-((nu * np.linalg.norm(tasks.frequency, axis=-1)) ** 2) / 2)
-    smooth = Trigonometric(tasks.A, tasks.b, tasks.amplitude * damping, tasks.frequency, tasks.phase)
-    noisy = tasks.with_noise(AdditiveGaussian(0.5))
-    for data in ("resampled", "shared", "population"):
-        values = draws(ZerothOrder(nu, Q, data=data, baseline="mean"), noisy, replicates=50_000)
-        assert_mean(values, (1 - 1 / Q) * smooth.hess(V) @ V)
-
-
-def test_the_baseline_of_evolution_strategies_by_hand():
-    nu, Q = 0.7, 5
-    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
-    drawn = ZerothOrder(nu, Q, baseline="mean").operator(tasks, V, 1, np.random.default_rng(2))
-    u = drawn.right
-    f = (tasks.loss(V + nu * u) + tasks.loss(V - nu * u)) / 2
-    matrix = np.einsum("j,ja,jb->ab", f - f.mean(), u, u) / (Q * nu**2)
-    np.testing.assert_allclose(drawn(V), matrix @ V, rtol=1e-10)
-
-
-@pytest.mark.parametrize("stein", [False, True])
-def test_zeroth_order_at_a_large_radius_is_the_smoothed_hessian_plus_a_multiple_of_the_identity(stein):
-    tasks = Trigonometric.random(dim=3, tasks=1, rng=8)[0]
-    nu = 0.6
-    damping = np.exp(-((nu * np.linalg.norm(tasks.frequency, axis=-1)) ** 2) / 2)
-    smooth = Trigonometric(tasks.A, tasks.b, tasks.amplitude * damping, tasks.frequency, tasks.phase)
-    smoothed_loss = smooth.loss(V) + nu**2 * np.trace(tasks.A) / 2
-    multiple = 0 if stein else (smoothed_loss - tasks.loss(V)) / nu**2
-    values = draws(ZerothOrder(nu, 2, stein=stein), tasks, replicates=50_000)
-    assert_mean(values, smooth.hess(V) @ V + multiple * V)
-
-
-def test_noise_adds_to_zeroth_order_as_if_every_direction_had_its_own_batches():
-    # With l(w; xi) = l(w) + xi.w the noise of one direction is n u (u.v), where given u
-    # var n = s^2 (||w + nu u||^2 + ||w - nu u||^2 + 4 ||w||^2) / (4 nu^4), s^2 = sigma_g^2 / (d D).
-    # A zero Hessian leaves nothing else; E ||u (u.v)||^2 = (d + 2) ||v||^2 and E ||u||^4 (u.v)^2 = (d+2)(d+4) ||v||^2.
-    Q, nu, sigma_g, D, d = 40, 0.5, 0.3, 2, 3
-    flat = Quadratic(np.zeros((d, d)), np.zeros(d)).with_noise(AdditiveGaussian(sigma_g))
-    values = draws(ZerothOrder(nu, Q), flat, D=D)
-    s2 = sigma_g**2 / (d * D)
-    variance = s2 * (6 * (V @ V) * (d + 2) + 2 * nu**2 * (d + 2) * (d + 4)) * (V @ V) / (4 * nu**4 * Q)
-    assert_mean((values**2).sum(-1), variance)
-
-
 @pytest.mark.parametrize(
     ("estimator", "one"),
     [
@@ -284,31 +155,6 @@ def test_the_variance_that_is_stated_on_a_quadratic(estimator, one):
     else:
         assert noisy == pytest.approx(one / 3 + 2 * 0.5**2 * (V @ V) / (3 * 2 * 0.2**2))
     assert ZerothOrder(0.2, 3, baseline="mean").smoothed_variance(smooth, V, 0.0, 2) is None
-
-
-# Central difference
-
-
-def test_central_difference_is_exact_on_a_quadratic_and_second_order_elsewhere():
-    rng = np.random.default_rng(10)
-    H = CentralDifference(0.5).operator(quadratic(sigma_g=1.0), V, 1, rng)
-    np.testing.assert_allclose(H(V), A @ V, rtol=1e-12)
-    tasks = Trigonometric.random(dim=3, tasks=4, rng=5)
-    errors = []
-    for delta in (0.02, 0.01):
-        error = CentralDifference(delta).operator(tasks, V, 1, rng)(V) - tasks.hvp(V, V)
-        errors.append(np.linalg.norm(error, axis=-1))
-        assert np.all(errors[-1] <= tasks.regularity.tau * delta**2 * np.linalg.norm(V) ** 3 / 6)
-    np.testing.assert_allclose(errors[0] / errors[1], 4, rtol=0.01)
-
-
-def test_resampled_central_difference_is_a_fixed_function_with_noise_at_both_points():
-    sigma_g, delta, D = 0.5, 0.2, 2
-    values = draws(CentralDifference(delta, data="resampled"), quadratic(sigma_g), D=D)
-    assert_mean(values, A @ V)
-    assert_mean(((values - A @ V) ** 2).sum(-1), 2 * sigma_g**2 / (D * 4 * delta**2))
-    H = CentralDifference(delta, data="resampled").operator(quadratic(sigma_g), V, D, np.random.default_rng(0))
-    np.testing.assert_array_equal(H(V), H(V))
 
 
 # Which data are drawn, and where they are evaluated
