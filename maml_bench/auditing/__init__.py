@@ -8,7 +8,7 @@ import numpy as np
 from analytic.applicability import Applicability
 from analytic.arguments import natural, probability, shown
 from analytic.arguments import seed as checked_seed
-from maml_bench.auditing import derivatives, estimators, lipschitz, sampling
+from maml_bench.auditing import derivatives, estimators, lipschitz, sampling, stated
 from maml_bench.auditing.result import Audit, Row
 from maml_bench.capabilities import usable
 from maml_bench.problems.finite_sum import TaskPairs
@@ -23,7 +23,9 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
 
     Derivatives are compared with each other and with differences of the loss, samples with the population. Every finite
     constant of the certificate is then attacked inside its ball: by random search, and from the best points found by
-    ``scipy.optimize``. No violation is no proof; a violation comes with its witness.
+    ``scipy.optimize``. So is what a family and its sampling model state besides: an affine gradient, an infimum, noise
+    that is odd, additive, isotropic, Gaussian or bounded, and that ``-sample`` has the law of a sample. No violation is
+    no proof; a violation comes with its witness.
 
     Parameters
     ----------
@@ -91,11 +93,13 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
 
 
 def _rows(tasks, rng, error, points, draws):
+    each, chance = error / 8, len(stated.by_chance(tasks))
     return [
         *derivatives.check(tasks, rng),
         *(lipschitz.attack(tasks, name, rng, points) for name in ("L", "rho", "tau")),
         lipschitz.attack_heterogeneity(tasks, rng, points),
-        *sampling.check(tasks, rng, error, draws),
+        *sampling.check(tasks, rng, error - chance * each, draws),
+        *stated.check(tasks, rng, each, draws),
     ]
 
 

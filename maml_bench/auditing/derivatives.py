@@ -96,7 +96,7 @@ def _quotients(tasks, w, rng, nu) -> list[Row]:
 
 
 def _indexing(tasks, w, v) -> Row:
-    """All tasks at once against the first and the last task alone, at one point alone."""
+    """All tasks at once against the first and the last task alone, at one point alone, and against some of them."""
     shape, gap = tasks.batch_shape, 0.0
     shared = w[(0, *(0,) * len(shape))]
     everything = [tasks.loss(w), tasks.grad(w), tasks.hvp(w, v), np.broadcast_to(tasks.grad(shared), w.shape)]
@@ -110,4 +110,8 @@ def _indexing(tasks, w, v) -> Row:
             for together, single in zip(everything, alone, strict=True):
                 size = max(np.abs(single).max(), np.abs(together[at]).max(), np.finfo(float).tiny)
                 gap = max(gap, np.abs(together[at] - single).max() / size)
+    if len(shape) == 1:  # as runs gather them
+        order = np.array([shape[0] - 1, 0, shape[0] // 2])
+        gathered, expected = np.broadcast_to(tasks[order].grad(shared), (3, tasks.dim)), everything[-1][0, order]
+        gap = max(gap, np.abs(gathered - expected).max() / max(np.abs(expected).max(), np.finfo(float).tiny))
     return judged("indexing", "all tasks and points at once against one alone, relative difference", TOLERANCE, gap)

@@ -26,7 +26,7 @@ FLOATS = 2**26
 
 def check(hessian, tasks, rng, error: float) -> list[Row]:
     """Rows ``operator``, ``repeatable``, ``linear``, ``symmetric``, ``columns``, ``independent``, ``mean``, ``along``,
-    ``bias`` and ``variance``.
+    ``largest norm``, ``bias`` and ``variance``.
     """
     each = 2 * BATCH * tasks.dim * getattr(hessian, "directions", 1)
     if len(tasks.batch_shape) == 1 and tasks.batch_shape[0] > (most := max(2, FLOATS // (FEWEST * each))):
@@ -85,6 +85,7 @@ def _sampled(hessian, tasks, w, v, rng, error, scale, calls):
         independent,
         _mean(hessian, tasks, w, v, found, reach, error),
         _along(hessian, tasks, w, v, rng, found, reach, error),
+        _norm(hessian, tasks, w, found),
         *_deviation(hessian, tasks, w, v, found, reach, error),
     ]
 
@@ -129,6 +130,16 @@ def _along(hessian, tasks, w, v, rng, found, reach, error):
     z = np.abs(drawn.mean((0, 1)) - found.mean((0, 1))) / both
     words = f"mean along Gaussian directions less the operator's, in standard errors, {z.size} components"
     return judged("along", words, _quantile(error, z.size), float(z.max()))
+
+
+def _norm(hessian, tasks, w, found):
+    largest = stated(hessian, "largest_norm")
+    if largest is None:
+        return skipped("largest norm", "not stated")
+    claimed = np.broadcast_to(np.asarray(largest(tasks, w[0]), dtype=float).reshape(-1), found.shape[2])
+    sizes = np.linalg.norm(found, axis=-1).max((0, 1))
+    task = int(np.argmax(sizes - claimed))
+    return judged("largest norm", "what no draw exceeds along a unit vector", claimed[task], sizes[task])
 
 
 def _deviation(hessian, tasks, w, v, found, reach, error):

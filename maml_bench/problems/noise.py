@@ -1,7 +1,11 @@
 """Sampling models: what one stochastic sample adds to the population loss, and its certified variances.
 
 A model has ``sigma_g``, ``sigma_H`` and ``draw(rng, shape, dim, size)``, or ``draw_at(rng, w, size)`` where its law
-depends on the point. What else it states is a capability, of a model of yours too; nothing asks for its class:
+depends on the point. It returns a sample with ``loss(w)``, ``grad(w)``, ``hvp(w, v)`` and ``hess(w)``. Where that has
+a mirror image ``-sample``, both are used, so it must have the law of the sample: of a `LinearTerm` the sign changes, as
+is right for symmetric laws alone; a skewed one takes a sample of its own, `TwoPointTerm` or one without ``__neg__``.
+
+What else a model states is a capability, of one of yours too; nothing asks for its class:
 
 - ``largest_noise``, ``largest_hessian_noise``: no sample's gradient (Hessian) is farther from its mean than this;
 - ``isotropic = True``: at every point the gradient noise has mean zero and the covariance ``(sigma_g^2/d) I``;
@@ -78,7 +82,7 @@ class AdditiveGaussian:
 
 @dataclass(frozen=True, eq=False)
 class LinearTerm:
-    """The perturbation ``slope.w``; ``slope`` has shape (..., d)."""
+    """The perturbation ``slope.w``; ``slope`` has shape (..., d), and a symmetric law."""
 
     __repr__ = brief
 
@@ -434,7 +438,7 @@ def Mirrored(tasks) -> Resampled:
     """Tasks whose samples are ``-sample``: equal in law to the original, with errors of opposite sign.
 
     Run an algorithm once on ``tasks`` and once on ``Mirrored(tasks)`` with generators in the same state, and average:
-    whatever is odd in the noise cancels.
+    whatever is odd in the noise cancels. A sample without a mirror image stands for itself.
     """
     return Resampled(tasks, _mirror)
 
@@ -449,7 +453,12 @@ def Given(tasks, samples: Iterator[Any]) -> Resampled:
 
 def _mirror(tasks, rng, w, size):
     drawn = tasks.sample(rng, w, size)
-    return None if drawn is None else -drawn
+    return -drawn if has_mirror_image(drawn) else drawn
+
+
+def has_mirror_image(sample: Any) -> bool:
+    """Whether ``-sample`` exists."""
+    return getattr(sample, "__neg__", None) is not None
 
 
 def _numbers(name, value):

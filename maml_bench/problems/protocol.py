@@ -10,7 +10,8 @@ from analytic.regularity import Regularity
 class Sample(Protocol):
     """Data drawn for a batch of points. It may be evaluated at other points of a broadcastable shape.
 
-    ``-sample`` is its mirror image: drawn with the same probability, with the opposite error where the error is odd.
+    ``-sample``, if there is one, is its mirror image: drawn with the same probability, with the opposite error where
+    the error is odd.
 
     Examples
     --------

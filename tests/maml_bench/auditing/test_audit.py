@@ -19,6 +19,7 @@ from maml_bench.problems import (
     Trigonometric,
     outside,
 )
+from maml_bench.problems.noise import LinearTerm, Waves
 from studies.gallery import own_problem
 
 
@@ -99,6 +100,56 @@ def only_drawn(sample, error):
     return 0 if sample is None else error
 
 
+class Same(Waves):
+    """Its mirror image is itself: of its law, and with the same error."""
+
+    def __neg__(self):
+        return self
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Additive noise whose components have variance 1/d and a law that is drawn by ``law``."""
+
+    law: object
+    sigma_g, sigma_H = 1.0, 0.0
+
+    def draw(self, rng, shape, dim, size):
+        return LinearTerm(self.law(rng, (*shape, size, dim)).mean(-2) / np.sqrt(dim))
+
+
+def lone(rng, shape):
+    """Skewed: exponential."""
+    return rng.exponential(size=shape) - 1
+
+
+def stretched(rng, shape):
+    """Symmetric, but not of one variance."""
+    return rng.standard_normal(shape) * np.sqrt([2.0, 0.5, 0.5, 1.0])
+
+
+def flat(rng, shape):
+    """Symmetric and of one variance, but uniform."""
+    return rng.uniform(-np.sqrt(3), np.sqrt(3), shape)
+
+
+def stating(noise, **attributes):
+    """The honest tasks with a sampling model that states something false."""
+    model = type("Stating", (type(noise),), attributes)(*(getattr(noise, field.name) for field in fields(noise)))
+    return replace(HONEST, noise=model)
+
+
+def calling(**attributes):
+    """The honest tasks of a family that states something false."""
+    tasks = HONEST.population
+    family = type("Calling", (Trigonometric,), attributes)
+    return family(*(getattr(tasks, field.name) for field in fields(tasks))).with_noise(HONEST.noise)
+
+
+def same(self, rng, shape, dim, size):
+    return Same(*vars(RandomPhase.draw(self, rng, shape, dim, size)).values())
+
+
 TURN = 0.1 * (np.eye(4, k=1) - np.eye(4, k=-1))
 LOOSE = (1.1, ("L", "rho", "tau", "sigma_H"))
 FAULTS = {
@@ -128,6 +179,10 @@ FAULTS = {
     "gradient's quotients": ({"quotients"}, misstated("gradient_quotients")),
     "loss' quotients": ({"quotients"}, misstated("loss_quotients")),
     "wrong task indexed": ({"indexing"}, faulty(__getitem__=lambda s, index: replace(s, tasks=s.tasks[::-1][index]))),
+    "wrong tasks gathered": (
+        {"indexing"},
+        faulty(__getitem__=lambda s, i: replace(s, tasks=s.tasks[np.sort(i) if isinstance(i, np.ndarray) else i])),
+    ),
     "L": ({"L"}, faulty(0.98, ["L"])),
     "rho": ({"rho"}, faulty(0.98, ["rho"])),
     "tau": ({"tau"}, faulty(0.98, ["tau"])),
@@ -147,6 +202,15 @@ FAULTS = {
     ),
     "sigma_g": ({"sigma_g"}, faulty(0.9, ["sigma_g"])),
     "sigma_H": ({"sigma_H"}, faulty(0.9, ["sigma_H"])),
+    "affine gradient": ({"affine gradient"}, calling(affine_gradient=True)),
+    "infimum": ({"infimum"}, calling(infimum=10.0)),
+    "mirror image of another law": ({"mirrored"}, replace(HONEST, noise=Slopes(lone))),
+    "mirror image not opposite": ({"odd"}, stating(HONEST.noise, draw=same)),
+    "noise that changes": ({"additive"}, stating(HONEST.noise, additive=True)),
+    "noise of several variances": ({"isotropic"}, stating(Slopes(stretched), isotropic=True)),
+    "uniform noise": ({"gaussian"}, stating(Slopes(flat), odd=True, additive=True, isotropic=True, gaussian=True)),
+    "largest noise": ({"largest noise"}, stating(HONEST.noise, largest_noise=0.499)),
+    "largest Hessian noise": ({"largest Hessian noise"}, stating(HONEST.noise, largest_hessian_noise=0.49)),
 }
 """A fault that is planted, and the rows that it turns red."""
 
@@ -161,7 +225,8 @@ def test_a_fault_turns_its_row_red_and_no_other(fault):
 
 def test_every_row_has_a_fault_that_turns_it_red_alone():
     alone = {row for rows, _ in FAULTS.values() if len(rows) == 1 for row in rows}
-    assert {row.name for row in audit(HONEST, points=16, draws=100).rows} == alone
+    every = HONEST, Quadratic.concave(2).with_noise(AdditiveGaussian(0.5))
+    assert {row.name for tasks in every for row in audit(tasks, points=16, draws=100).rows} == alone
 
 
 def halves(support=HONEST.population, target=HONEST.population, b_i=1e3):
@@ -169,7 +234,7 @@ def halves(support=HONEST.population, target=HONEST.population, b_i=1e3):
 
 
 def test_of_pairs_both_halves_are_audited_and_their_distance():
-    rows = {row.name for row in audit(HONEST, points=16, draws=100).rows}
+    rows = {row.name for row in audit(HONEST.population, points=16, draws=100).rows}
     found = halves()
     assert {row.name for row in found.rows} == {f"{half} {row}" for half in ("support", "target") for row in rows} | {
         "b_i"
@@ -213,6 +278,15 @@ def test_a_constant_two_percent_too_small_is_found(tasks, constant):
         assert audit(Planted(tasks, {"tau": 1.0}))["tau"].outcome == "violated"
         return
     assert violated(audit(Planted(tasks, {constant: 0.98 * claimed}))) == {constant}
+
+
+@pytest.mark.by_chance(1e-3)
+def test_skewed_noise_without_a_mirror_image_passes():
+    class Alone(LinearTerm):
+        __neg__ = None
+
+    noise = type("Skewed", (Slopes,), {"draw": lambda s, *law: Alone(Slopes.draw(s, *law).slope)})(lone)
+    assert audit(replace(HONEST, noise=noise)).passed
 
 
 def test_a_sampler_that_ignores_the_batch_size_is_found():

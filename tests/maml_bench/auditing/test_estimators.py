@@ -81,6 +81,9 @@ class Faulty:
         variance = np.sum(A**2, axis=(-2, -1)) + np.linalg.norm(A, 2, axis=(-2, -1)) ** 2
         return 0.0, float(variance.max()) * {"variance": 0.2, "biased": 3}.get(self.fault, 1.01)
 
+    def largest_norm(self, tasks, w):
+        return 1.0 if self.fault == "unbounded" else np.inf
+
 
 class Skewed(GaussianSmoothing):
     """Its draws are called symmetric, which they are not."""
@@ -110,6 +113,7 @@ FAULTS = [
     ("independent", SADDLES, Faulty("one draw for all tasks")),
     ("mean", SADDLES, Faulty("wrong mean")),
     ("along", TASKS, Twice(0.1, 3)),
+    ("largest norm", SADDLES, Faulty("unbounded")),
     ("bias", SADDLES, Faulty("biased")),
     ("variance", SADDLES, Faulty("variance")),
 ]

@@ -72,6 +72,14 @@ def test_every_row_says_what_was_compared():
         "sigma": "root mean square distance of task gradients from their mean",
         "sigma_g": "root mean square error of a one-sample gradient (and of 4 samples, scaled)",
         "sigma_H": "root mean square error of a one-sample Hessian (and of 4 samples, scaled)",
+        "affine gradient": "second differences of the gradient, relative",
+        "infimum": "how far below it a loss is, after 200 steps of descent",
+        "mirrored": "law of noise against that of its mirror image, in standard errors",
+        "odd": "gradient noise of a sample and of its mirror image, their sum, relative",
+        "additive": "gradient noise at two points, its change, and Hessian noise, relative",
+        "isotropic": "covariance of gradient noise less that stated, in standard errors",
+        "gaussian": "largest distance of the law of noise from the normal one, times the root of the draws",
+        "largest Hessian noise": "distance of a one-sample Hessian from the mean, spectral norm",
     }
     (unbiased,) = [row for row in rows if row.name == "unbiased"]
     assert unbiased.checked.startswith("largest mean error in standard errors (size-3 batches); worst: ")

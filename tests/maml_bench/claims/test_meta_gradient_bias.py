@@ -9,10 +9,11 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy
 from zoo import assert_same_mean, at
 
 from analytic import bound
-from maml_bench import InnerLoop, Setting, check, claims
+from maml_bench import InnerLoop, Setting, check, claims, measure
 from maml_bench.adaptation import stochastic_path
 from maml_bench.claims import meta_gradient
 from maml_bench.claims.claim import by_measurement
@@ -30,7 +31,7 @@ from maml_bench.problems import (
     SoftmaxBandit,
     Trigonometric,
 )
-from maml_bench.problems.noise import Mirrored
+from maml_bench.problems.noise import LinearTerm, Mirrored
 from maml_bench.study.facts import loglog_slope
 
 pytestmark = pytest.mark.by_chance(1e-5)
@@ -323,3 +324,30 @@ def test_what_rounding_leaves_of_a_control_variate_is_none():
         "prop3", setting, form="refined_local", seed=1353932320, budget=4096, precision=0, method="monte-carlo"
     )
     assert verdict.evidence == "certified"
+
+
+class Lone(LinearTerm):
+    __neg__ = None
+
+
+class Skewed:
+    """Exponential noise, less its mean: of one side, so that no mirror image has its law."""
+
+    sigma_g, sigma_H = 1.5, 0.0
+
+    def draw(self, rng, shape, dim, size):
+        return Lone(1.5 * (rng.exponential(size=(*shape, size, dim)).mean(-2) - 1))
+
+
+def test_skewed_noise_without_a_mirror_image_has_its_own_bias():
+    """One step in one variable, by quadrature over the noise; pairs with the sign changed would be of another bias."""
+    waves = Trigonometric(np.eye(1), np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1, 1)), np.zeros((1, 1)))
+    alpha, w = 0.6, 0.2
+    case = Setting(waves.with_noise(Skewed()), np.array([w]), InnerLoop(alpha, 1))
+    slope, factor = lambda x: x - np.sin(x), 1 - alpha * (1 - np.cos(w))
+    value = lambda xi: factor * slope(w - alpha * (slope(w) + 1.5 * (xi - 1)))
+    mean = lambda function: scipy.integrate.quad(lambda xi: function(xi) * np.exp(-xi), 0, 60)[0]
+    truth = abs(mean(value) - value(1.0))
+    pairs = abs(mean(lambda xi: (value(xi) + value(2 - xi)) / 2) - value(1.0))
+    found = measure("meta-gradient-bias", case, confidence=CERTAIN, budget=80_000)
+    assert pairs < found.lower <= truth <= found.upper
