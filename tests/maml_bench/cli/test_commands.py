@@ -154,7 +154,7 @@ def test_bad_input_of_train_is_named(bench, arguments, message):
 
 def test_a_theorem_is_checked_on_the_command_line(bench):
     done = bench("check", "thm1", "--iterations", 20, "--tasks", 3, "--family", "trigonometric", "--C-beta", 100)
-    assert "needs D_beta >= 64" in done.stdout
+    assert "needs D_beta a^2 >= 64" in done.stdout
     assert done.returncode == 4
     assert "needs an outer loop" in bench("check", "thm1").stdout
 
