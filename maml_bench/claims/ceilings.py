@@ -97,27 +97,68 @@ class Ceilings:
         return float(np.mean(self.fourth**power) * math.sqrt(RARE))
 
 
-def ceilings(setting: Setting) -> Ceilings | None:
-    """What the meta gradients of a run cannot exceed; None where it is unknown."""
+@dataclass(frozen=True)
+class Run:
+    """A run in a bowl: what the recursions need of it, in the notation above.
+
+    Attributes
+    ----------
+    values, x : array (d,)
+        Eigenvalues of A, growing, and the first x in the basis of their vectors.
+    shrunk : array (d,)
+        Eigenvalues of ``M^(2N)``.
+    longest, inflow, bend : float
+        The longest step, ``alpha N ||A||``, and p.
+    ends : array (tasks,)
+        What u is at most without noise.
+    mean : float
+        What its mean over the tasks is.
+    """
+
+    setting: Setting
+    values: np.ndarray
+    x: np.ndarray
+    shrunk: np.ndarray
+    longest: float
+    inflow: float
+    bend: float
+    ends: np.ndarray
+    mean: float
+
+    def epsilon(self, noise: float = 0.0) -> float:
+        """What products may be from ``M^N``, with so much noise in a Hessian."""
+        return (1 + self.setting.inner.alpha * (self.bend + noise)) ** self.setting.inner.steps - 1
+
+    def gradient(self, t: np.ndarray) -> np.ndarray:
+        """What ``||grad calL||`` is at most where x is t long."""
+        return (1 + self.epsilon()) * t + self.mean + self.epsilon() * self.ends.mean()
+
+
+def run(setting: Setting) -> Run | None:
+    """None where no bowl is known, it is flat along some axis but not along all, or steps are too long for it."""
     adapted, judged = (getattr(population(tasks), "bowl", None) for tasks in losses(setting))
-    noise = _noise(setting)
-    if adapted is None or judged is None or not np.array_equal(adapted.A, judged.A) or noise is None:
+    if adapted is None or judged is None or not np.array_equal(adapted.A, judged.A):
         return None
     alpha, N = setting.inner.alpha, setting.inner.steps
     values, vectors = np.linalg.eigh(judged.A)
-    shrunk = (1 - alpha * values) ** (2 * N)
-    longest = largest_step(setting)
+    shrunk, longest = (1 - alpha * values) ** (2 * N), largest_step(setting)
     if values[0] < SINGULAR * values[-1] or alpha * values[-1] > 1 or longest * np.max(shrunk * values) > 1:
         return None
-    least, top = values[0], values[-1]
-    b, inflow = judged.linear.mean(0), alpha * N * top
-    sizes = [bowl.slope + np.linalg.norm(bowl.linear - b, axis=-1) for bowl in (judged, adapted)]
-    ends = sizes[0] + inflow * sizes[1]
+    b, inflow = judged.linear.mean(0), alpha * N * values[-1]
+    final, path = (bowl.slope + np.linalg.norm(bowl.linear - b, axis=-1) for bowl in (judged, adapted))
     mean = judged.slope.mean() + inflow * (adapted.slope.mean() + np.linalg.norm(adapted.linear.mean(0) - b))
-    bend = max(adapted.bend, judged.bend)
-    U, U_fourth = (ends.max() + final + inflow * path for path, final in (noise.largest, noise.fourth))
-    epsilon, quiet = ((1 + alpha * p) ** N - 1 for p in (bend + noise.bent, bend))
-    x = vectors.T @ (judged.A @ setting.w - b)
+    x, bend = vectors.T @ (judged.A @ setting.w - b), max(adapted.bend, judged.bend)
+    return Run(setting, values, x, shrunk, longest, inflow, bend, final + inflow * path, mean)
+
+
+def ceilings(setting: Setting) -> Ceilings | None:
+    """What the meta gradients of a run cannot exceed; None where it is unknown."""
+    known, noise = run(setting), _noise(setting)
+    if known is None or noise is None:
+        return None
+    values, shrunk, longest, x = known.values, known.shrunk, known.longest, known.x
+    U, U_fourth = (known.ends.max() + final + known.inflow * path for path, final in (noise.largest, noise.fourth))
+    least, top, epsilon = values[0], values[-1], known.epsilon(noise.bent)
     t, bound = float(np.linalg.norm(x)), math.inf
     t_fourth, push_fourth = t, longest * top * (1 + epsilon) * U_fourth
     k = longest * top * (1 + epsilon) ** 2 / 2
@@ -132,7 +173,7 @@ def ceilings(setting: Setting) -> Ceilings | None:
         moved = (1 - longest * np.min(shrunk * values)) * t + longest * top * (epsilon * t + (1 + epsilon) * U)
         t = min(max(t, moved), bound)
         t_fourth = (1 + longest * top * epsilon) * t_fourth + push_fourth
-    norms, fourth = (1 + quiet) * np.array(found).T + mean + quiet * ends.mean()
+    norms, fourth = map(known.gradient, np.array(found).T)
     if not any(noise.fourth):
         return Ceilings(norms, np.zeros(len(found)))
     return Ceilings(norms, fourth) if np.all(fourth <= GROWN * norms) else None
