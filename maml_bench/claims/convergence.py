@@ -228,8 +228,7 @@ def _theorem(losses_needed, *requirements, draw=None) -> Measurement:
     )
 
 
-_ESTIMATED = either(squared_means, means_of_runs)
-_EXACT = either(capped_means, _ESTIMATED)
+_EXACT, _ESTIMATED = either(capped_means, means_of_runs), either(squared_means, means_of_runs)
 
 MEASUREMENTS = {
     "lemma-a": _lemma("||grad l(w)||", single_loss, mean_gradient_norm),

@@ -1,12 +1,12 @@
-r"""Mean squares of the meta gradient along a run, where estimated Hessians or noise have no bound that a run keeps to.
+r"""Mean squares of the meta gradient along a run, where Hessians are estimated along directions, without a ceiling.
 
 The notation is that of `ceilings`: one bowl, :math:`x = Aw - b`, :math:`t = \|x\|`. A Hessian estimate is fresh at
 every step; given the path its mean :math:`\bar H` is within p of A, being a mean of Hessians of the loss, and
-:math:`E\|(\hat H - \bar H)v\|^2 \le s^2\|v\|^2`: with batches of D, :math:`s^2 = \sigma_H^2/D`; with Gaussian
-smoothing, Proposition 7's refined bound. With zeroth-order estimates, where half the trace of a mean of Hessians is
-added to its diagonal, :math:`p + \frac12(\operatorname{tr}A + dp)` stands for p below, and :math:`s^2` is the sharp
-bound of their variance. Errors of gradients have mean zero given the past, with mean squares of at
-most :math:`\sigma_g^2/S` on the path and :math:`\sigma_g^2/T` at its end. Let w and the tasks that are drawn be given.
+:math:`E\|(\hat H - \bar H)v\|^2 \le s^2\|v\|^2` by the refined bound of Proposition 7. With zeroth-order estimates,
+where half the trace of a mean of Hessians is added to its diagonal, :math:`p + \frac12(\operatorname{tr}A + dp)` stands
+for p below, and :math:`s^2` is the sharp bound of their variance. Errors of gradients have mean zero given the past,
+with mean squares of at most :math:`\sigma_g^2/S` on the path and :math:`\sigma_g^2/T` at its end. Let w and the tasks
+that are drawn be given.
 
 *Mean.* Estimates and the final error are independent of the rest given the path, so the mean of one task's stochastic
 meta gradient is that of :math:`\prod_j(I - \alpha\bar H_j)\nabla l_i(w_N)`. As in `ceilings` it is
@@ -36,15 +36,17 @@ from analytic import statement
 from maml_bench.capabilities import kind
 from maml_bench.claims import ceilings
 from maml_bench.claims.gaussian_smoothing import seen_constants
+from maml_bench.claims.hessian_draws import directional
 from maml_bench.setting import Setting, looped
 
 
 def of_mean(setting: Setting, scale: float) -> np.ndarray | None:
     """What the mean square of the mean of ``||grad calL(w_k)||`` over a run is at most, one cell.
 
-    None where no bowl is known, or where its root is crude beside what the mean is like.
+    None where no bowl is known, where its root is crude beside what the mean is like, and for an estimator that draws
+    in a way of its own: no draw would show that its variance is another.
     """
-    known = ceilings.run(setting)
+    known = ceilings.run(setting) if directional(setting) else None
     if known is None:
         return None
     inner, outer = setting.inner, looped(setting)
@@ -64,9 +66,6 @@ def of_mean(setting: Setting, scale: float) -> np.ndarray | None:
 
 def _estimate(setting: Setting, known: ceilings.Run) -> tuple[float, float]:
     """What takes the mean of an estimate from the Hessians, and ``s^2``."""
-    if kind(setting.hessian) == "sampled":
-        noise = 0.0 if hasattr(setting.tasks, "support") else setting.tasks.regularity.sigma_H
-        return 0.0, noise**2 / setting.inner.D
     smoothing = kind(setting.hessian) == "gaussian-smoothing"
     bound = statement("prop7-vector").forms["refined"] if smoothing else statement("zo-vector").forms["sharp"]
     shift = 0.0 if smoothing else (known.values.sum() + setting.tasks.dim * known.bend) / 2

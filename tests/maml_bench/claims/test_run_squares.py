@@ -37,12 +37,13 @@ def test_noise_alone_by_hand(S, T, data):
 
 
 def test_a_bowl_by_hand():
-    # two tasks that pull by 1 to either side, exact Hessians: g = 1 beside the mean, and p is the cosine's curvature
+    # two tasks that pull by 1 to either side: g = 1 beside the mean and the cosine's slope, p the cosine's curvature
     tasks = Trigonometric(np.eye(1), np.array([[1.0], [-1.0]]), np.array([0.1]), np.array([[2.0]]), np.zeros(1))
-    case = at(tasks, 3.0, 0.1, 2, outer=OuterLoop(2, 5, C_beta=4.0, B_beta=1, D_beta=1))
-    g, p = 1 + 0.1 * 2, 0.1 * 4
-    L = 1 + p
-    epsilon, U, kappa = (1 + 0.1 * p) ** 2 - 1, g + 0.2 * g, (1 + 0.1 * p) ** 2
+    hessian, outer = GaussianSmoothing(0.5, 6, "population"), OuterLoop(2, 5, C_beta=4.0, B_beta=1, D_beta=1)
+    case = at(tasks, 3.0, 0.1, 2, hessian, outer)
+    g, p, L, rho = 1 + 0.1 * 2, 0.1 * 4, 1.4, 0.1 * 8
+    s2 = min(L * np.sqrt(2) + rho * 0.25 * np.sqrt(15), L * np.sqrt(3)) ** 2 / 6
+    epsilon, U, kappa = (1 + 0.1 * p) ** 2 - 1, g + 0.2 * g, (1 + 0.1 * p) ** 2 + 0.01 * s2
     beta, t = 1 / (4 * (1 + 0.1 * L) ** 4 * L), 3.0
     spread = kappa**2 * (t + U) ** 2 / 5
     after = np.hypot(t + beta * (epsilon * t + (1 + epsilon) * U), beta * np.sqrt(spread))
@@ -62,10 +63,17 @@ def test_zeroth_order_estimates_by_hand():
     assert shift == pytest.approx((np.trace(WAVES.A) + 3 * WAVES.bowl.bend) / 2, rel=1e-12)
 
 
-def test_batches_of_hessians_count_by_their_mean_squares():
-    first, second = (at(PROBLEMS["phases"], outer=run(WAVES).outer, D=D) for D in (1, 4))
-    one = PROBLEMS["phases"].regularity.sigma_H ** 2
-    assert [run_squares._estimate(case, ceilings.run(case)) for case in (first, second)] == [(0, one), (0, one / 4)]
+class Thrice(GaussianSmoothing):
+    """An estimator that says it is Gaussian smoothing, with another variance."""
+
+    def operator(self, tasks, w, D, rng):
+        drawn = super().operator(tasks, w, D, rng)
+        return lambda v: 3 * drawn(v)
+
+
+def test_an_estimator_that_draws_in_a_way_of_its_own_has_none():
+    assert run_squares.of_mean(run(WAVES, hessian=SMOOTHED), 1.0) is not None
+    assert run_squares.of_mean(run(WAVES, hessian=Thrice(0.5, 4)), 1.0) is None
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
