@@ -31,20 +31,33 @@ class FormRow:
     loosest: str = ""
 
 
-def form_rows(table: pd.DataFrame) -> list[FormRow]:
-    """A row for each form; ``least`` and ``most`` are bound over measured value."""
+def form_rows(table: pd.DataFrame, forms: tuple[str, ...], sense: str = "<=") -> list[FormRow]:
+    """A row for each form, first those of the theory, ``forms``, in their order.
+
+    These alone are said to be loose: by bound over measured value, where the bound is a lower one by its inverse. A
+    form that only a claim has is an equality, and its bound a tolerance.
+    """
+    found = {str(form): chosen for form, chosen in verdicts(table).groupby("form", sort=False)}
     rows = []
-    for form, chosen in verdicts(table).groupby("form", sort=False):
+    for form in [*(form for form in forms if form in found), *(form for form in found if form not in forms)]:
+        chosen = found[form]
         outcome = chosen["outcome"].value_counts()
-        ratio = chosen.set_index("key")["ratio"][(chosen["ratio"] > 0).to_numpy() & (chosen["bound"] > 0).to_numpy()]
         refused, held, violated = (int(outcome.get(x, 0)) for x in ("not applicable", "holds", "violated"))
         checks = len(chosen) - refused
-        row = FormRow(str(form), checks, held, violated, checks - held - violated, refused, math.nan, math.nan)
-        if len(ratio):
-            row = replace(row, least=float(1 / ratio.max()), most=float(1 / ratio.min()))
-            row = replace(row, tightest=str(ratio.idxmax()), loosest=str(ratio.idxmin()))
+        row = FormRow(form, checks, held, violated, checks - held - violated, refused, math.nan, math.nan)
+        ratio = chosen.set_index("key")["ratio"][(chosen["ratio"] > 0).to_numpy() & (chosen["bound"] > 0).to_numpy()]
+        if len(ratio) and form in forms:
+            loose = ratio if sense == ">=" else 1 / ratio
+            row = replace(row, least=float(loose.min()), most=float(loose.max()))
+            row = replace(row, tightest=str(loose.idxmin()), loosest=str(loose.idxmax()))
         rows.append(row)
     return rows
+
+
+def sharper(rows: list[FormRow]) -> FormRow | None:
+    """The form proved here that comes nearest to what was measured."""
+    others = (row for row in rows if row.form != "paper" and not math.isnan(row.least))
+    return min(others, key=lambda row: row.least, default=None)
 
 
 def counts(table: pd.DataFrame) -> dict[str, int]:
@@ -56,7 +69,7 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
     return kinds | ends | {"open": int((found["outcome"] == "inconclusive").sum())}
 
 
-def answer(table: pd.DataFrame, forms: tuple[str, ...]) -> str:
+def answer(table: pd.DataFrame, forms: tuple[str, ...], sense: str = "<=") -> str:
     """One line, in Markdown, about all checks of a statement; ``forms`` are those that the theory has."""
     found = verdicts(table)
     found = found[found["outcome"] != "not applicable"]
@@ -72,23 +85,24 @@ def answer(table: pd.DataFrame, forms: tuple[str, ...]) -> str:
     if held:
         words.append(f"**Holds in {held} of {len(found)} checks**, {sure} of them exact or certified")
     if searched:
-        words.append(f"{'' if held else '**'}not refuted in {searched} of {len(found)} searches{'' if held else '**'}")
+        count = f"{searched} search{'es' if searched > 1 else ''}"
+        words.append(f"not refuted by {count}" if held else f"**Not refuted by {count}**")
     left = len(found) - held - searched
     if left:
         words.append(f"{left} left open by budget or rounding")
-    return "; ".join(words) + "." + _looseness(found, forms)
+    return "; ".join(words) + "." + _looseness(form_rows(found, forms, sense), sense)
 
 
-def _looseness(found: pd.DataFrame, forms: tuple[str, ...]) -> str:
-    rows = [row for row in form_rows(found) if row.least == row.least and row.form not in ("identity",)]
+def _looseness(rows: list[FormRow], sense: str) -> str:
     text = ""
     for row in rows:
-        if row.form == "paper":
+        if row.form == "paper" and not math.isnan(row.least):
             loose = span(row.least, row.most)
-            text += f" The paper's constant, as reconstructed, is {loose} times the measured value here."
-    others = [row for row in rows if row.form != "paper" and row.form in forms]
-    if others:
-        best = min(others, key=lambda row: row.least)
+            paper, measured = "paper's constant, as reconstructed,", "measured value here"
+            larger, smaller = (measured, paper.rstrip(",")) if sense == ">=" else (paper, measured)
+            text += f" The {larger} is {loose} times the {smaller}."
+    best = sharper(rows)
+    if best:
         factor = number(best.least)
         near = "is attained, to the digits shown," if factor == "1" else f"is within a factor of {factor}"
         near = "is attained" if best.least < 1 + 1e-6 else near

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from maml_bench.study.text import span
+from maml_bench.study.text import fixed, span
 
 NEAR = 0.1
 """A fitted exponent within this of the expected one agrees with it:
@@ -50,9 +50,8 @@ class Slope:
     upper: float
 
     def __str__(self):
-        if self.upper - self.lower < 5e-4:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.lower:.3f}, {self.upper:.3f}]"
+        value, lower, upper = map(fixed, (self.value, self.lower, self.upper))
+        return value if self.upper - self.lower < 5e-4 else f"{value} [{lower}, {upper}]"
 
 
 def pick(table: pd.DataFrame, **wanted) -> pd.DataFrame:
@@ -243,7 +242,7 @@ def near(words: str, found: float, expected: float, within: float = NEAR) -> Fac
     >>> near("a slope", found=0.52, expected=0.5).agrees
     True
     """
-    return Fact(words, f"{expected:g} ± {within:g}", f"{found:.3f}", bool(abs(found - expected) < within))
+    return Fact(words, f"{expected:g} ± {within:g}", fixed(found), bool(abs(found - expected) < within))
 
 
 def answered(words: str, answer: str | None, expected: str, found: str = "") -> Fact:

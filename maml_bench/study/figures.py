@@ -6,6 +6,7 @@ other. Colours are CSS variables with a default, so that a page, or the file its
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ LINES = (
     (0, (3, 1)),
 )
 FORM_LINES: dict[str, Any] = dict(zip(FORMS, LINES, strict=True))
+BESIDE = 34
+"""Letters of a line beside the vertical axis, which is shorter than the drawing."""
 LEGEND = 46
 """Letters that two columns of a legend have room for, beside each other."""
 STYLE: dict[Any, Any] = {
@@ -123,11 +126,12 @@ def draw(figure: Figure, table: pd.DataFrame, name: str) -> list[Panel]:
     claimed = figure.claim in set(table["claim"])
     chosen = pick(table, **{"claim" if claimed else "quantity": figure.claim}, **figure.where)
     forms = _forms(figure, chosen)
-    values = list(dict.fromkeys(chosen[figure.across])) if figure.across else [None]
+    values = list(dict.fromkeys(chosen[figure.across])) if figure.across else [""]
     panels = []
     for number_, value in enumerate(values, 1):
         rows = chosen[chosen[figure.across] == value] if figure.across else chosen
-        panels.append(_panel(figure, rows, forms, str(value) if figure.across else "", f"{name}-{number_}"))
+        title = value if isinstance(value, str) else f"{signs(figure.across)} = {number(float(value))}"
+        panels.append(_panel(figure, rows, forms, title, f"{name}-{number_}"))
     return panels
 
 
@@ -165,14 +169,16 @@ def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
             known = {form: line for form, line in lines.items() if line["bound"].notna().any()}
             for form, line in known.items():
                 color = colors[by] if figure.by else LIGHT[forms.index(form)]
-                axes.plot(line[figure.x], line["bound"], linestyle=FORM_LINES.get(form, "-"), color=color)
+                bound = line["bound"] if figure.linear else line["bound"].where(line["bound"] > 0)  # 0 is far below
+                axes.plot(line[figure.x], bound, linestyle=FORM_LINES.get(form, "-"), color=color)
             plain = _series(figure, rows[rows["form"] == ""], by)
             measured = max(known.values(), key=lambda line: line["value"].notna().sum()) if known else plain
             _measured(axes, measured, figure.x, colors[by] if figure.by else INK[0], joined=not known)
         if not figure.linear:
             axes.set(xscale="log", yscale="log")
             _ticks(axes, rows[figure.x])
-        axes.set(title=title, xlabel=signs(figure.x), ylabel=signs(figure.label or _quantity(rows)))
+        measured_words = re.sub(r"\^2(?!\d)", "²", signs(figure.label or _quantity(rows)))
+        axes.set(title=title, xlabel=signs(figure.x), ylabel=textwrap.fill(measured_words, BESIDE))
         notes = _legend(axes, figure, rows, forms, colors)
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -274,7 +280,7 @@ def _words(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
     values = rows["value"].dropna()
     parts = [f"{_quantity(rows)} against {figure.x} from {number(float(x.min()), 4)} to {number(float(x.max()), 4)}"]
     if title:
-        parts[0] += f" ({figure.across}: {title})"
+        parts[0] += f" ({title})"
     if len(values):
         parts.append(f"measured values from {span(values.min(), values.max())}")
     for form in forms:

@@ -17,14 +17,14 @@ from analytic import STATEMENTS, Statement
 from analytic.bound import FormulaPrinter
 from analytic.vocabulary import CONSTANTS
 from maml_bench.study import record
-from maml_bench.study.answers import answer, counts, form_rows
+from maml_bench.study.answers import answer, counts, form_rows, sharper
 from maml_bench.study.figures import css
 from maml_bench.study.findings import EVIDENCE, FILE, NUMBERS, load
 from maml_bench.study.tables import summary_sentence, where
 from maml_bench.study.text import number, save, span
 from maml_bench.study.typeset import claimed, forms_of, mathml, proofs, renderer, words
 
-TITLE = "Is the theory of multi-step MAML true, and how loose is it?"
+TITLE = "Is the theory of multi-step MAML true, how loose is it, and what is sharper?"
 SHOWN = (
     *("study", "claim", "form", "quantity", "problem", "family", "where", "outcome", "evidence", "limits", "method"),
     *("value", "lower", "upper", "bound", "ratio", "reason", "replicates", "seconds", "seed", "confidence", "budget"),
@@ -63,7 +63,8 @@ class _Study:
     def __init__(self, folder: Path):
         self.folder, self.name = folder, folder.name
         told = folder / "study.json"
-        self.figures = json.loads(told.read_text())["figures"] if told.exists() else []
+        read = json.loads(told.read_text()) if told.exists() else {}
+        self.question, self.figures = read.get("question", ""), read.get("figures", [])
 
     def panel(self, file: str) -> str:
         """The drawing of a file, with an identifier by which other places show it again; a wide one scrolls."""
@@ -93,7 +94,7 @@ class _Study:
 def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study], anchors: set[str]) -> dict:
     """What the template needs of one statement."""
     found = table[table["claim"] == statement.name]
-    tally, rows = counts(found), form_rows(found)
+    tally, rows = counts(found), form_rows(found, tuple(statement.forms), statement.sense)
     group = statement.name.rsplit("-", 1)[0] if statement.name.startswith(("prop2", "prop7", "lemma-b")) else ""
     group = group if group and group not in anchors else ""
     anchors.add(group)
@@ -112,6 +113,7 @@ def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study],
         for panel in figure["panels"]
     ]
     forms, abbreviations = forms_of(statement)
+    best = sharper(rows)
     return {
         "name": statement.name,
         "anchor": group,
@@ -121,11 +123,12 @@ def _statement(statement: Statement, table: pd.DataFrame, studies: list[_Study],
         "claimed": claimed(statement),
         "first": forms[0],
         "remarks": statement.remarks.rstrip(".") + "." if statement.remarks else "",
-        "answer": Markup(renderer().renderInline(answer(found, tuple(statement.forms)))),
+        "answer": Markup(renderer().renderInline(answer(found, tuple(statement.forms), statement.sense))),
         "forms": forms,
         "where": abbreviations,
         "rows": rows,
-        "loose": next((span(row.least, row.most, 1, "–") for row in rows if row.form == "paper"), "–"),
+        "paper": next((span(row.least, row.most, 1, "–") for row in rows if row.form == "paper"), "–"),
+        "sharper": best,
         "counts": tally,
         "measured": measured,
         "mark": mark,
@@ -186,7 +189,7 @@ def write_index(reports: Path, order: tuple[str, ...]) -> Path:
     names = [name for name in order if name in names] + [name for name in names if name not in order]
     studies, speed = [_Study(reports / name) for name in names], _Study(reports / SPEED)
     table = load(reports)
-    table = table[table["study"].isin(names)]
+    table = table[table["study"].isin(names)].sort_values("study", key=lambda s: s.map(names.index), kind="stable")
     origins = {name: record.origin(table[table["study"] == name], [reports / name]) for name in names}
     anchors: set[str] = set()
     statements = [_statement(statement, table, studies, anchors) for statement in STATEMENTS.values()]

@@ -118,20 +118,25 @@ PLACE = {"N": "N", "αL": "alphaL", "d": "d", "Q": "Q"}
 
 
 def sentences(table: pd.DataFrame) -> str:
-    """For each claim how much too large the paper's constant is, and how near other forms are to being reached."""
+    """For each claim how much too large the paper's constant is, and which other forms are reached, or how nearly."""
     reached: dict[str, dict[str, pd.Series]] = {}
     for (claim, form), chosen in _attacked(table):
         reached.setdefault(claim, {})[form] = chosen["ratio"]
     lines = []
     for claim, forms in reached.items():
-        others = {form: ratios.max() for form, ratios in forms.items() if form != "paper"}
-        best = ", ".join(f"{number(ratio, 4)} of `{form}`" for form, ratio in others.items())
-        words = f"no admissible problem found reaches more than {best}"
+        parts = {form: number(ratios.max(), 4) for form, ratios in forms.items() if form != "paper"}
+        whole = ", ".join(f"`{form}`" for form, part in parts.items() if part == "1")
+        below = ", ".join(f"{part} of `{form}`" for form, part in parts.items() if part != "1")
+        words = []
         if "paper" in forms:
             low, high = 1 / forms["paper"].max(), 1 / forms["paper"].min()
             loose = f"{span(low, high)} times too large here" if high > 1.005 else "attained"
-            words = f"the paper's constant (as reconstructed) is {loose}; {words}"
-        lines.append(f"- **{claim}**: {words}.\n")
+            words.append(f"the paper's constant (as reconstructed) is {loose}")
+        if whole:
+            words.append(f"reached, to four digits: {whole}")
+        if below:
+            words.append(f"no admissible problem found reaches more than {below}")
+        lines.append(f"- **{claim}**: {'; '.join(words)}.\n")
     return "".join(lines)
 
 

@@ -21,6 +21,11 @@ def number(x: float | None, digits: int = 3) -> str:
     return f"{float(mantissa) * 10 ** int(exponent):.0f}" if 1 <= abs(x) < PLAIN else f"{mantissa}e{int(exponent)}"
 
 
+def fixed(x: float) -> str:
+    """A number to a thousandth; what rounds to zero has no sign."""
+    return f"{x:z.3f}"
+
+
 def span(low: float, high: float, digits: int = 3, between: str = " to ") -> str:
     """Two numbers, or one where they read the same."""
     ends = number(low, digits), number(high, digits)

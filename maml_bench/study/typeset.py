@@ -42,7 +42,8 @@ def words(text: str) -> Markup:
 
 @cache
 def mathml(formula: str, display: bool = False) -> Markup:
-    """LaTeX as MathML."""
+    """LaTeX as MathML; script letters as characters, since browsers do not draw the attribute of one without braces."""
+    formula = re.sub(r"\\mathcal\s*([A-Za-z])", r"\\mathcal{\1}", formula)
     return Markup(latex2mathml.converter.convert(formula, display="block" if display else "inline"))
 
 

@@ -76,6 +76,17 @@ def test_nothing_overflows_and_the_answers_are_on_the_first_screen(page):
     assert matrix["x"] + matrix["width"] <= width
 
 
+def test_on_a_desk_findings_take_the_whole_width_and_answers_name_the_sharper_form(page):
+    """On a phone a row is a card, and the table of answers has the number alone."""
+    desk = page.viewport_size["width"] == 1440
+    if desk:
+        assert (
+            page.locator("main").bounding_box()["width"] < 1100 < page.locator("#rows .scroll").bounding_box()["width"]
+        )
+    forms = page.locator(".matrix .form")
+    assert forms.count() > 20 and forms.first.is_visible() == desk
+
+
 def test_a_quick_page_does_not_pass_for_a_full_one(page, few):
     assert page.locator(".quick").count() == 0
     page.goto(few)

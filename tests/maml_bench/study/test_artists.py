@@ -106,6 +106,24 @@ def test_axes_are_logarithmic_and_labelled_in_signs_unless_told_otherwise(canvas
     assert (told.get_xlabel(), told.get_ylabel(), told.get_title()) == ("N", "α", "bowl")
 
 
+def test_long_words_stand_in_lines_beside_the_axis_and_squares_are_signs(canvases):
+    words = "E ||(H^ - E H^) v||^2 with v along the task's gradient, x^20"
+    draw(Figure("prop3", x="N", label=words), frame(LIMITED), "x")
+    lines = canvases[0].axes[0].get_ylabel().split("\n")
+    assert " ".join(lines) == "E ‖(Ĥ − E Ĥ) v‖² with v along the task's gradient, x^20"
+    assert len(lines) == 2 and max(map(len, lines)) <= 34
+
+
+def test_a_bound_of_zero_is_far_below_a_logarithmic_axis(canvases):
+    """So no line leads there; beside linear axes it is drawn."""
+    found = frame([row(1, "sharp", 1.0) | {"bound": 0.0}, row(2, "sharp", 4.0)])
+    for linear in (False, True):
+        draw(Figure("prop3", x="N", linear=linear), found, "x")
+    for canvas, drawn in zip(canvases, ([np.nan, 4.0], [0.0, 4.0]), strict=True):
+        np.testing.assert_array_equal(canvas.axes[0].lines[0].get_ydata(), drawn)
+        assert "bound, sharp: 0 at 1 points" in entries(canvas) or drawn[0] == 0
+
+
 def test_exact_values_are_open_points_and_those_of_a_search_triangles(canvases):
     exact = row(1, "sharp", 2.0, 1.0, 1.0, 1.0, "exact")
     draw(Figure("prop3", x="N"), frame([exact, row(8, "sharp", 4.0, 3.0, 3.0, 3.0, "search")]), "x")

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from maml_bench.study.facts import (
+    Slope,
     answered,
     attained,
     between,
@@ -106,6 +107,8 @@ def test_crossings_are_found_in_each_group():
 def test_near_answered_and_bracketed():
     assert near("x", 1.05, 1).agrees is True
     assert (near("x", -1.11, -1).agrees, near("x", -1.11, -1).expected) == (False, "-1 ± 0.1")
+    assert near("x", -1e-4, 0).found == "0.000" and near("x", -1e-3, 0).found == "-0.001"
+    assert str(Slope(-1e-4, -0.2, 1e-4)) == "0.000 [-0.200, 0.000]"
     assert answered("x", "above", "above", "above: 2 %").found == "above: 2 %"
     assert [answered("x", word, "above").agrees for word in ("above", "below", None)] == [True, False, None]
     inside = table(value=[1.0, 2.0], bound=[1.0, 2.0 + 1e-10])

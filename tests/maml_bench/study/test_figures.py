@@ -73,6 +73,12 @@ def test_a_panel_for_each_value_with_every_form_in_its_legend():
     assert "against N from 1 to 4" in one.words
 
 
+def test_a_panel_of_a_number_is_named_by_it_too():
+    table = frame([line | {"nu": nu} for nu in (2.0, 0.5) for line in rows()])
+    two, half = draw(Figure("prop3", x="N", across="nu", where={"problem": "one"}), table, "x")
+    assert (two.title, half.title) == ("ν = 2", "ν = 0.5") and "from 1 to 4 (ν = 2)" in two.words
+
+
 def test_svgs_are_whole_named_and_take_their_colours_from_the_page():
     one, two = draw(Figure("prop3", x="N", across="problem"), TABLE, "study-name")
     for panel in (one, two):

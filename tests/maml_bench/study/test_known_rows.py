@@ -118,11 +118,11 @@ def test_answers_count_what_is_sure():
     table = frame(ROWS[:4])
     text = answer(table, ("sharp",))
     assert text == (
-        "**Holds in 2 of 4 checks**, 2 of them exact or certified; not refuted in 1 of 4 searches; "
+        "**Holds in 2 of 4 checks**, 2 of them exact or certified; not refuted by 1 search; "
         "1 left open by budget or rounding. The form `sharp` is within a factor of 1.11 on the worst problem found."
     )
     assert counts(table) == {"exact": 1, "certified": 1, "asymptotic": 1, "search": 1, "violated": 0, "open": 1}
-    (sharp,) = form_rows(frame([*ROWS[:4], *ROWS[6:8]]))
+    (sharp,) = form_rows(frame([*ROWS[:4], *ROWS[6:8]]), ("sharp",))
     assert (sharp.form, sharp.checks, sharp.held, sharp.violated, sharp.open, sharp.refused) == ("sharp", 4, 2, 0, 2, 2)
     assert (sharp.least, sharp.most) == pytest.approx((1 / 0.9, 4))
     for ratio, words in (
@@ -133,7 +133,7 @@ def test_answers_count_what_is_sure():
         assert f"`sharp` {words}" in answer(frame([row(ratio)]), ("sharp",))
     both = answer(
         frame([row(0.5, form="paper"), row(0.1, form="paper", N=2), row(0.8, form="local"), row(0.4)]),
-        ("sharp", "local"),
+        ("paper", "sharp", "local"),
     )
     assert "The paper's constant, as reconstructed, is 2 to 10 times the measured value here. The form `local`" in both
     assert "within a factor of 1.25 on" in both

@@ -82,10 +82,10 @@ def headed(found, *header):
 
 
 def test_the_answer_in_a_table(found):
-    (rows,) = headed(found, "statement", "exact", "cert.", "asym.", "search", "loose", "result")
+    (rows,) = headed(found, "statement", "exact", "cert.", "asym.", "search", "paper", "sharper", "result")
     assert rows == [
-        ["prop3", "1", "3", "1", "1", "4–1000", "1 violated"],
-        ["prop6", "1", "·", "·", "·", "–", "holds"],
+        ["prop3", "1", "3", "1", "1", "4–1000", "sharp 0.5", "1 violated"],
+        ["prop6", "1", "·", "·", "·", "–", "sharp 1.11", "holds"],
     ]
 
 

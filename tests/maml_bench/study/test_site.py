@@ -1,6 +1,7 @@
 """The page: a section for each statement with an answer made from the findings, whole HTML, nothing from a network."""
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from zoo import reported
 
 from analytic import STATEMENTS
 from maml_bench.study import Figure, Study, compare, record
-from maml_bench.study.answers import answer, counts, form_rows
+from maml_bench.study.answers import answer, counts, form_rows, sharper
 from maml_bench.study.findings import frame, load
 from maml_bench.study.site import MANY, WIDE, _cards, _data, _statement, _Study, write_index
 
@@ -105,7 +106,7 @@ def test_answers_tell_violations_searches_and_silence():
     violated = frame([row("sharp", 1, 2.0, outcome="violated"), row("sharp", 2, 0.5)])
     assert answer(violated, forms) == "**Violated in 1 of 2 checks**, in the forms `sharp`."
     searched = frame([row("sharp", 1, 1.0, outcome="not refuted", evidence="search")])
-    assert answer(searched, forms).startswith("**not refuted in 1 of 1 searches**. The form `sharp` is attained")
+    assert answer(searched, forms).startswith("**Not refuted by 1 search**. The form `sharp` is attained")
     open_ = frame([row("sharp", 1, 1.0, outcome="inconclusive"), row("sharp", 2, 0.5)])
     assert "1 left open by budget or rounding" in answer(open_, forms)
     near = frame([row("sharp", 1, 0.9999)])
@@ -115,10 +116,40 @@ def test_answers_tell_violations_searches_and_silence():
 def test_counts_and_rows_of_the_forms():
     tally = counts(frame(ROWS))
     assert (tally["exact"], tally["asymptotic"], tally["violated"], tally["open"]) == (3, 1, 0, 0)
-    paper, sharp = form_rows(frame(ROWS))
+    paper, sharp = form_rows(frame(ROWS), ("paper", "sharp"))
     assert (paper.form, paper.checks, paper.held) == ("paper", 2, 2)
     assert (sharp.least, sharp.most) == (2, 4)
     assert (sharp.tightest, sharp.loosest) == ("sharp1", "sharp2")
+
+
+def test_forms_stand_in_the_order_of_the_theory_and_an_equality_is_not_loose():
+    """Also where another study found them in another order; a tolerance of an equality is no bound."""
+    found = frame([row("identity", 1, 0.1), row("refined", 1, 0.9), row("sharp", 1, 0.5), row("paper", 1, 0.25)])
+    rows = form_rows(found, ("paper", "sharp", "refined"))
+    assert [one.form for one in rows] == ["paper", "sharp", "refined", "identity"]
+    assert math.isnan(rows[-1].least) and (rows[-1].tightest, rows[-1].held) == ("", 1)
+    assert sharper(rows) == rows[2] and sharper(rows[:1]) is None and sharper(rows[3:]) is None
+
+
+def test_a_lower_bound_is_loose_by_the_measured_value_over_it():
+    found = frame([row("paper", 1, 1.25), row("sharp", 1, 1.1), row("sharp", 2, 1.2), row("direct", 1, 1.3)])
+    forms = ("paper", "sharp", "direct")
+    paper, sharp, direct = form_rows(found, forms, ">=")
+    assert (paper.least, sharp.least, sharp.most, direct.least) == (1.25, 1.1, 1.2, 1.3)
+    assert (sharp.tightest, sharp.loosest) == ("sharp1", "sharp2")
+    text = answer(found, forms, ">=")
+    assert "The measured value here is 1.25 times the paper's constant, as reconstructed." in text
+    assert text.endswith("The form `sharp` is within a factor of 1.1 on the worst problem found.")
+
+
+def test_findings_stand_in_the_order_of_the_studies(tmp_path):
+    for name in ("a", "b"):
+        reported(tmp_path, Study(name, "Why?", []), [row("sharp", 1, 0.5, study=name)])
+    page = write_index(tmp_path, ("b", "a")).read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
+    study = data["columns"]["study"]
+    assert [study["values"][i] if "values" in study else i for i in study["at"]] == ["b", "a"]
+    assert '<a href="#study-b">b</a> Why?' in page
 
 
 def test_the_page_says_where_it_comes_from_and_carries_its_rows(page):
@@ -186,10 +217,11 @@ def test_a_statement_is_marked_by_its_worst_outcome(outcomes, mark, words):
     found = _statement(STATEMENTS["prop3"], table, [study], set())
     assert (found["mark"], found["mark_words"], found["measured"]) == (mark, words, 2)
     assert found["figures"] == [{"id": "s-first-1.svg", "words": "w", "study": "s", "box": "0 0 1 2"}]
-    assert (found["loose"], found["studies"], found["anchor"]) == ("2–4", ["s"], "")
+    assert (found["paper"], found["sharper"]) == ("2–4", None)
+    assert (found["studies"], found["anchor"]) == (["s"], "")
     assert found["source"][0].isupper() and (not found["remarks"] or found["remarks"].endswith("."))
     nothing = _statement(STATEMENTS["prop6"], table, [study], set())
-    assert (nothing["loose"], nothing["measured"], nothing["figures"]) == ("–", 0, [])
+    assert (nothing["paper"], nothing["measured"], nothing["figures"]) == ("–", 0, [])
 
 
 def test_a_group_of_statements_has_one_anchor():

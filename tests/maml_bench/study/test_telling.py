@@ -59,8 +59,11 @@ def test_the_atlas_has_a_row_for_each_form_and_a_sentence_for_each_claim():
         "found reaches more than 0.5 of `sharp`.\n"
         "- **prop6**: no admissible problem found reaches more than 0.9 of `sharp`.\n"
     )
-    attained = frame([*rows[:2], rows[2] | {"ratio": 1.0}])
-    assert "(as reconstructed) is attained;" in sentences(attained)
+    cone = ROW | attack | {"form": "cone", "ratio": 1 - 1e-5}
+    assert sentences(frame([*rows[:2], rows[2] | {"ratio": 1.0}, cone])) == (
+        "- **prop2-first**: the paper's constant (as reconstructed) is attained; reached, to four digits: `cone`; "
+        "no admissible problem found reaches more than 0.5 of `sharp`.\n"
+    )
     assert sentences(TABLE) == ""
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from analytic import STATEMENTS
 from maml_bench.study.text import number, span
-from maml_bench.study.typeset import claimed, forms_of, proofs, renderer, signs, words
+from maml_bench.study.typeset import claimed, forms_of, mathml, proofs, renderer, signs, words
 
 SECTIONS = {
     name for s in STATEMENTS.values() for b in s.forms.values() for name in re.findall(r"analytic\.(\w+)", b.proof)
@@ -39,6 +39,7 @@ def test_every_proof_is_typeset(section):
     assert "<h4>" in html
     assert not re.search(r":math:|\.\. math|\$|\\[a-z]", re.sub("<math.*?</math>", "", html, flags=re.DOTALL))
     assert "\\" not in re.sub("<annotation.*?</annotation>", "", html)
+    assert 'mathvariant="script"' not in html
 
 
 def test_numbers():
@@ -74,6 +75,13 @@ def test_a_statement_is_claimed_in_its_first_form():
     for name, sense in (("prop3", "&#x02264;"), ("lemma-b-first", "&#x02265;")):
         left, found, right = claimed(STATEMENTS[name]).partition(f"<mo>{sense}</mo>")
         assert found and identifiers(left) and right.endswith("</math>"), name
+
+
+@pytest.mark.parametrize("letter", [r"\mathcal L", r"\mathcal{L}", r"\mathcal  L"])
+def test_a_script_letter_is_a_character_of_its_own(letter):
+    """So that the meta objective does not look like the Lipschitz constant."""
+    found = mathml(rf"\nabla{letter}(w)")
+    assert "&#x02112;" in found and "mathvariant" not in found
 
 
 def test_markdown_has_tables_and_formulas():
