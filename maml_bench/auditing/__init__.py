@@ -23,9 +23,9 @@ def audit(tasks, seed: int = 0, error: float = 1e-3, points: int = 512, draws: i
 
     Derivatives are compared with each other and with differences of the loss, samples with the population. Every finite
     constant of the certificate is then attacked inside its ball: by random search, and from the best points found by
-    ``scipy.optimize``. So is what a family and its sampling model state besides: an affine gradient, an infimum, noise
-    that is odd, additive, isotropic, Gaussian or bounded, and that ``-sample`` has the law of a sample. No violation is
-    no proof; a violation comes with its witness.
+    ``scipy.optimize``. So is what a family and its sampling model state besides: a bowl, an affine gradient, an
+    infimum, noise that is odd, additive, isotropic, Gaussian or bounded, and that ``-sample`` has the law of a sample.
+    No violation is no proof; a violation comes with its witness.
 
     Parameters
     ----------

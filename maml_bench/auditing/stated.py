@@ -28,9 +28,9 @@ def by_chance(tasks) -> list[str]:
 
 
 def check(tasks, rng, error: float, draws: int) -> list[Row]:
-    """Rows ``affine gradient``, ``infimum``, ``mirrored``, ``odd``, ``additive``, ``isotropic``, ``gaussian``,
-    ``largest noise`` and ``largest Hessian noise``: of these, what is stated. Each of `by_chance` raises a false alarm
-    with probability ``error``.
+    """Rows ``bowl``, ``bend``, ``affine gradient``, ``infimum``, ``mirrored``, ``odd``, ``additive``, ``isotropic``,
+    ``gaussian``, ``largest noise`` and ``largest Hessian noise``: of these, what is stated. Each of `by_chance` raises
+    a false alarm with probability ``error``.
     """
     return [*_family(population(tasks), rng), *_noise(tasks, rng, error, draws)]
 
@@ -38,6 +38,8 @@ def check(tasks, rng, error: float, draws: int) -> list[Row]:
 def _family(tasks, rng) -> list[Row]:
     rows = []
     w = random_points(tasks, rng, (affordable(tasks, 16), *tasks.batch_shape), largest=10)
+    if (bowl := getattr(tasks, "bowl", None)) is not None:
+        rows += _bowl(tasks, bowl, w, unit(rng.standard_normal(w.shape)))
     if getattr(tasks, "affine_gradient", False):
         v = rng.standard_normal(w.shape)
         ahead, here, behind = (tasks.grad(w + k * v) for k in (1, 0, -1))
@@ -51,6 +53,19 @@ def _family(tasks, rng) -> list[Row]:
         size = np.abs(np.where(np.isfinite(stated), stated, 0.0)).max() + L * (1 + np.nanmax(np.vecdot(w, w)))
         words = f"how far below it a loss is, after {DESCENT} steps of descent"
         rows.append(judged("infimum", words, 0.0, max(below, 0.0), allowance=1e-12 * size))
+    return rows
+
+
+def _bowl(tasks, bowl, w, v) -> list[Row]:
+    around, along = w @ bowl.A, v @ bowl.A
+    gaps = tasks.grad(w) - (around - bowl.linear.reshape(*tasks.batch_shape, -1)), tasks.hvp(w, v) - along
+    claims = bowl.slope.reshape(tasks.batch_shape), np.broadcast_to(bowl.bend, tasks.batch_shape)
+    words = "distance of gradients from those of the bowl", "distance of Hessians from the bowl's, along unit vectors"
+    rows = []
+    for name, text, gap, claimed, size in zip(("bowl", "bend"), words, gaps, claims, (around, along), strict=True):
+        found = np.linalg.norm(gap, axis=-1).max(0)
+        task = np.unravel_index(np.argmax(found - claimed), tasks.batch_shape)
+        rows.append(judged(name, text, claimed[task], found[task], allowance=1e-12 * np.abs(size).max()))
     return rows
 
 

@@ -146,6 +146,11 @@ def calling(**attributes):
     return family(*(getattr(tasks, field.name) for field in fields(tasks))).with_noise(HONEST.noise)
 
 
+def scaled_bowl(tasks, **factors):
+    bowl = Trigonometric.bowl.func(tasks)
+    return replace(bowl, **{name: factor * getattr(bowl, name) for name, factor in factors.items()})
+
+
 def same(self, rng, shape, dim, size):
     return Same(*vars(RandomPhase.draw(self, rng, shape, dim, size)).values())
 
@@ -202,6 +207,8 @@ FAULTS = {
     ),
     "sigma_g": ({"sigma_g"}, faulty(0.9, ["sigma_g"])),
     "sigma_H": ({"sigma_H"}, faulty(0.9, ["sigma_H"])),
+    "bowl": ({"bowl"}, calling(bowl=property(lambda tasks: scaled_bowl(tasks, slope=0.2)))),
+    "bend": ({"bend"}, calling(bowl=property(lambda tasks: scaled_bowl(tasks, bend=0.2)))),
     "affine gradient": ({"affine gradient"}, calling(affine_gradient=True)),
     "infimum": ({"infimum"}, calling(infimum=10.0)),
     "mirror image of another law": ({"mirrored"}, replace(HONEST, noise=Slopes(lone))),

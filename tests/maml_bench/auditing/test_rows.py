@@ -72,6 +72,8 @@ def test_every_row_says_what_was_compared():
         "sigma": "root mean square distance of task gradients from their mean",
         "sigma_g": "root mean square error of a one-sample gradient (and of 4 samples, scaled)",
         "sigma_H": "root mean square error of a one-sample Hessian (and of 4 samples, scaled)",
+        "bowl": "distance of gradients from those of the bowl",
+        "bend": "distance of Hessians from the bowl's, along unit vectors",
         "affine gradient": "second differences of the gradient, relative",
         "infimum": "how far below it a loss is, after 200 steps of descent",
         "mirrored": "law of noise against that of its mirror image, in standard errors",
