@@ -50,6 +50,7 @@ def main() -> None:
     except (ValueError, OSError, MemoryError) as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG) and not error.filename
         print(f"Error: {error}{': standard output' if full else ''}", file=sys.stderr)
+        _hint(str(error))
         code = 2
     except Exception as error:
         from maml_bench.files import blame
@@ -59,6 +60,15 @@ def main() -> None:
         print(f"Error: {words}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)
+
+
+def _hint(reason: str) -> None:
+    """Say which options give what is lacking, if they do."""
+    if " needs " in reason:
+        from maml_bench.cli.setting import options_for
+
+        if options := options_for(reason):
+            print(f"on the command line: {options}", file=sys.stderr)
 
 
 def _version(context: click.Context, _, asked: bool) -> None:
@@ -108,7 +118,10 @@ def claims_command(as_json):
 @click.option("--latex", is_flag=True, help="Formulas in LaTeX.")
 @json_option
 def theory_command(name, latex, as_json):
-    """Print a statement: in words, its hypotheses, all forms, and where each is proved. Without a name: list all."""
+    """Print a statement, or list all there are.
+
+    In words, with its hypotheses, all its forms, and where each is proved.
+    """
     from analytic import STATEMENTS, statement
     from maml_bench.cli import terminal
 
@@ -133,7 +146,9 @@ def theory_command(name, latex, as_json):
 @workers_options
 @json_option
 def check_command(claim, form, factor, effort, workers, as_json, **problem):
-    """Check one claim on one problem; either may be your own, FILE.py:object.
+    """Check one claim on one problem.
+
+    Either may be your own, FILE.py:object.
 
     Exit code: 0 holds or not refuted, 1 violated, 2 bad input, 3 inconclusive, 4 not applicable.
     """
@@ -147,6 +162,7 @@ def check_command(claim, form, factor, effort, workers, as_json, **problem):
             terminal.print_json(verdict.as_dict())
         else:
             terminal.print_verdict(verdict)
+            _hint(verdict.reason)
         return EXIT_CODES[verdict.outcome]
 
     chosen = claim_from(claim, form).scaled(factor)
@@ -172,10 +188,10 @@ def check_command(claim, form, factor, effort, workers, as_json, **problem):
 @workers_options
 @json_option
 def measure_command(quantity, effort, workers, as_json, **problem):
-    """Measure a quantity where no bound is asked for, with any Hessian estimator.
+    """Measure a quantity where no bound is asked for.
 
-    The quantities: path-error, path-drift, hessian-bias, hessian-variance, meta-gradient-bias,
-    meta-gradient-second-moment, meta-gradient-norm, convergence.
+    With any Hessian estimator. The quantities: path-error, path-drift, hessian-bias, hessian-variance,
+    meta-gradient-bias, meta-gradient-second-moment, meta-gradient-norm, convergence.
     """
     from maml_bench.cli import ending, terminal
     from maml_bench.cli.setting import setting_from
@@ -197,7 +213,10 @@ def measure_command(quantity, effort, workers, as_json, **problem):
 @click.argument("kind", type=click.Choice(["problem", "estimator", "theorem", "study"]))
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.py")
 def new_command(kind, file):
-    """Write a commented file to start from, which runs: a problem, an estimator, a theorem or a study of your own."""
+    """Write a commented file to start from, which runs.
+
+    Of a problem, an estimator, a theorem or a study of your own.
+    """
     from maml_bench.cli.starting import write
 
     for line in write(kind, file):
@@ -237,9 +256,11 @@ def power_command(claim, form, runs, effort, workers, as_json, **problem):
 @workers_options
 @json_option
 def train_command(as_json, replicates, seed, checkpoint, workers, **problem):
-    """Run an algorithm many times; how fast does the exact meta gradient fall, and for how many samples?
+    """Run an algorithm many times, and tell how fast it descends.
 
-    Needs --iterations, and --beta or --C-beta. Exit code: 0, or 1 if a run diverged, 2 bad input.
+    How fast does the exact meta gradient fall, and for how many samples? Needs --iterations, and --beta or
+    --C-beta. Random quadratic tasks have no minimum, those of --family trigonometric do. Exit code: 0, or 1 if a run
+    diverged, 2 bad input.
     """
     from maml_bench.algorithms import train
     from maml_bench.cli import terminal, training
@@ -264,9 +285,9 @@ def train_command(as_json, replicates, seed, checkpoint, workers, **problem):
 @click.option("--hessian", help="An estimator to attack, too: a known name or FILE.py:object.")
 @json_option
 def audit_command(seed, error, hessian, as_json, **problem):
-    """Attack the certificate of a problem: derivatives, samples and constants; and what an estimator states.
+    """Attack what a problem states: derivatives, samples, constants.
 
-    Exit code: 0 nothing found, 1 a violation, 2 bad input.
+    And what an estimator states. Exit code: 0 nothing found, 1 a violation, 2 bad input.
     """
     from maml_bench.auditing import audit
     from maml_bench.cli import terminal
@@ -293,9 +314,10 @@ def audit_command(seed, error, hessian, as_json, **problem):
 @click.option("--code", is_flag=True, help="Print the winner as Python code.")
 @json_option
 def tightness_command(claim, form, factor, seed, code, as_json, **options):
-    """Search all problems within a claim's hypotheses for the largest measured / bound.
+    """Search for the problem that comes nearest to a claim's bound.
 
-    The winner is measured again, and its constants audited. Exit code: 0, or 1 if the bound is violated.
+    Among all within its hypotheses. The winner is measured again, and its constants audited. Exit code: 0, or 1 if
+    the bound is violated.
     """
     from analytic import arguments
     from maml_bench import claims
@@ -322,9 +344,10 @@ def tightness_command(claim, form, factor, seed, code, as_json, **options):
 @click.option("--row", default="", metavar="KEY", help="Only redo the row of this key and print it.")
 @json_option
 def study_command(name, row, **options):
-    """Run a study, by its name or from a file that defines STUDY, and write its report.
+    """Run a study and write its report.
 
-    A run that was stopped goes on where it was. Exit code: 0, or 1 if a row is violated.
+    By its name, or from a file that defines STUDY. A run that was stopped goes on where it was. Exit code: 0, or 1
+    if a row is violated.
     """
     return redo(name, row, **options) if row else conduct([name], **options)
 
@@ -344,10 +367,10 @@ def report_command(**options):
 @click.argument("after", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--page", type=click.Path(path_type=Path), help="Write the comparison as a page, too.")
 def compare_command(before, after, page):
-    """Tell what changed between two runs, from the folders of their reports.
+    """Tell what changed between two runs.
 
-    Outcomes, values beyond their limits, verdicts that came or went, and times. Exit code: 0, or 1 if anything but a
-    time differs.
+    BEFORE and AFTER are folders of reports. Outcomes, values beyond their limits, verdicts that came or went, and
+    times. Exit code: 0, or 1 if anything but a time differs.
     """
     from maml_bench.study import compare
     from maml_bench.study.text import save

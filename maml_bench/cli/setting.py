@@ -1,5 +1,8 @@
 """The tasks and the setting that command-line options stand for."""
 
+import re
+from collections.abc import Callable
+
 import numpy as np
 
 from analytic.arguments import natural, seed
@@ -7,7 +10,7 @@ from maml_bench import claims
 from maml_bench.adaptation import InnerLoop
 from maml_bench.algorithms import MAML, SGD, Adam, ImplicitMAML, Reptile
 from maml_bench.arrays import fits
-from maml_bench.capabilities import usable
+from maml_bench.capabilities import Hessian, kind, usable
 from maml_bench.claims import Claim
 from maml_bench.files import is_file, load
 from maml_bench.hessians import CentralDifference, ExactHessian, FirstOrder, GaussianSmoothing, ZerothOrder
@@ -15,7 +18,7 @@ from maml_bench.problems import FAMILIES, AdditiveGaussian, RandomPhase, TaskPai
 from maml_bench.problems.protocol import lacking
 from maml_bench.setting import OuterLoop, Setting
 
-HESSIANS = {
+HESSIANS: dict[str, Callable[[float, int, str], Hessian]] = {
     "exact": lambda nu, directions, data: ExactHessian(),
     "first-order": lambda nu, directions, data: FirstOrder(),
     "ggs": lambda nu, directions, data: GaussianSmoothing(nu, directions, data),
@@ -88,6 +91,27 @@ def tasks_from(family, dim, tasks, problem_seed, noise, sigma_g, amplitude, kapp
     if noise == "none" or not hasattr(problem, "with_noise"):
         return problem
     return problem.with_noise(AdditiveGaussian(sigma_g) if noise == "additive" else RandomPhase(amplitude, kappa))
+
+
+def options_for(reason: str) -> str:
+    """The options that give what a claim lacks; empty where none does.
+
+    Examples
+    --------
+    >>> from maml_bench.cli.setting import options_for
+    >>> options_for("thm1 needs an outer loop: Setting(..., outer=OuterLoop(iterations, B, C_beta=...))")
+    '--iterations and --C-beta'
+    """
+    if wanted := re.search(r"needs a Hessian estimator that states kind = '([\w-]+)'", reason):
+        made = {name: make(1.0, 1, "resampled") for name, make in HESSIANS.items()}
+        return "--hessian " + " or ".join(name for name, hessian in made.items() if kind(hessian) == wanted[1])
+    known = {
+        "OuterLoop(iterations, B, C_beta": "--iterations and --C-beta",
+        "OuterLoop(iterations, B, beta": "--iterations and --beta or --C-beta",
+        "OuterLoop(..., C_beta": "--C-beta",
+        "such as FiniteSum": "--family logistic, or --problem FILE.py:object",
+    }
+    return next((options for words, options in known.items() if words in reason), "")
 
 
 def setting_from(

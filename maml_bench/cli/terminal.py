@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from analytic import Statement
@@ -42,11 +43,11 @@ def print_table(
 ) -> None:
     """Print a table; the columns numbered in ``right`` are right-aligned."""
     right = set(right)
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=escape(title) or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for index, name in enumerate(header):
         table.add_column(name, justify="right" if index in right else "left")
     for row in rows:
-        table.add_row(*(number(x) if isinstance(x, float) else str(x) for x in row))
+        table.add_row(*(number(x) if isinstance(x, float) else escape(str(x)) for x in row))
     Console().print(table)
 
 
@@ -54,25 +55,26 @@ def print_verdict(verdict: Verdict) -> None:
     """Print one verdict as a short paragraph."""
     console = Console(highlight=False)
     scaled = "" if verdict.factor == 1 else f", bound times {verdict.factor:g}"
-    console.print(f"{verdict.claim} ({verdict.form}{scaled}): [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
+    name = escape(f"{verdict.claim} ({verdict.form}{scaled})")
+    console.print(f"{name}: [{COLORS[verdict.outcome]}]{verdict.outcome}[/]")
     if verdict.evidence is None:
         console.print(f"  {verdict.reason}", markup=False)
         return
     console.print(f"  measured  {verdict.value:.6g}{verdict.limits_in_words}", markup=False)
     console.print(f"  bound     {verdict.bound:.6g}   measured/bound {number(verdict.ratio, 4)}")
     drawn = "" if verdict.method == "exact" else f", {verdict.replicates:,} replicates, seed {verdict.seed}"
-    console.print(f"  {verdict.evidence}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}")
+    console.print(f"  {verdict.evidence}{drawn}, {verdict.seconds:.2f} s: {verdict.reason}", markup=False)
 
 
-FACTORS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.05, 1.1, 1.25, 2.0)
+FACTORS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05, 1.1, 1.25, 2.0)
 
 
 def _curve(found: Power) -> list[tuple[float, Rate, Rate]]:
-    """(factor, rate of ``violated``, rate of ``holds``), where the outcomes change and one
-    factor beyond on either side.
-    """
-    center = (found.noticed_at(0.5) + found.confirmed_at(0.5)) / 2
-    return [(center * factor, found.violated(center * factor), found.holds(center * factor)) for factor in FACTORS]
+    """(factor, rate of ``violated``, rate of ``holds``), around where half of the runs notice and half confirm."""
+    low, high = found.noticed_at(0.5), found.confirmed_at(0.5)
+    below, above = ([low * x for x in FACTORS if x < 1], [high * x for x in FACTORS if x > 1])
+    factors = dict.fromkeys([*below, low, math.sqrt(low * high), high, *above])
+    return [(factor, found.violated(factor), found.holds(factor)) for factor in factors]
 
 
 def print_power(claim: Claim, found: Power) -> None:

@@ -159,6 +159,35 @@ def test_a_theorem_is_checked_on_the_command_line(bench):
     assert "needs an outer loop" in bench("check", "thm1").stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("prop6", "--hessian ggs"),
+        ("prop5", "--hessian zo"),
+        ("zo-stein-vector", "--hessian zo-stein"),
+        ("hvp-central", "--hessian central-difference"),
+        ("finite-lemma-a", "--family logistic, or --problem FILE.py:object"),
+        ("thm1", "--iterations and --C-beta"),
+    ],
+)
+def test_what_a_claim_lacks_is_named_by_options(bench, name, options):
+    """And with them it applies, or lacks something else; JSON and what applies have no such line."""
+    done = bench("check", name)
+    assert (done.returncode, done.stderr) == (4, f"on the command line: {options}\n")
+    assert bench("check", name, "--json").stderr == ""
+    given = {"--iterations": 5, "--C-beta": 20}
+    words = options.partition(" or ")[0].partition(",")[0].replace(" and", "").split()
+    told = bench("check", name, *(part for word in words for part in (word, *([given[word]] if word in given else []))))
+    assert options not in told.stderr
+
+
+def test_what_an_error_lacks_is_named_by_options(bench):
+    done = bench("measure", "convergence")
+    assert done.returncode == 2
+    assert done.stderr.endswith("\non the command line: --iterations and --beta or --C-beta\n")
+    assert "on the command line" not in bench("measure", "path-errors").stderr
+
+
 def test_tightness_finds_a_bound_that_is_a_tenth_too_small(bench):
     options = ("prop2-second", "--steps", 1, "--alpha-l", 0.2, "--seconds", 5, "--rounds", 1)
     honest, planted = bench("tightness", *options, "--code"), bench("tightness", *options, "--factor", 0.9, "--json")

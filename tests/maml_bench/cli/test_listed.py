@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from analytic import STATEMENTS
 from maml_bench import claims
 from maml_bench.cli import progress, studies, terminal, training
+from maml_bench.cli.commands import cli
 from maml_bench.study import Study
 
 
@@ -26,6 +27,19 @@ def test_claims_and_statements_are_read_back(bench):
     header, *rows = bench("theory").stdout.splitlines()
     assert cells(header) == ["statement", "what it is about"]
     assert [line.split()[0] for line in rows if not line.startswith(" ")] == list(STATEMENTS)
+
+
+def test_what_is_measured_is_printed_to_the_last_bracket(bench):
+    printed = " ".join(bench("claims").stdout.split())
+    for name in claims.names():
+        words = claims.get(name).measurement.words
+        assert all(word in printed for word in words.split()), name
+
+
+def test_every_command_is_told_in_one_whole_line(bench):
+    commands = bench("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert {line.split()[0] for line in commands} == set(cli.commands)
+    assert all(line.endswith(".") and not line.endswith("...") or line.endswith("?") for line in commands)
 
 
 def test_a_row_that_is_redone_is_read_back(capsys, monkeypatch):

@@ -65,32 +65,46 @@ NEVER, ONCE, THRICE, ALWAYS = "0.00 [0.00, 0.60]", "0.25 [0.01, 0.81]", "0.75 [0
 
 
 def test_power(printed):
-    """The factors are centred between what half of the runs notice and what half of them confirm: 0.9 and 1.1."""
+    """The factors are multiples of what half of the runs notice and of what half of them confirm: 0.9 and 1.1."""
     title, header, *rows, last = printed(terminal.print_power, claims.get("prop2-second"), POWER)
     assert title == "prop2-second (sharp), 4 runs of 5,000 replicates"
     assert re.split(" {2,}", header) == ["bound times", "says violated", "says holds"]
     assert [row.split("  ") for row in map(str.strip, rows)] == [
-        ["0.5", ALWAYS, NEVER],
-        ["0.8", THRICE, NEVER],
+        *([factor, ALWAYS, NEVER] for factor in ("0.45", "0.72")),
+        *([factor, THRICE, NEVER] for factor in ("0.81", "0.855", "0.882", "0.891")),
         ["0.9", ONCE, NEVER],
-        ["0.95", ONCE, NEVER],
-        *([factor, NEVER, NEVER] for factor in ("0.97", "0.98", "0.99", "1", "1.01", "1.02", "1.03")),
-        ["1.05", NEVER, ONCE],
-        ["1.1", NEVER, THRICE],
-        ["1.25", NEVER, ALWAYS],
-        ["2", NEVER, ALWAYS],
+        ["0.995", NEVER, NEVER],
+        *([factor, NEVER, THRICE] for factor in ("1.1", "1.111", "1.122", "1.155")),
+        *([factor, NEVER, ALWAYS] for factor in ("1.21", "1.375", "2.2")),
     ]
     assert {len(row) for row in (header, *rows)} == {len(header)}  # right-aligned
     assert last == "noticed in 50% of runs: times 0.9 or less; confirmed: 1.1 or more"
-    wide = Power(np.linspace(0.5, 0.9, 41) * 2, np.linspace(1.1, 1.5, 41) * 2, 5000)  # the centre is 2
+    wide = Power(np.linspace(0.5, 0.9, 41) * 2, np.linspace(1.1, 1.5, 41) * 2, 5000)
     *_, median, most = printed(terminal.print_power, claims.get("prop2-second"), wide)
     assert median == "noticed in 50% of runs: times 1.4 or less; confirmed: 2.6 or more"
     assert most == "noticed in 95% of runs: times 1.04 or less; confirmed: 2.96 or more"
     curve = terminal.power_as_dict(claims.get("prop2-second"), wide)["curve"]
-    assert [point["factor"] for point in curve] == pytest.approx([2 * factor for factor in terminal.FACTORS])
+    expected = [(1.4 if factor < 1 else 2.6) * factor for factor in terminal.FACTORS]
+    assert [point["factor"] for point in curve] == pytest.approx(sorted([*expected, 1.4, (1.4 * 2.6) ** 0.5, 2.6]))
     for point in curve:
         for word in ("violated", "holds"):
             assert point[word]["value"] == getattr(wide, word)(point["factor"]).value
+
+
+def test_limits_far_apart_have_factors_around_both_and_none_twice(printed):
+    """Lower limits of 0 notice nothing, whatever the factor; the table still shows where runs confirm."""
+    _, _, *rows, _ = printed(terminal.print_power, claims.get("prop2-second"), Power(np.zeros(4), np.ones(4), 5000))
+    assert [row.split()[0] for row in rows] == ["0", "1", "1.01", "1.02", "1.05", "1.1", "1.25", "2"]
+    assert [row.endswith(ALWAYS) for row in rows] == [False, *[True] * 7]
+
+
+def test_brackets_are_printed_as_they_are(printed):
+    """Of names and formulas, which rich would take for its markup."""
+    _, line = printed(terminal.print_table, ["a", "b"], [["[grad l(w)]/2", "[/x]"]])
+    assert line.split() == ["[grad", "l(w)]/2", "[/x]"]
+    verdict = Verdict(**SAMPLED | {"claim": "mine [of 2]", "reason": "[in] words"})
+    first, *_, last = printed(terminal.print_verdict, verdict)
+    assert (first, last.split(": ")[1]) == ("mine [of 2] (sharp): holds", "[in] words")
 
 
 def test_an_audit(printed):
@@ -102,7 +116,7 @@ def test_an_audit(printed):
     assert [line.split() for line in lines[:3]] == [
         ["L", "1", "0.5", "0.5", "holds", "a", "quotient"],
         ["sigma_g", "2", "3", "1.5", "violated", "noise"],
-        ["tau", "–", "–", "–", "not", "checked", "no"],
+        ["tau", "–", "–", "–", "not", "checked", "no", "[third]"],
     ]
     text = " ".join(lines[3:])
     applies, _, refused = text.partition("does not apply, sigma_g is refuted: ")
