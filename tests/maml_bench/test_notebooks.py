@@ -81,5 +81,5 @@ def test_what_holds_arrays_prints_in_a_line():
     things += [run.hessian.operator(tasks, w, 1, rng), audit(Quadratic.concave(2), points=16)]
     for thing in things:
         assert "\n" not in repr(thing) and len(repr(thing)) < 400, thing
-    assert repr(things[-1]) == "Audit(Quadratic: 12 checks, no violation)"
+    assert repr(things[-1]) == "Audit(Quadratic: 14 checks, no violation)"
     assert repr(tasks.population).startswith("Trigonometric(A=array(4, 4), b=array(8, 4), ")
