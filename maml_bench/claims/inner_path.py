@@ -113,7 +113,7 @@ def capped_squared_distances(setting: Setting) -> Capped | None:
         path_envelopes.second_moment(setting),
         measured,
         square=known.fourth[-1],
-        rounding=rounding(setting) ** 2,
+        rounding=rounding_of_square(setting),
     )
 
 
@@ -142,6 +142,17 @@ def rounding(setting: Setting) -> float:
     """What rounding can add to ||w_N - w~_N||: a few units in the last place of the path, at every step."""
     path = exact_path(single(setting), setting.w, setting.inner.alpha, setting.inner.steps)
     return 16 * np.finfo(float).eps * len(path) * float(np.linalg.norm(path, axis=-1).max())
+
+
+def spread(setting: Setting) -> float:
+    """What the root of E ||w_N - w~_N||^2 does not exceed."""
+    inner, regularity = setting.inner, setting.tasks.regularity
+    return inner.alpha * regularity.sigma_g * inner.steps * (1 + inner.alpha * regularity.L) ** inner.steps
+
+
+def rounding_of_square(setting: Setting) -> float:
+    """What rounding can add to E ||w_N - w~_N||^2."""
+    return rounding(setting) * (rounding(setting) + 2 * spread(setting))
 
 
 def moment_error(setting: Setting, value: np.ndarray) -> np.ndarray:
@@ -175,9 +186,7 @@ def drift_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     """What rounding can have added to the exact drift: that of the path, and of the weights of what is averaged."""
     if no_bias(setting) or setting.inner.steps == 1:
         return np.zeros(value.shape)
-    inner, regularity = setting.inner, setting.tasks.regularity
-    spread = inner.alpha * regularity.sigma_g * inner.steps * (1 + inner.alpha * regularity.L) ** inner.steps
-    return 4 * rounding(setting) + AGREEMENT * value + weight_error(setting) * spread
+    return 4 * rounding(setting) + AGREEMENT * value + weight_error(setting) * spread(setting)
 
 
 def no_bias(setting: Setting) -> bool:
@@ -209,6 +218,7 @@ MEASUREMENTS = {
         exact=lambda setting: moments(setting).path_second,
         error=second_error,
         sampled=Sampling(either(capped_squared_distances, squared_distances), "mean", footprint),
+        resolution=rounding_of_square,
     ),
     "prop2-mean": Measurement(
         words="||E w_N - w~_N||",

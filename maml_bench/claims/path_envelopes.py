@@ -212,6 +212,7 @@ def capped(
     ceiling: Any = envelope.mean if isinstance(envelope, Envelope) else envelope
     finite = ceiling is not None and bool(np.all(np.isfinite(ceiling)))
     certain = not isinstance(envelope, Envelope) and bool(np.all(np.isfinite(square)))
+    square = (np.sqrt(square) + rounding) ** 2  # of what is drawn
     if not (finite or certain) or noisy_path_in_ball(setting):
         return None
 

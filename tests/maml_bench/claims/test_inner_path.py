@@ -105,3 +105,20 @@ def test_one_task_violating_is_enough():
     verdict = check(claim.scaled(0.5), setting)
     assert verdict.outcome == "violated"
     assert verdict.cell == worst
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "tasks", "alpha", "S"),
+    [
+        ("prop2-mean", "refined", SoftmaxBandit.random(2, 5, 0), 1e-4, 1000),
+        ("prop2-mean", "refined", Trigonometric.random(2, 3, 0).with_noise(RandomPhase(0.5, 1.0)), 1e-7, 1000),
+        ("prop2-second", "sharp", Trigonometric.random(2, 3, 0).with_noise(RandomPhase(0.5, 1.0)), 3e-16, 1),
+        ("prop2-second", "sharp", Trigonometric.random(2, 3, 0).with_noise(AdditiveGaussian(0.5)), 3e-16, 1),
+        ("prop3", "smooth", Trigonometric.random(2, 3, 0).with_noise(RandomPhase(0.5, 1.0)), 3e-16, 1000),
+    ],
+)
+def test_rounding_refutes_no_bound_however_small(name, form, tasks, alpha, S):
+    """Paths whose differences are below their own rounding: a certified mean square is that of what is drawn."""
+    found = check(name, at(tasks, 1.0, alpha, 3, S=S), form=form, budget=600, method="monte-carlo")
+    assert found.outcome == "inconclusive" and found.lower <= found.value <= found.upper
+    assert "rounding" in found.reason
