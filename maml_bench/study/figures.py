@@ -5,6 +5,7 @@ other. Colours are CSS variables with a default, so that a page, or the file its
 """
 
 import io
+import itertools
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ LINES = (
 FORM_LINES: dict[str, Any] = dict(zip(FORMS, LINES, strict=True))
 BESIDE = 34
 """Letters of a line beside the vertical axis, which is shorter than the drawing."""
+BELOW = 42
+"""Letters that the horizontal axis has room for."""
 LEGEND = 46
 """Letters that two columns of a legend have room for, beside each other."""
 STYLE: dict[Any, Any] = {
@@ -163,23 +166,23 @@ def _panel(figure: Figure, rows: pd.DataFrame, forms: Sequence[str], title: str,
         canvas = Canvas(figsize=(4.4, 3.9), layout="constrained")
         axes = canvas.add_subplot()
         groups = list(dict.fromkeys(rows[figure.by])) if figure.by else [None]
-        colors = dict(zip(groups, LIGHT * 3, strict=False))
+        looks = dict(zip(groups, itertools.product(("-", "--", ":"), LIGHT), strict=False))
         for by in groups:
             lines = {form: _series(figure, rows[rows["form"] == form], by) for form in forms}
             known = {form: line for form, line in lines.items() if line["bound"].notna().any()}
             for form, line in known.items():
-                color = colors[by] if figure.by else LIGHT[forms.index(form)]
+                color = looks[by][1] if figure.by else LIGHT[forms.index(form)]
                 bound = line["bound"] if figure.linear else line["bound"].where(line["bound"] > 0)  # 0 is far below
                 axes.plot(line[figure.x], bound, linestyle=FORM_LINES.get(form, "-"), color=color)
             plain = _series(figure, rows[rows["form"] == ""], by)
             measured = max(known.values(), key=lambda line: line["value"].notna().sum()) if known else plain
-            _measured(axes, measured, figure.x, colors[by] if figure.by else INK[0], joined=not known)
+            _measured(axes, measured, figure.x, *(looks[by] if figure.by else ("-", INK[0])), joined=not known)
         if not figure.linear:
             axes.set(xscale="log", yscale="log")
             _ticks(axes, rows[figure.x])
         measured_words = re.sub(r"\^2(?!\d)", "²", signs(figure.label or _quantity(rows)))
         axes.set(title=title, xlabel=signs(figure.x), ylabel=textwrap.fill(measured_words, BESIDE))
-        notes = _legend(axes, figure, rows, forms, colors)
+        notes = _legend(axes, figure, rows, forms, looks)
         file = io.StringIO()
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     words = _words(figure, rows, forms, title, notes)
@@ -190,15 +193,15 @@ def _quantity(rows: pd.DataFrame) -> str:
     return str(rows["quantity"].iloc[0])
 
 
-def _measured(axes, line: pd.DataFrame, x: str, color: str, joined: bool) -> None:
+def _measured(axes, line: pd.DataFrame, x: str, style: str, color: str, joined: bool) -> None:
     """Measured values as points with their limits: exact ones open, largest found by a search as triangles."""
     line = line[line["value"].notna()]
     if joined and len(line) > 20:  # a curve
-        axes.plot(line[x], line["value"], color=color)
+        axes.plot(line[x], line["value"], style, color=color)
         axes.fill_between(line[x].astype(float), line["lower"], line["upper"], color=color, alpha=0.2, linewidth=0)
         return
     if joined:
-        axes.plot(line[x], line["value"], color=color, linewidth=0.7)
+        axes.plot(line[x], line["value"], style, color=color, linewidth=0.7)
     for kind, (marker, face) in {"exact": ("o", "none"), "search": ("^", color)}.items():
         part = line[line["evidence"] == kind]
         axes.plot(part[x], part["value"], marker, color=color, markerfacecolor=face)
@@ -218,9 +221,10 @@ def _ticks(axes, x: pd.Series) -> None:
     values = np.unique(x[x > 0].astype(float))
     shown = FuncFormatter(lambda value, _: number(value, 4 if value >= 1 else 2))
     if len(values) and values[-1] / values[0] < 2000:
+        room = max(0.13, (max(len(shown(value)) for value in values) + 1.5) / BELOW)
         kept = [values[0]]
         for value in values[1:]:
-            if value / kept[-1] > (values[-1] / values[0]) ** 0.13:
+            if value / kept[-1] > (values[-1] / values[0]) ** room:
                 kept.append(value)
         axes.xaxis.set_major_locator(FixedLocator(kept))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -232,12 +236,12 @@ def _ticks(axes, x: pd.Series) -> None:
         axes.yaxis.set_major_formatter(shown)
 
 
-def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], colors: Mapping) -> list[str]:
+def _legend(axes, figure: Figure, rows: pd.DataFrame, forms: Sequence[str], looks: Mapping) -> list[str]:
     """A legend below the axes; the notes in it say what is not drawn."""
     from matplotlib.lines import Line2D
 
     entries = (
-        [Line2D([], [], color=c, lw=4, label=signs(f"{figure.by} = {by}")) for by, c in colors.items()]
+        [Line2D([], [], color=c, ls=ls, lw=4, label=signs(f"{figure.by} = {by}")) for by, (ls, c) in looks.items()]
         if figure.by
         else []
     )

@@ -124,6 +124,25 @@ def test_a_bound_of_zero_is_far_below_a_logarithmic_axis(canvases):
         assert "bound, sharp: 0 at 1 points" in entries(canvas) or drawn[0] == 0
 
 
+def test_no_two_of_many_curves_look_alike(canvases):
+    curve = [row(N, "", 1.0, float(k), method=f"m{k}") for k in range(1, 13) for N in (1, 2)]
+    draw(Figure("prop3", x="N", by="method"), frame(curve).assign(bound=np.nan), "x")
+    looks = {text: look for text, look in entries(canvases[0]).items() if text.startswith("method")}
+    drawn = {
+        (one.get_linestyle(), to_hex(one.get_color())) for one in canvases[0].axes[0].lines if one.get_linewidth() < 1
+    }
+    assert len(looks) == 12 and {(style, color) for style, _, color in looks.values()} == drawn and len(drawn) == 12
+
+
+def test_labels_of_long_numbers_stand_apart(canvases):
+    """Their letters, and a gap beside each, fit below the axis; short ones may be more."""
+    for along in (np.arange(1.0, 11.0), np.geomspace(120, 108_000, 30).round()):
+        draw(Figure("prop3", x="N"), frame([row(N, "sharp", 1.0, 0.5, 0.5, 0.5, "exact") for N in along]), "x")
+    short, long = ([text.get_text() for text in one.axes[0].get_xticklabels()] for one in canvases)
+    assert len(short) > 5 and len(long) > 3
+    assert all((len(texts) - 1) * (max(map(len, texts)) + 1.5) <= 42 for texts in (short, long))
+
+
 def test_exact_values_are_open_points_and_those_of_a_search_triangles(canvases):
     exact = row(1, "sharp", 2.0, 1.0, 1.0, 1.0, "exact")
     draw(Figure("prop3", x="N"), frame([exact, row(8, "sharp", 4.0, 3.0, 3.0, 3.0, "search")]), "x")
