@@ -36,6 +36,9 @@ LARGEST_BLOCK = 32
 
 BLOCK_FLOATS = 2**22
 SLAB_FLOATS = 2**15
+SHORT = 1e-3
+"""Inner steps below so much of 1/L are short."""
+
 RECORDS = ("gradient_norm", "objective", "task_gradient_norm")
 STAGE_SECONDS, SAVE_SECONDS = 0.5, 5.0
 
@@ -329,7 +332,8 @@ def _records(setting: Setting, points: np.ndarray, lost: np.ndarray) -> tuple[np
     gradients = exact_meta_gradient_along(support, path, setting.inner.alpha, target)
     norms = np.linalg.norm(gradients.reshape(len(w), -1, setting.tasks.dim).mean(1), axis=-1)
     objectives = target.loss(path[-1]).reshape(len(w), -1).mean(-1)
-    # On the tasks' own path the first step is alpha times the gradient.
-    slopes = (path[0] - path[1]) / setting.inner.alpha if support is target else target.grad(w)
+    # On the tasks' own path the first step is alpha times the gradient, which a short one has lost digits of.
+    whole = support is target and setting.inner.alpha * setting.tasks.regularity.L > SHORT
+    slopes = (path[0] - path[1]) / setting.inner.alpha if whole else target.grad(w)
     sizes = np.linalg.norm(slopes, axis=-1).reshape(len(w), -1).mean(-1)
     return tuple(np.where(lost, np.nan, values.reshape(lost.shape)) for values in (norms, objectives, sizes))

@@ -4,26 +4,49 @@ An estimator is asked for ``operator(tasks, w, D, rng)`` alone. What else it sta
 if it is there.
 """
 
+import math
+from typing import Any, cast
+
 import numpy as np
 
 from maml_bench.algorithms.outer_loop import gradient_norms
+from maml_bench.capabilities import stated
 from maml_bench.claims import hessian_envelopes, inner_path, meta_gradient, variance_envelopes
-from maml_bench.claims.claim import Measurement, Sampling, by_cell, either, footprint
+from maml_bench.claims.claim import EPS, Measurement, Sampling, by_cell, either, footprint, relative_rounding
 from maml_bench.claims.convergence import rounding as convergence_rounding
 from maml_bench.claims.convergence import run_floats
-from maml_bench.claims.hessian_draws import biases, hessians, mean_hessians, operator_floats, variances
-from maml_bench.claims.requirements import first_reason, single_loss
+from maml_bench.claims.hessian_draws import biases, hessians, matrices, mean_hessians, operator_floats, variances
+from maml_bench.claims.requirements import first_reason, noise_free, single_loss
 from maml_bench.exact import meta_gradients, moments
 from maml_bench.meta_gradient import stochastic_meta_gradient
 from maml_bench.montecarlo.sequence import Draw
 from maml_bench.montecarlo.tilted import Capped
-from maml_bench.setting import Setting
+from maml_bench.setting import Setting, single
+
+
+def fixed(setting: Setting) -> bool:
+    """Whether nothing is drawn: central differences of exact gradients."""
+    hessian, tasks = setting.hessian, single(setting)
+    exact = getattr(hessian, "data", None) == "population" or noise_free(tasks)
+    return exact and stated(hessian, "kind") == "central-difference" and math.isfinite(tasks.regularity.L)
 
 
 def exact_bias(setting: Setting) -> np.ndarray | None:
     """||E H^ - Hess l(w)||, spectral, for each task."""
     means = mean_hessians(setting)
+    if means is None and fixed(setting):
+        means = by_cell(matrices(setting, 1, np.random.default_rng(0)), 2)[0]
     return None if means is None else np.linalg.norm(means - hessians(setting), ord=2, axis=(-2, -1))
+
+
+def bias_error(setting: Setting, value: np.ndarray) -> np.ndarray:
+    """As `relative_rounding`, and what differences of gradients lose."""
+    lost = 0.0
+    if fixed(setting):
+        tasks, w, delta = single(setting), setting.w, cast(Any, setting.hessian).delta
+        size = np.linalg.norm(tasks.grad(w), axis=-1).max() + tasks.regularity.L * (np.linalg.norm(w) + delta)
+        lost = 16 * EPS * tasks.dim * float(size) / delta
+    return relative_rounding(setting, value) + lost
 
 
 def _gradients(setting, replicates, rng):
@@ -72,6 +95,7 @@ QUANTITIES: dict[str, Measurement] = {
         words="||E H^ - Hess l(w)||, spectral",
         requires=single_loss,
         exact=exact_bias,
+        error=bias_error,
         sampled=Sampling(either(hessian_envelopes.deviations, biases), "spectral norm of mean", operator_floats),
     ),
     "hessian-variance": Measurement(

@@ -315,7 +315,12 @@ def normal_upper(mean: np.ndarray, count: int, squares: np.ndarray, level) -> np
     Where all numbers agree, to rounding, there is none: an event too rare to be drawn would not show.
     """
     reach = normal_reach(count, squares, level) if count >= LEAST else np.full(np.shape(level), np.inf)
-    return mean + np.where(squares > count * (AGREE * mean) ** 2, reach, np.inf)
+    return mean + np.where(agree(mean, count, squares), np.inf, reach)
+
+
+def agree(mean: np.ndarray, count: int, squares: np.ndarray) -> np.ndarray:
+    """Whether all numbers (or vectors, of norm about ``mean``) are one, to rounding."""
+    return ~(squares > count * (AGREE * mean) ** 2)
 
 
 def _log_sum(terms, slopes, target):

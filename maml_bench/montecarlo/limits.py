@@ -56,14 +56,21 @@ class Limits:
         return self.lower_kind, self.upper_kind
 
     def within(self, earlier: "Limits | None") -> "Limits":
-        """These limits and earlier ones of the same run: all of a kind are valid together, so the tightest are."""
+        """These limits and earlier ones of the same run: all of a kind are valid together, so the tightest are. Earlier
+        ones that are not certified and exclude the value of now were drawn too early.
+        """
         if earlier is None or earlier.kinds != self.kinds:
             return self
+
+        def kept(name, kind, tightest, excludes):
+            own, other = getattr(self, name), getattr(earlier, name)
+            return np.where((kind != CERTIFIED) & excludes(other, self.value), own, tightest(own, other))
+
         return replace(
             self,
             near=self.near and self.near.within(earlier.near),
-            **{name: np.maximum(getattr(self, name), getattr(earlier, name)) for name in ("lower", "lower_alone")},
-            **{name: np.minimum(getattr(self, name), getattr(earlier, name)) for name in ("upper", "upper_alone")},
+            **{name: kept(name, self.lower_kind, np.maximum, np.greater) for name in ("lower", "lower_alone")},
+            **{name: kept(name, self.upper_kind, np.minimum, np.less) for name in ("upper", "upper_alone")},
         )
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Limits":

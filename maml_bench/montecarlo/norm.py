@@ -102,7 +102,7 @@ class Norm:
         elif self.ceiling is None:
             if along is not None and along.count >= betting.LEAST:
                 reach = betting.normal_reach(along.count, along.squares, self.levels)
-                self.low = np.maximum(along.mean - reach, 0.0)
+                self.low = np.where(self._agree(norm), 0.0, np.maximum(along.mean - reach, 0.0))
         else:
             above = self.ceiling + self.low
             self.low = np.maximum(betting.lower_limit(self.bets, self.levels, above) - self.ceiling, self.low)
@@ -116,8 +116,17 @@ class Norm:
             sums = -slopes * (count * norm[:, None]) - slopes**3 * largest[:, None] / 6
             return betting.limits_of_squares(betting.Bets(slopes, count, sums), self.square, self.levels, self.high, 1)
         if self.ceiling is None:
-            return betting.normal_upper(norm, count, largest, self.levels)
+            return np.where(self._agree(norm), np.inf, betting.normal_upper(norm, count, largest, self.levels))
         return np.minimum(betting.upper_limit_of_norm(count, norm, largest, self.reach, self.levels), self.high)
+
+    def _agree(self, norm):
+        """Cells whose vectors are all one, to the rounding of what is known of them: one that is rare would not show,
+        long and in any direction. The spread of the first block is a difference, exact to half of the digits.
+        """
+        near = self.moments.squares <= self.moments.count * (1e-7 * norm) ** 2
+        return (
+            near if self.along is None else near & betting.agree(self.along.mean, self.along.count, self.along.squares)
+        )
 
     def _value(self, norm, upper, lower):
         """The root of an unbiased estimate of the square; for the spectral norm the mean along earlier directions."""

@@ -1,5 +1,6 @@
 """Quantities without a bound: against closed forms, with estimators of the package and of a user's own."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from maml_bench import InnerLoop, OuterLoop, Setting, measure
 from maml_bench.claims.quantities import QUANTITIES
 from maml_bench.hessians import CentralDifference, FirstOrder, GaussianSmoothing, ZerothOrder
 from maml_bench.montecarlo.tilted import EnvelopeExceeded
-from maml_bench.problems import AdditiveGaussian, Quadratic, Trigonometric
+from maml_bench.problems import AdditiveGaussian, Quadratic, RandomPhase, Trigonometric
 
 A = np.diag([1.0, -0.5, 0.25])
 TASKS = Quadratic(A, np.zeros((2, 3)) + [[1.0, 0, 0], [0.0, 2, 0]]).with_noise(AdditiveGaussian(0.3))
@@ -156,3 +157,21 @@ def test_every_quantity_of_the_list_exists():
         "meta-gradient-norm",
         "convergence",
     ]
+
+
+def test_central_differences_of_exact_gradients_have_an_exact_bias():
+    """Of one cosine along each axis: a central difference of sin, less its derivative; with noise nothing is exact."""
+    waves = Trigonometric(np.eye(2), np.zeros((1, 2)), np.ones((1, 2)), np.eye(2)[None], np.zeros((1, 2)))
+    case = Setting(waves, np.array([0.3, 0.8]), InnerLoop(0.1, 1), CentralDifference(0.1))
+    found = measure("hessian-bias", case)
+    assert found.evidence == "exact"
+    assert found.value == pytest.approx(np.cos(0.3) * (1 - np.sin(0.1) / 0.1), rel=1e-10)
+    assert found.lower < found.value < found.upper
+    noisy = dataclasses.replace(case, tasks=waves.with_noise(RandomPhase(0.1, 1.0)))
+    assert measure("hessian-bias", noisy, budget=512).evidence == "asymptotic"
+
+    class Random(CentralDifference):
+        def operator(self, tasks, w, D, rng):
+            return lambda v: rng.standard_normal() * v
+
+    assert measure("hessian-bias", dataclasses.replace(case, hessian=Random(0.1)), budget=512).evidence == "asymptotic"

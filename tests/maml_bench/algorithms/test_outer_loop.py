@@ -295,3 +295,9 @@ def test_task_axes_may_be_several_or_none():
     assert np.array_equal(train(setting(several), 3).w, train(setting(flat), 3).w)
     alone = train(setting(quadratics()[0], iterations=1))
     np.testing.assert_allclose(alone.w, train(setting(quadratics()[:1], iterations=1)).w, rtol=1e-14)
+
+
+def test_the_size_of_gradients_is_known_however_short_inner_steps_are():
+    tasks, w = Trigonometric.random(3, 2, 0), np.array([1e3, 2.0, 1.0])
+    run = train(Setting(tasks, w, InnerLoop(1e-13, 2), outer=OuterLoop(1, B=1, beta=0.1)))
+    assert run.task_gradient_norm[0, 0] == pytest.approx(np.linalg.norm(tasks.grad(w), axis=-1).mean(), rel=1e-12)

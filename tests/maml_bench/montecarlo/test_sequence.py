@@ -200,6 +200,19 @@ def test_numbers_that_all_agree_have_no_asymptotic_upper_limit(number):
     assert run(lambda rng, count: np.full((count, 1), number), Mean(0.01, 1), 5000)[-1].limits.upper[0] == np.inf
 
 
+def test_vectors_that_all_agree_have_no_asymptotic_limits():
+    """One that is rare may be long, in any direction."""
+    found = run(lambda rng, count: np.full((count, 1, 2), 0.7), Norm(0.01, 1), 5000)[-1].limits
+    assert (found.lower[0], found.upper[0]) == (0.0, np.inf)
+
+
+def test_asymptotic_limits_contain_the_value_of_now():
+    """The first blocks see nothing of a heavy tail, and their limits exclude the mean that it has later."""
+    late = iter([1e-3] * 4 + [100.0] * 1000)
+    found = run(lambda rng, count: next(late) * rng.random((count, 1)), Mean(0.01, 1), 40_000)
+    assert all(look.limits.lower[0] <= look.limits.value[0] <= look.limits.upper[0] for look in found)
+
+
 STAKED = {
     "mean": (uniform, lambda: Mean(0.01, 2, ceiling=np.array([1.0, 2.0]))),
     "mean with a mean square": (uniform, lambda: Mean(0.01, 2, square=np.array([0.5, 2.0]))),
