@@ -370,12 +370,21 @@ def square_error(setting: Setting, value: np.ndarray) -> np.ndarray:
     return inner_path.moment_error(setting, value) + inner_path.of_square(value, rounding(setting))
 
 
+def rounding_of_square(setting: Setting) -> float:
+    """What rounding can add to a sampled E ||G^_i||^2: little, but for differences that have lost their digits."""
+    inner, regularity = setting.inner, setting.tasks.regularity
+    growth = (1 + inner.alpha * regularity.L) ** (2 * inner.steps)
+    size = np.linalg.norm(single(setting).grad(setting.w), axis=-1).max() + regularity.sigma_g
+    return rounding(setting) * (rounding(setting) + 2 * growth * float(size))
+
+
 SQUARE = Measurement(
     words="E_i E ||G^_i||^2",
     requires=_REQUIRES,
     exact=exact_square,
     error=square_error,
     sampled=Sampling(either(capped_squares, squares), "mean", gradient_floats),
+    resolution=rounding_of_square,
 )
 
 
