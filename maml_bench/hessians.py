@@ -164,7 +164,10 @@ class GaussianSmoothing:
         def quotients(u):
             there = self.nu * u
             there += w
-            slopes = into(np.subtract, tasks.grad(there, batch(there)), here)
+            slopes = tasks.grad(there, batch(there))
+            # A smaller array may be one that the tasks keep: gradients that do not depend on the point, say.
+            own = slopes.shape == there.shape
+            slopes = into(np.subtract, slopes, here) if own else np.broadcast_to(slopes, there.shape) - here
             slopes *= 1 / self.nu
             return slopes
 

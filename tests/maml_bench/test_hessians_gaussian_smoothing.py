@@ -45,3 +45,25 @@ def test_gaussian_smoothing_damps_each_cosine():
         tasks.A, tasks.b, tasks.amplitude * np.exp(-((nu * length) ** 2) / 2), tasks.frequency, tasks.phase
     )
     assert_mean(draws(GaussianSmoothing(nu, 4), tasks), smooth.hess(V) @ V)
+
+
+class Line:
+    """Linear losses ``b.w``, whose gradient is the array that they are made of."""
+
+    dim, batch_shape = 2, (3,)
+
+    def __init__(self):
+        self.b = np.arange(6.0).reshape(3, 2)
+
+    def sample(self, rng, w, size):
+        return None
+
+    def grad(self, w, sample=None):
+        return self.b
+
+
+def test_what_a_family_keeps_is_not_written_over():
+    tasks = Line()
+    drawn = GaussianSmoothing(0.1, 4).operator(tasks, np.ones((5, 1, 2)), 1, np.random.default_rng(0))
+    assert np.array_equal(tasks.b, np.arange(6.0).reshape(3, 2))
+    assert np.array_equal(drawn(np.ones(2)), np.zeros((5, 3, 2)))
