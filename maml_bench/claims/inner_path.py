@@ -126,7 +126,7 @@ def capped_drifts(setting: Setting) -> Capped | None:
         square=path_squares.drift_square(setting),
         mirrored=path_envelopes.gaussian(setting),
         core=1,
-        rounding=rounding(setting),
+        rounding=rounding_of_drift(setting),
     )
 
 
@@ -148,6 +148,13 @@ def spread(setting: Setting) -> float:
     """What the root of E ||w_N - w~_N||^2 does not exceed."""
     inner, regularity = setting.inner, setting.tasks.regularity
     return inner.alpha * regularity.sigma_g * inner.steps * (1 + inner.alpha * regularity.L) ** inner.steps
+
+
+def rounding_of_drift(setting: Setting) -> float:
+    """What rounding can add to the error of a path less what is linear in the noise: that of either, where the noise is
+    at most ten times its spread.
+    """
+    return rounding(setting) + 160 * np.finfo(float).eps * (setting.inner.steps + 1) * spread(setting)
 
 
 def rounding_of_square(setting: Setting) -> float:
@@ -226,7 +233,7 @@ MEASUREMENTS = {
         exact=exact_drift,
         error=drift_error,
         sampled=Sampling(either(capped_drifts, drifts), "norm of mean", footprint),
-        resolution=rounding,
+        resolution=rounding_of_drift,
     ),
 }
 

@@ -232,7 +232,14 @@ def capped_biases(setting: Setting, family: bool = False) -> Capped | None:
         return one(source, rng, replicates).reshape(replicates, *tasks.batch_shape, tasks.dim)
 
     return path_envelopes.capped(
-        setting, envelope, measured, square=square, mirrored=True, family=family, core=1, rounding=rounding(setting)
+        setting,
+        envelope,
+        measured,
+        square=square,
+        mirrored=True,
+        family=family,
+        core=1,
+        rounding=rounding_of_bias(setting),
     )
 
 
@@ -278,6 +285,16 @@ def rounding(setting: Setting) -> float:
     return 16 * np.finfo(float).eps * len(path) * float(size) + _of_differences(setting) * growth**2 * float(size)
 
 
+def rounding_of_bias(setting: Setting) -> float:
+    """What rounding can add to a sampled norm of the bias: that of noise too, which replicates take away again, where
+    it is at most ten times its spread.
+    """
+    inner, regularity = setting.inner, setting.tasks.regularity
+    growth = (1 + inner.alpha * regularity.L) ** inner.steps
+    noise = growth * (regularity.sigma_g + regularity.L * inner_path.spread(setting))
+    return rounding(setting) + 160 * np.finfo(float).eps * (inner.steps + 1) * noise
+
+
 def _of_differences(setting):
     """What rounding can add to the N Hessians, in units of the vectors they are applied to: differences lose digits."""
     hessian, dim = setting.hessian, setting.tasks.dim
@@ -303,7 +320,7 @@ FAMILY = Measurement(
     exact=exact_family_bias,
     error=bias_error,
     sampled=Sampling(either(capped_family_bias, family_bias), "norm of mean", bias_floats),
-    resolution=rounding,
+    resolution=rounding_of_bias,
 )
 
 
@@ -313,7 +330,7 @@ EACH_TASK = Measurement(
     exact=exact_bias,
     error=bias_error,
     sampled=Sampling(either(capped_biases, biases), "norm of mean", bias_floats),
-    resolution=rounding,
+    resolution=rounding_of_bias,
     constants=constants_of_each_task,
 )
 

@@ -1,11 +1,13 @@
 """Proposition 2: sampled against exact values, and wrong code against the sampled ones."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 from zoo import assert_mean, assert_same_mean, at, within_ceiling
 
-from maml_bench import check, claims
+from maml_bench import InnerLoop, Setting, check, claims
 from maml_bench.claims import inner_path
 from maml_bench.exact import moments
 from maml_bench.problems import AdditiveGaussian, Kink, Quadratic, RandomPhase, SoftmaxBandit, Trigonometric, TwoPoint
@@ -122,3 +124,15 @@ def test_rounding_refutes_no_bound_however_small(name, form, tasks, alpha, S):
     found = check(name, at(tasks, 1.0, alpha, 3, S=S), form=form, budget=600, method="monte-carlo")
     assert found.outcome == "inconclusive" and found.lower <= found.value <= found.upper
     assert "rounding" in found.reason
+
+
+@pytest.mark.parametrize("claim", ["prop2-mean", "prop3"])
+@pytest.mark.parametrize("noise", [AdditiveGaussian(0.4), RandomPhase(0.4, 1.0)])
+def test_noise_far_larger_than_the_point_is_rounded_too(claim, noise):
+    # a quadratic: the drift is 0, and what is left of a replicate is the rounding of the noise, not of the point
+    for steps, size in itertools.product((1, 3), (0.0, 1e-12, 1e-5)):
+        tasks = Quadratic.random(3, 2, 0).with_noise(noise)
+        case = Setting(tasks, np.full(3, size), InnerLoop(0.2, steps, S=4))
+        for form in claims.forms(claim):
+            found = check(claim, case, form=form, method="monte-carlo", budget=512, precision=0)
+            assert found.outcome != "violated", found
